@@ -1,0 +1,1 @@
+"""The decisions: machines without a clock, a socket or a disk."""

@@ -1,0 +1,399 @@
+"""The closed list of things a machine may ask for, and the facts it may ask to keep.
+
+A machine never acts: it returns effects. A shell carries out *all* effects of one change before it makes the next, in
+this order: every `Save` of the change in one transaction, then what goes to the network, then `Tell`. A crash between
+any two of them leaves a promise kept or never made ("save, then speak").
+"""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from answerback.model.causes import Cause
+from answerback.model.devices import Signed
+from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
+from answerback.model.message import Lane, Message
+from answerback.model.timeline import Stage, Step
+from answerback.wire.frames import ClientFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, in the two times a machine may know: one for waiting, one for showing and for stamps."""
+
+    now_s: float
+    """Monotonic seconds; only differences mean anything, and only within one run."""
+    wall_ms: int
+    """The device's own wall clock, which may be wrong."""
+
+
+@unique
+class Reason(Enum):
+    """Why a machine wants to be woken, or why something is attempted."""
+
+    NOTHING = "nothing"
+    TURN = "turn"
+    """Others of this lane or a more urgent lane go first."""
+    CONNECT_FIRST = "connect.first"
+    CONNECT_CADENCE = "connect.cadence"
+    """No evidence either way: try at the steady cadence of the first minutes, then ever less often."""
+    CONNECT_EVIDENCE = "connect.evidence"
+    """Something was seen that makes success likely: another path worked, the network changed, somebody asked."""
+    CONNECT_TOLD = "connect.told"
+    """The relay said when to come back."""
+    ATTEMPT_LIMIT = "attempt.limit"
+    """A connection attempt has had its time."""
+    SILENCE_PROBE = "silence.probe"
+    """Something is outstanding and nothing was heard: ask with a ping."""
+    SILENCE_LIMIT = "silence.limit"
+    """The ping was not answered: the connection is dead, whatever TCP believes."""
+    KEEPALIVE = "keepalive"
+    RETRY_TOLD = "retry.told"
+    """The relay refused for now and said when to try again."""
+    ANSWER_DUE = "answer.due"
+    """Accepted long ago and not answered: ask the relay where it is."""
+    GAP_DUE = "gap.due"
+    """A number never came: ask its sender."""
+    EXPIRY = "expiry"
+    UPKEEP = "upkeep"
+    """Keys to refill or rotate."""
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Wake:
+    """When a machine has work again, and why then."""
+
+    at_s: float
+    reason: Reason
+
+
+# ---- facts to keep -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMessage:
+    """A person's message, sent or received. One whose id is known changes nothing."""
+
+    message: Message
+    arrived_wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOutgoing:
+    """A letter this device has promised to deliver: the encoded letter, its lane and its end."""
+
+    id: MessageId
+    lane: Lane
+    letter: bytes
+    recipients: tuple[AccountId, ...]
+    devices: tuple[DeviceId, ...]
+    """Only these devices, if any are named (receipts, repairs); else every device of the recipients and our own."""
+    answered: bool
+    """Whether delivery ends with the devices' receipts (a post) or with the relay's acceptance (a receipt)."""
+    accepted_wall_ms: int
+    expires_ms: int
+    addressed: bool = False
+    """Whether its copies have been laid out."""
+    blob: BlobId | None = None
+    """A file that must be at the relay before any copy leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropOutgoing:
+    """A promise that is kept, or has come to its end: its letter and sealed copies may go; timeline steps stay."""
+
+    id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCopy:
+    """The state of one copy of an outgoing letter, for one device."""
+
+    message: MessageId
+    account: AccountId
+    device: DeviceId
+    lane: Lane
+    stage: Stage
+    attempts: int
+    sequence: int
+    """0 until sealed."""
+    envelope: EnvelopeId | None
+    sealed: bytes | None
+    """The bytes themselves: written once at sealing, None in later updates means unchanged."""
+    cause: Cause | None
+    boot: bytes = b""
+    """The relay's run that accepted it."""
+    accepted_wall_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeepStep:
+    """One more line of a timeline; for the message as a whole where no device is given."""
+
+    message: MessageId
+    device: DeviceId | None
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRatchet:
+    """The state of one Olm session after its last step."""
+
+    device: DeviceId
+    lane: Lane
+    session: str
+    pickle: str
+    used_ms: int
+    """When it last opened something: the session that did so most recently is the one to send with."""
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropRatchet:
+    """A session too old to be of use."""
+
+    device: DeviceId
+    lane: Lane
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDeviceKeys:
+    """This device's own Olm account: identity, unused one-time keys, fallback key."""
+
+    pickle: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSealSecret:
+    """The private half of one of this device's seal keys."""
+
+    id: bytes
+    secret: bytes
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropSealSecret:
+    """A seal key older than the mailbox's longest age: what was sealed to it is gone."""
+
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDeviceList:
+    """The newest checked device list of an account, as its root signed it."""
+
+    account: AccountId
+    version: int
+    list: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSealKey:
+    """The newest checked seal key of another device, as that device signed it."""
+
+    device: DeviceId
+    seal_key: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class KeepContact:
+    """Which account a handle stood for when the relay was last asked."""
+
+    handle: str
+    account: AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDeviceName:
+    """What another device calls itself, learned end to end encrypted."""
+
+    device: DeviceId
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepStream:
+    """The numbering of one lane with one device: the last number given out, the last one seen, and the missing."""
+
+    device: DeviceId
+    lane: Lane
+    given: int
+    seen: int
+    missing: tuple[tuple[int, int], ...]
+    """Ranges, both ends included."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSeen:
+    """An envelope that was taken: the same bytes will not be opened again."""
+
+    id: EnvelopeId
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCursor:
+    """How far one lane of this device's mailbox is on its disk."""
+
+    lane: Lane
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRelay:
+    """Which store and which run of the relay was met last, and the clock offset measured there."""
+
+    store: bytes
+    boot: bytes
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTransfer:
+    """How far a file has travelled. Uploading: to the relay; otherwise to this device."""
+
+    blob: BlobId
+    message: MessageId
+    uploading: bool
+    total_bytes: int
+    done_bytes: int
+    finished: bool
+
+
+Fact = (
+    KeepMessage
+    | KeepOutgoing
+    | DropOutgoing
+    | KeepCopy
+    | KeepStep
+    | KeepRatchet
+    | DropRatchet
+    | KeepDeviceKeys
+    | KeepSealSecret
+    | DropSealSecret
+    | KeepDeviceList
+    | KeepSealKey
+    | KeepContact
+    | KeepDeviceName
+    | KeepStream
+    | KeepSeen
+    | KeepCursor
+    | KeepRelay
+    | KeepTransfer
+)
+
+
+# ---- effects -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Put a fact on disk, in the one transaction of this change."""
+
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a connection to the relay."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Give the connection, or the attempt at one, up."""
+
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Put a frame on the connection."""
+
+    frame: ClientFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Carry these bytes of a staged file to the relay."""
+
+    blob: BlobId
+    offset: int
+    length: int
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Fetch these bytes of a blob from the relay."""
+
+    blob: BlobId
+    offset: int
+    length: int
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message is on this device's disk and may be shown."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A copy, or a message as a whole, has reached a stage or waits for another cause."""
+
+    message: MessageId
+    device: DeviceId | None
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The connection to the relay came or went."""
+
+    connected: bool
+    cause: Cause | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question asked through the engine has its answer."""
+
+    question: int
+    account: AccountId | None
+    cause: Cause | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileReady:
+    """A received file is whole and checked; or, with a cause, it will not come."""
+
+    message: MessageId
+    blob: BlobId
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something a person should know that is about no single message."""
+
+    cause: Cause
+    account: AccountId | None = None
+
+
+News = Arrived | Progressed | LinkChanged | Answered | FileReady | Warned
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Say something to the people and programs in front of this device."""
+
+    news: News
+
+
+Effect = Save | Connect | Disconnect | Transmit | Upload | Download | Tell

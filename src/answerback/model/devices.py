@@ -1,0 +1,68 @@
+"""An account's devices, and the public keys each of them offers.
+
+Each of these travels as `Signed`: the exact bytes that were signed, and the signature. Nobody ever encodes a value
+again to check a signature, so no two encoders need to agree.
+"""
+
+import msgspec
+
+from answerback.model.ids import AccountId, DeviceId
+
+DEVICES_MAX = 16
+"""More devices than anybody owns; bounds the fan-out of one message to 32 people."""
+DEVICE_NAME_CHARACTERS_MAX = 64
+
+
+class Signed(msgspec.Struct, frozen=True, array_like=True):
+    """Bytes and an Ed25519 signature over them, with a purpose mixed in by whoever signs."""
+
+    body: bytes
+    signature: bytes
+
+
+class Device(msgspec.Struct, frozen=True, array_like=True):
+    """One entry of a device list: the keys that are this device."""
+
+    id: DeviceId
+    signing_key: bytes
+    """Ed25519; the device's id is its hash."""
+    identity_key: bytes
+    """Curve25519, for Olm."""
+    added_ms: int
+
+
+class DeviceList(msgspec.Struct, frozen=True, array_like=True):
+    """All devices of an account at one version; each version names the hash of the one before."""
+
+    account: AccountId
+    root_key: bytes
+    """Ed25519; the account's id is its hash."""
+    version: int
+    previous: bytes
+    """SHA-256 of the signed bytes of the version before; empty for version 1."""
+    devices: tuple[Device, ...]
+    issued_ms: int
+
+    def device(self, identity: DeviceId) -> Device | None:
+        """Find one device, if it is still listed."""
+        return next((device for device in self.devices if device.id == identity), None)
+
+
+class PreKey(msgspec.Struct, frozen=True, array_like=True):
+    """A key left at the relay so that somebody can start a session while this device sleeps."""
+
+    device: DeviceId
+    key: bytes
+    """Curve25519."""
+    fallback: bool
+    """The signed last resort: may be handed out more than once when the one-time keys are used up."""
+
+
+class SealKey(msgspec.Struct, frozen=True, array_like=True):
+    """The X-Wing public key that envelopes for a device are sealed to, rotated about weekly."""
+
+    device: DeviceId
+    id: bytes
+    """First eight bytes of the key's SHA-256; stands in clear on each envelope so that the right key is tried."""
+    key: bytes
+    created_ms: int

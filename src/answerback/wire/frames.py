@@ -1,0 +1,285 @@
+"""Every frame a device and a relay may exchange, and nothing else.
+
+MessagePack arrays, first element the name of the frame. A frame that is not in `ClientFrame` or `RelayFrame`, is too
+large or has one wrong type in it is a `PeerError`. Old bytes must open for ever: new fields go at the end with a
+default, and a changed meaning gets a new name and a new `WIRE_VERSION`.
+"""
+
+import msgspec
+
+from answerback.model.devices import Signed
+from answerback.model.envelope import Delivery, Envelope
+from answerback.model.ids import AccountId, DeviceId, EnvelopeId
+from answerback.model.message import Lane
+
+WIRE_VERSION = 1
+FRAME_BYTES_MAX = 1024 * 1024
+"""Bounds what one connection can make the other side hold at once; sixteen of the largest envelopes."""
+BATCH_MAX = 256
+"""Envelopes in one frame: enough to amortise a frame, few enough for one to pass a 64 kbit/s link in a minute."""
+CHALLENGE_BYTES = 32
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What all frames share: they are values."""
+
+
+# ---- relay → device, opening ---------------------------------------------------------------------------------------
+
+
+class Challenge(Frame, frozen=True, array_like=True, tag=True):
+    """The relay's first word: sign this to prove which device you are."""
+
+    nonce: bytes
+    relay: bytes
+    """The relay's id, mixed into the signature so that it cannot be replayed at another relay."""
+    clock_ms: int
+    wire: int = WIRE_VERSION
+
+
+class Welcome(Frame, frozen=True, array_like=True, tag=True):
+    """You are who you say; this is what waits for you."""
+
+    clock_ms: int
+    store: bytes
+    """Names the relay's store; another name means that it began anew and has forgotten everything."""
+    boot: bytes
+    """Names this run of the relay: after another one, what was accepted is asked about, not trusted."""
+    token: bytes
+    """Bearer token for this device's HTTP requests (blobs); lives as long as the relay's run, an hour at least."""
+    waiting: int
+    """Envelopes in this device's mailbox."""
+    head: int
+    """The mailbox's last position: all catch-up is done when it has been taken."""
+    list_version: int
+    """The newest device list of this device's own account."""
+    prekeys_left: int
+    seal_key: bytes
+    """Id of the seal key the relay hands out for this device; empty if it has none."""
+
+
+class Farewell(Frame, frozen=True, array_like=True, tag=True):
+    """The relay closes this connection: why, and when to come back."""
+
+    cause: str
+    retry_after_ms: int
+    detail: str = ""
+
+
+# ---- device → relay, opening ---------------------------------------------------------------------------------------
+
+
+class Taken(msgspec.Struct, frozen=True, array_like=True):
+    """How far one lane of a mailbox has been read."""
+
+    lane: Lane
+    position: int
+
+
+class Hello(Frame, frozen=True, array_like=True, tag=True):
+    """A device answers the challenge and says how far it has read; it need not wait for `Welcome` to go on."""
+
+    wire: int
+    device: DeviceId
+    signature: bytes
+    taken: list[Taken]
+    """How far each lane of its mailbox is on the device's disk."""
+
+
+# ---- mail ----------------------------------------------------------------------------------------------------------
+
+
+class Submit(Frame, frozen=True, array_like=True, tag=True):
+    """Envelopes for other devices' mailboxes."""
+
+    envelopes: list[Envelope]
+
+
+class Acceptance(msgspec.Struct, frozen=True, array_like=True):
+    """The relay's word that one envelope is on its disk."""
+
+    id: EnvelopeId
+    list_version: int
+    """The newest device list of the recipient's account: newer than ours means that a device came or went."""
+    away_s: int
+    """0 if the recipient's device is connected, else seconds since it last was; -1 if it never was."""
+
+
+class Accepted(Frame, frozen=True, array_like=True, tag=True):
+    """These envelopes are on the relay's disk; said only after the durable write."""
+
+    entries: list[Acceptance]
+    lane: Lane = Lane.NORMAL
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True):
+    """One envelope the relay will not keep."""
+
+    id: EnvelopeId
+    cause: str
+    retry_after_ms: int
+    """When trying again may help; -1 if only somebody's action can."""
+    list_version: int = 0
+    """As in `Acceptance`, where the relay knows the account."""
+
+
+class Refused(Frame, frozen=True, array_like=True, tag=True):
+    """These envelopes were not kept: said before, never after, they were accepted."""
+
+    entries: list[Refusal]
+
+
+class Deliver(Frame, frozen=True, array_like=True, tag=True):
+    """Envelopes from this device's mailbox, in order within each lane."""
+
+    entries: list[Delivery]
+
+
+class Took(Frame, frozen=True, array_like=True, tag=True):
+    """Everything up to these positions is on the device's disk: the relay may forget it."""
+
+    entries: list[Taken]
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True):
+    """One envelope asked about."""
+
+    device: DeviceId
+    id: EnvelopeId
+
+
+class Inquire(Frame, frozen=True, array_like=True, tag=True):
+    """Where are these envelopes, which were accepted but never answered?"""
+
+    entries: list[Asked]
+
+
+class Whereabouts(msgspec.Struct, frozen=True, array_like=True):
+    """Where the relay says one envelope is: held for its device, taken by it, or unknown (lost or forgotten)."""
+
+    id: EnvelopeId
+    held: bool
+    taken: bool
+    away_s: int
+
+
+class Located(Frame, frozen=True, array_like=True, tag=True):
+    """Answer to `Inquire`."""
+
+    entries: list[Whereabouts]
+
+
+# ---- directory and keys --------------------------------------------------------------------------------------------
+
+
+class LookUp(Frame, frozen=True, array_like=True, tag=True):
+    """Ask for an account's device lists after the version we know, and its devices' seal keys."""
+
+    request: int
+    account: AccountId
+    known_version: int
+
+
+class Listed(Frame, frozen=True, array_like=True, tag=True):
+    """The device lists after the known version, oldest first, and today's seal keys of the newest one's devices."""
+
+    request: int
+    account: AccountId
+    lists: list[Signed]
+    seal_keys: list[Signed]
+
+
+class Resolve(Frame, frozen=True, array_like=True, tag=True):
+    """Ask which account a handle stands for."""
+
+    request: int
+    handle: str
+
+
+class Resolved(Frame, frozen=True, array_like=True, tag=True):
+    """Answer to `Resolve`; an empty account if nobody has proven that handle."""
+
+    request: int
+    handle: str
+    account: AccountId
+
+
+class Claim(Frame, frozen=True, array_like=True, tag=True):
+    """Ask for one pre-key of a device; each one-time key is handed out exactly once."""
+
+    request: int
+    device: DeviceId
+
+
+class Claimed(Frame, frozen=True, array_like=True, tag=True):
+    """Answer to `Claim`: a signed pre-key, or none and the cause."""
+
+    request: int
+    device: DeviceId
+    prekey: Signed | None
+    cause: str = ""
+
+
+class Publish(Frame, frozen=True, array_like=True, tag=True):
+    """New keys of this device: one-time pre-keys to add; fallback key and seal key to replace the old ones."""
+
+    request: int
+    prekeys: list[Signed]
+    fallback: Signed | None
+    seal_key: Signed | None
+
+
+class Published(Frame, frozen=True, array_like=True, tag=True):
+    """The keys are on the relay's disk."""
+
+    request: int
+    prekeys_left: int
+
+
+class Announce(Frame, frozen=True, array_like=True, tag=True):
+    """The next device list of this device's own account, signed by its root key."""
+
+    request: int
+    list: Signed
+
+
+class Announced(Frame, frozen=True, array_like=True, tag=True):
+    """The list is the account's newest now; or, with a cause, it is not."""
+
+    request: int
+    version: int
+    cause: str = ""
+
+
+# ---- time ----------------------------------------------------------------------------------------------------------
+
+
+class Ping(Frame, frozen=True, array_like=True, tag=True):
+    """Are you there? The number comes back."""
+
+    echo: int
+
+
+class Pong(Frame, frozen=True, array_like=True, tag=True):
+    """Yes; and this is the relay's clock."""
+
+    echo: int
+    clock_ms: int
+
+
+ClientFrame = Hello | Submit | Took | Inquire | LookUp | Resolve | Claim | Publish | Announce | Ping
+RelayFrame = (
+    Challenge
+    | Welcome
+    | Farewell
+    | Accepted
+    | Refused
+    | Deliver
+    | Located
+    | Listed
+    | Resolved
+    | Claimed
+    | Published
+    | Announced
+    | Pong
+)

@@ -1,0 +1,106 @@
+"""What devices say to each other inside the seal: letters, and the slip that carries their key.
+
+    sealed  = HPKE X-Wing( Inner ), padded                          seen by the relay
+    Inner   = who claims to send, lane, an Olm message, the encrypted letter
+    Slip    = inside the Olm message: the letter's key and hash, ids, sequence number, both identities
+    Letter  = Post | Receipt | Nack | Void, encrypted once under a random key for all devices
+"""
+
+import msgspec
+
+from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
+from answerback.model.message import Attachment, Lane, Urgency
+from answerback.model.stamp import Stamp
+
+
+class Inner(msgspec.Struct, frozen=True, array_like=True):
+    """What the outer seal hides. The sender stands here as a claim only: the slip proves it."""
+
+    account: AccountId
+    device: DeviceId
+    lane: Lane
+    olm_type: int
+    """0 for a pre-key message, 1 for a normal one (Olm specification)."""
+    olm: bytes
+    letter: bytes
+
+
+class Slip(msgspec.Struct, frozen=True, array_like=True):
+    """The small secret one device hands to one other: how to open the letter, and what binds it to us two."""
+
+    message: MessageId
+    key: bytes
+    letter_sha256: bytes
+    sequence: int
+    """Counts what this device sent to that device in this lane, from 1: a gap is a loss."""
+    author: AccountId
+    author_device: DeviceId
+    reader: AccountId
+    reader_device: DeviceId
+    list_version: int
+    """The version of the author's own device list, so that a reader with an older one asks for the newer."""
+    device_name: str
+
+
+class Letter(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What all letters share: they are values, and their content is not shown."""
+
+    def __repr__(self) -> str:
+        """Say the kind only."""
+        return f"{type(self).__name__}(…)"
+
+
+class Post(Letter, frozen=True, array_like=True, tag=True):
+    """A person's message."""
+
+    message: MessageId
+    conversation: ConversationId
+    recipients: list[AccountId]
+    text: str
+    attachment: Attachment | None
+    urgency: Urgency
+    stamp: Stamp
+    written_after: list[MessageId]
+    expires_ms: int
+    handle: str = ""
+    """The author's own handle, for showing; trust follows the account id, never this."""
+
+    __repr__ = Letter.__repr__
+
+
+class Receipt(Letter, frozen=True, array_like=True, tag=True):
+    """Evidence for the author: these messages are on this device's disk, and these were read."""
+
+    delivered: list[MessageId]
+    read: list[MessageId]
+
+    __repr__ = Letter.__repr__
+
+
+class Gap(msgspec.Struct, frozen=True, array_like=True):
+    """Sequence numbers of one lane that never came, both ends included."""
+
+    lane: Lane
+    first: int
+    last: int
+
+
+class Nack(Letter, frozen=True, array_like=True, tag=True):
+    """A call for repair: envelopes that could not be opened, numbers that never came, files the relay has not got."""
+
+    unopened: list[EnvelopeId]
+    gaps: list[Gap]
+    blobs: list[BlobId]
+
+    __repr__ = Letter.__repr__
+
+
+class Void(Letter, frozen=True, array_like=True, tag=True):
+    """An honest end of a gap: these numbers will never come, because what they carried expired or was withdrawn."""
+
+    gaps: list[Gap]
+
+    __repr__ = Letter.__repr__
+
+
+AnyLetter = Post | Receipt | Nack | Void
