@@ -19,13 +19,20 @@ def _broad_in(node: ast.AST, function: str) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     for child in ast.iter_child_nodes(node):
         name = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
-        if isinstance(child, ast.ExceptHandler) and (child.type is None or _is_broad(child.type)):
+        if isinstance(child, ast.ExceptHandler) and _swallows_all(child):
             found.append((name, child.lineno))
         is_suppress = isinstance(child, ast.Call) and ast.unparse(child.func).endswith("suppress")
         if isinstance(child, ast.Call) and is_suppress and any(_is_broad(argument) for argument in child.args):
             found.append((name, child.lineno))
         found += _broad_in(child, name)
     return found
+
+
+def _swallows_all(handler: ast.ExceptHandler) -> bool:
+    """A handler that tidies up and raises again swallows nothing: a rollback must see every error."""
+    last = handler.body[-1]
+    raises_again = isinstance(last, ast.Raise) and last.exc is None
+    return (handler.type is None or _is_broad(handler.type)) and not raises_again
 
 
 def _is_broad(caught: ast.expr) -> bool:
@@ -54,3 +61,4 @@ def test_every_way_to_catch_everything_is_found() -> None:
     assert [text for text in bad if not broad_catches(planted(text))] == []
     assert broad_catches(planted(bad[2])) == [("core/planted.py::run", 4)]
     assert broad_catches(planted("try:\n    one()\nexcept OSError:\n    pass")) == []
+    assert broad_catches(planted("try:\n    one()\nexcept BaseException:\n    undo()\n    raise")) == []
