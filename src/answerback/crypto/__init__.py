@@ -1,0 +1,1 @@
+"""Keys and sealing: libraries do the mathematics, the rest is our protocol."""
