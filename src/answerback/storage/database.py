@@ -111,6 +111,16 @@ class Database:
                 self._roll_back()
                 raise
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Make everything read inside be as of one moment, whatever another process writes meanwhile."""
+        with self._turn, translated(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._roll_back()
+
     def check(self) -> None:
         """Read the whole file and raise StoreCorruptError if what is there cannot be right (`PRAGMA quick_check`)."""
         found = [row[0] for row in self.rows("PRAGMA quick_check(10)")]
@@ -176,11 +186,13 @@ def connect_sealed(path: Path) -> Connection:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn errors of either SQLite library and of the file system into ours."""
+    """Turn errors of either SQLite library into ours."""
     try:
         yield
     except (sqlite3.Error, sqlcipher.Error) as error:
         raise _in_our_words(error, path) from error
+    except OverflowError as error:  # SQLite's integers have 64 bits, Python's have no end
+        raise StorageError(f"a number is too large to be kept in {path}") from error
 
 
 def _in_our_words(error: Exception, path: Path) -> StorageError:
@@ -226,6 +238,7 @@ def _prepare(database: Database, migrations: Sequence[str], *, read_only: bool) 
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        "temp_store = MEMORY",  # sorting must not spill what is sealed into a plain temporary file
         f"journal_size_limit = {LOG_BYTES_MAX}",
     ):
         database.row(f"PRAGMA {setting}")

@@ -35,8 +35,14 @@ def claim_name(draft: Path, path: Path) -> None:
     if sys.platform == "win32":
         draft.rename(path)  # on Windows a rename never replaces
     else:
-        os.link(draft, path)  # a rename would replace silently; a link refuses
-        draft.unlink()
+        try:
+            os.link(draft, path)  # a rename would replace silently; a link refuses
+            draft.unlink()
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links, as on memory cards: claim the name first, then fill it
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+            draft.replace(path)
     sync_folder(path.parent)
 
 

@@ -1,0 +1,209 @@
+"""Answers what people ask about their messages: lists, timelines, counts."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from answerback.core.effects import KeepContact, KeepCopy, KeepDeviceName, KeepStep, KeepTransfer
+from answerback.model.causes import cause_of
+from answerback.model.errors import UsageError
+from answerback.model.ids import ID_BYTES, AccountId, ConversationId, MessageId
+from answerback.model.message import Attachment, Message, Urgency
+from answerback.model.stamp import Stamp
+from answerback.model.timeline import Evidence, Stage, Step
+from answerback.storage.database import Database, Row
+from answerback.storage.identity import Identity, read_identity
+from answerback.storage.snapshot import (
+    COPY_COLUMNS,
+    Snapshot,
+    copy_of,
+    read_contacts,
+    read_device_names,
+    read_snapshot,
+    read_transfers,
+)
+
+PAGE_MESSAGES = 50
+"""About two screens of a conversation."""
+PREFIX_CHARACTERS_MIN = 4
+"""Fewer would hardly ever mean one message: ids begin with their time."""
+ARRIVAL_MAX = (1 << 63) - 1  # SQLite's largest integer
+
+_account_ids: Final = msgspec.msgpack.Decoder(frozenset[AccountId])
+_message_ids: Final = msgspec.msgpack.Decoder(frozenset[MessageId])
+_attachments: Final = msgspec.msgpack.Decoder(Attachment)
+
+_MESSAGES = (
+    "SELECT arrival, arrived_ms, mine, id, conversation, author, author_device, recipients, text, attachment, urgency, "
+    "stamp_ms, stamp_counter, written_after, expires_ms FROM messages"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message, and how it came to this disk."""
+
+    arrival: int
+    """Counts in the order of arrival; never used twice."""
+    arrived_wall_ms: int
+    mine: bool
+    """Written by this account, on whichever device."""
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One line of an inbox."""
+
+    id: ConversationId
+    message_count: int
+    last: KeptMessage
+    """The one that arrived last."""
+
+    @property
+    def members(self) -> frozenset[AccountId]:
+        """Everybody who takes part in it."""
+        return self.last.message.recipients | {self.last.message.author}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much is kept."""
+
+    messages: int
+    outgoing: int
+    copies: int
+    seen: int
+    transfers: int
+
+
+class History:
+    """What may be read of a journal, also while an agent is writing to it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database: Final = database
+
+    def load(self) -> Snapshot:
+        """Return everything an engine needs to go on."""
+        return read_snapshot(self._database)
+
+    def identity(self) -> Identity | None:
+        """Say who this device is; None before registration."""
+        return read_identity(self._database)
+
+    def setting(self, name: str) -> str | None:
+        """Return what was set by this name, if anything was."""
+        row = self._database.row("SELECT value FROM settings WHERE name = ?", (name,))
+        return row[0] if row else None
+
+    def settings(self) -> dict[str, str]:
+        """Return everything that was set."""
+        return dict(self._database.rows("SELECT name, value FROM settings ORDER BY name"))
+
+    def messages(
+        self, *, conversation: ConversationId | None = None, limit: int = PAGE_MESSAGES, before: int | None = None
+    ) -> list[KeptMessage]:
+        """Return the messages that arrived last, newest first; the next page is `before` the last one's arrival."""
+        newest = before if before is not None else ARRIVAL_MAX
+        if conversation is None:
+            return self._kept(f"{_MESSAGES} WHERE arrival < ? ORDER BY arrival DESC LIMIT ?", newest, limit)
+        where = "WHERE conversation = ? AND arrival < ?"
+        return self._kept(f"{_MESSAGES} {where} ORDER BY arrival DESC LIMIT ?", conversation, newest, limit)
+
+    def message(self, identity: MessageId) -> KeptMessage | None:
+        """Find one message."""
+        return next(iter(self._kept(f"{_MESSAGES} WHERE id = ?", identity)), None)
+
+    def find_message(self, prefix: str) -> KeptMessage | None:
+        """Find the one message whose id begins like this; raise UsageError where several do."""
+        digits = re.sub(r"[\s-]", "", prefix).lower()
+        if not re.fullmatch(rf"[0-9a-f]{{{PREFIX_CHARACTERS_MIN},{2 * ID_BYTES}}}", digits):
+            raise UsageError(
+                f"{prefix!r} is not the beginning of a message id: give at least {PREFIX_CHARACTERS_MIN} "
+                "of its characters 0-9, a-f"
+            )
+        first, last = (bytes.fromhex(digits.ljust(2 * ID_BYTES, fill)) for fill in "0f")
+        found = self._kept(f"{_MESSAGES} WHERE id BETWEEN ? AND ? LIMIT 2", first, last)
+        if len(found) > 1:
+            raise UsageError(f"several messages' ids begin with {prefix!r}: give more of it")
+        return found[0] if found else None
+
+    def conversations(self) -> list[Conversation]:
+        """Return every conversation, the one with the newest arrival first."""
+        with self._database.reading():
+            counted = self._database.rows("SELECT max(arrival), count(*) FROM messages GROUP BY conversation")
+            found = []
+            for arrival, count in sorted(counted, reverse=True):
+                last = self._kept(f"{_MESSAGES} WHERE arrival = ?", arrival)[0]
+                found.append(Conversation(last.message.conversation, count, last))
+            return found
+
+    def steps(self, message: MessageId) -> list[KeepStep]:
+        """Return what became of a message, in the order it was learned."""
+        rows = self._database.rows(
+            "SELECT device, stage, evidence, wall_ms, cause, attempt FROM steps WHERE message = ? ORDER BY number",
+            (message,),
+        )
+        return [
+            KeepStep(message, device, Step(Stage(stage), Evidence(evidence), wall_ms, cause_of(cause), attempt))
+            for device, stage, evidence, wall_ms, cause, attempt in rows
+        ]
+
+    def copies(self, message: MessageId) -> list[KeepCopy]:
+        """Return how far each copy of a message came, without the sealed bytes."""
+        columns = COPY_COLUMNS.format(sealed="NULL")
+        sql = f"SELECT {columns} FROM copies WHERE message = ? ORDER BY number"  # noqa: S608
+        return [copy_of(row) for row in self._database.rows(sql, (message,))]
+
+    def contacts(self) -> tuple[KeepContact, ...]:
+        """Return every known handle and its account."""
+        return read_contacts(self._database)
+
+    def device_names(self) -> tuple[KeepDeviceName, ...]:
+        """Return what other devices call themselves."""
+        return read_device_names(self._database)
+
+    def transfers(self) -> tuple[KeepTransfer, ...]:
+        """Return how far every file has travelled."""
+        return read_transfers(self._database)
+
+    def counts(self) -> Counts:
+        """Count what is kept."""
+        row = self._database.row(
+            "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM outgoing), (SELECT count(*) FROM copies), "
+            "(SELECT count(*) FROM seen), (SELECT count(*) FROM transfers)"
+        )
+        assert row is not None
+        return Counts(*row)
+
+    def check(self) -> None:
+        """Read the whole journal and raise StoreCorruptError if it is damaged."""
+        self._database.check()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def _kept(self, sql: str, *values: bytes | int) -> list[KeptMessage]:
+        return [_kept(row) for row in self._database.rows(sql, values)]
+
+
+def _kept(row: Row) -> KeptMessage:
+    arrival, arrived_ms, mine, identity, conversation, author, author_device, recipients, text, attachment, *rest = row
+    urgency, stamp_ms, stamp_counter, written_after, expires_ms = rest
+    message = Message(
+        id=identity,
+        conversation=conversation,
+        author=author,
+        author_device=author_device,
+        recipients=_account_ids.decode(recipients),
+        text=text,
+        attachment=None if attachment is None else _attachments.decode(attachment),
+        urgency=Urgency(urgency),
+        stamp=Stamp(stamp_ms, stamp_counter),
+        written_after=_message_ids.decode(written_after),
+        expires_ms=expires_ms,
+    )
+    return KeptMessage(arrival, arrived_ms, bool(mine), message)

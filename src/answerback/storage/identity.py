@@ -1,0 +1,68 @@
+"""Keeps who this device is: what registration gave it."""
+
+from dataclasses import dataclass, field
+
+from answerback.model.handle import Handle
+from answerback.model.ids import AccountId, DeviceId
+from answerback.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose device this is, which one, and where its relay is."""
+
+    account: AccountId
+    device: DeviceId
+    device_name: str
+    handle: Handle
+    relay_url: str
+    relay_pin: bytes | None
+    """SHA-256 of the relay's own certificate key; None where a public certificate authority vouches for it."""
+    root_seed: bytes | None = field(repr=False)
+    """The account's root key; None on devices that may not change the device list."""
+    pickle_key: bytes = field(repr=False)
+    """What the ratchets' pickles are encrypted with."""
+    registered_ms: int
+
+
+def write_identity(database: Database, identity: Identity) -> None:
+    """Keep it, in place of the one before."""
+    with database.transaction():
+        database.run("DELETE FROM identity")
+        database.run(
+            "INSERT INTO identity (number, account, device, device_name, handle, relay_url, relay_pin, root_seed, "
+            "pickle_key, registered_ms) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                identity.account,
+                identity.device,
+                identity.device_name,
+                identity.handle.text,
+                identity.relay_url,
+                identity.relay_pin,
+                identity.root_seed,
+                identity.pickle_key,
+                identity.registered_ms,
+            ),
+        )
+
+
+def read_identity(database: Database) -> Identity | None:
+    """Return it, or None before registration."""
+    row = database.row(
+        "SELECT account, device, device_name, handle, relay_url, relay_pin, root_seed, pickle_key, registered_ms "
+        "FROM identity"
+    )
+    if row is None:
+        return None
+    account, device, device_name, handle, relay_url, relay_pin, root_seed, pickle_key, registered_ms = row
+    return Identity(
+        account=account,
+        device=device,
+        device_name=device_name,
+        handle=Handle(handle),
+        relay_url=relay_url,
+        relay_pin=relay_pin,
+        root_seed=root_seed,
+        pickle_key=pickle_key,
+        registered_ms=registered_ms,
+    )

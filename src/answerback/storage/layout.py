@@ -1,0 +1,11 @@
+"""Names what lies in a device's folder."""
+
+DEVICE_FILE = "device.json"
+"""Where the journal's key is to be found. Its presence means that the device was made to the end."""
+JOURNAL_FILE = "journal.db"
+KEY_FILE = "journal.key"
+SALT_FILE = "passphrase.json"
+LOCK_FILE = "device.lock"
+OUTGOING_FOLDER = "files/outgoing"
+INCOMING_FOLDER = "files/incoming"
+RECEIVED_FOLDER = "files/received"
