@@ -13,6 +13,7 @@ from answerback.crypto.identity import (
     check_device_lists,
     first_device_list,
     next_device_list,
+    read_device_list,
     safety_number,
     verify,
 )
@@ -91,6 +92,13 @@ def test_the_last_one_given_is_the_newest_or_none_is_believed(newer: list[Signed
 def test_a_list_with_one_thing_wrong_is_refused_and_says_what(faulty: Signed, saying: str) -> None:
     with pytest.raises(TrustError, match=saying):
         check_device_lists(ACCOUNT, known=FIRST, newer=[faulty])
+
+
+def test_a_list_can_be_read_by_itself_when_it_was_kept_by_us() -> None:
+    assert read_device_list(ACCOUNT, SECOND).devices == (LAPTOP, PHONE)
+    for account, kept in ((ACCOUNT, Signed(SECOND.body, bytes(64))), (RootKey.generate().account_id, SECOND)):
+        with pytest.raises(TrustError):
+            read_device_list(account, kept)
 
 
 def test_history_begins_at_version_one_for_whoever_knows_nothing() -> None:

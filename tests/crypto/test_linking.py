@@ -10,6 +10,7 @@ from answerback.crypto.linking import (
     ALPHABET,
     CODE_BYTES,
     Direction,
+    _directed,
     _text,
     box_open,
     box_seal,
@@ -71,6 +72,10 @@ def test_a_word_opens_in_its_own_direction_and_whole(plaintext: bytes, bit: int)
     ):
         with pytest.raises(CannotOpenError):
             box_open(key, wrong, direction=direction)
+
+
+def test_each_direction_has_a_key_of_its_own() -> None:
+    assert len({CODE.key, *(_directed(CODE.key, direction) for direction in Direction)}) == 3
 
 
 def test_no_secret_is_shown() -> None:

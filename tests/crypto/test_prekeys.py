@@ -8,6 +8,7 @@ from answerback.crypto.prekeys import (
     SealSecret,
     check_prekey,
     check_seal_key,
+    fallback_waits,
     make_fallback,
     make_seal_key,
     mark_published,
@@ -40,6 +41,7 @@ def test_what_was_not_confirmed_is_offered_again_byte_for_byte_after_a_crash() -
     assert len({signed.body for signed in offered}) == 20
     assert prekeys_to_publish(restarted(keys), 20) == offered
     assert prekeys_to_publish(keys, 5) == offered
+    assert fallback_waits(restarted(keys))
     assert make_fallback(restarted(keys)) == fallback
 
 
@@ -48,6 +50,7 @@ def test_what_was_confirmed_is_never_offered_again_and_still_opens() -> None:
     offered, fallback = prekeys_to_publish(keys, 3), make_fallback(keys)
     mark_published(keys)
     keys = restarted(keys)
+    assert not fallback_waits(keys)
     assert not {s.body for s in prekeys_to_publish(keys, 3)} & {s.body for s in offered}
     assert make_fallback(keys) != fallback
     for signed in (*offered, fallback):

@@ -38,7 +38,7 @@ OTHER = DeviceKeys.generate().device_id
 
 
 def inner(letter: bytes = b"letter", *, lane: Lane = Lane.NORMAL) -> Inner:
-    return Inner(AccountId(b"a" * 16), AUTHOR.device_id, lane, 1, b"o" * 200, letter)
+    return Inner(AccountId(b"a" * 16), AUTHOR.device_id, lane, 1, b"o" * 224, letter)
 
 
 def sealed_bytes(value: Inner) -> bytes:

@@ -212,10 +212,24 @@ def first_device_list(root: RootKey, device: Device, *, now_ms: int) -> Signed:
 
 def next_device_list(root: RootKey, current: Signed, devices: Sequence[Device], now_ms: int) -> Signed:
     """Sign the list that follows the current one."""
-    before = _read_list(root.account_id, current)
+    before = read_device_list(root.account_id, current)
     return _sign_list(
         root, version=before.version + 1, previous=sha256(current.body), devices=tuple(devices), now_ms=now_ms
     )
+
+
+def read_device_list(account: AccountId, signed: Signed) -> DeviceList:
+    """Read one list of an account, checked by itself: signed by its root, every device named after its key."""
+    """Read one list of an account by itself: signed by its root and sound, whatever came before it."""
+    try:
+        read = decode(signed.body, DeviceList)
+    except PeerError as error:
+        raise TrustError("not a device list") from error
+    if account_id(read.root_key) != account or read.account != account:
+        raise TrustError(f"a device list of account {read.account.hex()}; asked for {account.hex()}")
+    verify(signed, key=read.root_key, purpose=Purpose.DEVICE_LIST)
+    _check_devices(read.devices)
+    return read
 
 
 def check_device_lists(account: AccountId, *, known: Signed | None, newer: Sequence[Signed]) -> DeviceList | None:
@@ -224,12 +238,12 @@ def check_device_lists(account: AccountId, *, known: Signed | None, newer: Seque
     Keep `newer[-1]` beside it: that is its signed form. What repeats the past is no news (a relay may answer twice),
     but must be the same past: a list that differs from the known one of its version is a `TrustError`.
     """
-    read = _read_list(account, known) if known is not None else None
+    read = read_device_list(account, known) if known is not None else None
     known_version = read.version if read is not None else 0
     before = (read, known) if read is not None and known is not None else None
     newest: DeviceList | None = None
     for signed in newer:
-        read = _read_list(account, signed)
+        read = read_device_list(account, signed)
         if newest is None and read.version < known_version:
             continue
         if newest is None and known is not None and read.version == known_version:
@@ -250,18 +264,6 @@ def _check_successor(read: DeviceList, before: tuple[DeviceList, Signed] | None)
         raise TrustError(f"device list of version {read.version} where version {expected_version} was due")
     if read.previous != expected_previous:
         raise TrustError(f"device list of version {read.version} does not follow the one we know")
-
-
-def _read_list(account: AccountId, signed: Signed) -> DeviceList:
-    try:
-        read = decode(signed.body, DeviceList)
-    except PeerError as error:
-        raise TrustError("not a device list") from error
-    if account_id(read.root_key) != account or read.account != account:
-        raise TrustError(f"a device list of account {read.account.hex()}; asked for {account.hex()}")
-    verify(signed, key=read.root_key, purpose=Purpose.DEVICE_LIST)
-    _check_devices(read.devices)
-    return read
 
 
 def _check_devices(devices: Sequence[Device]) -> None:

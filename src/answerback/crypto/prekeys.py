@@ -9,7 +9,7 @@ nobody can open. So the order is: make, **save the device's keys (and the seal s
 very same signed bytes again, and no new ones. Two things remain for others to do:
 
 - One `Published` answers for everything offered before it. So make pre-keys and fallback for one `Publish` together,
-  and nothing more until it is answered.
+  add the fallback whenever `fallback_waits`, and make nothing more until the `Publish` is answered.
 - A relay that gave a key away before its answer got lost is offered that key again; it must remember what it gave
   away and take it as known, or two people would start with one key and the second would not be opened.
 """
@@ -64,6 +64,11 @@ def make_fallback(keys: DeviceKeys) -> Signed:
         keys.olm.generate_fallback_key()
     (key,) = keys.olm.fallback_key.values()
     return _sign_prekey(keys, key, fallback=True)
+
+
+def fallback_waits(keys: DeviceKeys) -> bool:
+    """Whether a fallback key was made that no relay has confirmed; the next `Publish` has to carry it."""
+    return bool(keys.olm.fallback_key)
 
 
 def mark_published(keys: DeviceKeys) -> None:

@@ -5,7 +5,7 @@ one thing that comes from another library (`vodozemac`); it is called in `identi
 """
 
 import hashlib
-import os
+from os import urandom
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -51,7 +51,7 @@ class CannotOpenError(AnswerbackError):
 
 def random_bytes(count: int) -> bytes:
     """Give bytes that nobody can guess, from the operating system."""
-    return os.urandom(count)
+    return urandom(count)
 
 
 def sha256(data: bytes) -> bytes:

@@ -40,7 +40,8 @@ from answerback.wire.letters import AnyLetter, Inner, Slip
 
 SEAL_VERSION = b"\x01"
 PADDED_BYTES_MIN = 512
-"""The floor of padding. A short text, a receipt and a nack, each with its Olm message, all stay below it."""
+"""The floor of padding: in a running session a receipt, a nack and a text of up to 100 characters are all alike. A
+session's first message is 106 bytes longer; that it is one, the relay knows: it has just given out a pre-key."""
 SEAL_OVERHEAD_BYTES = len(SEAL_VERSION) + SEAL_KEY_ID_BYTES + HPKE_OVERHEAD_BYTES
 _LENGTH_BYTES = 4
 _ENVELOPE_INFO = b"answerback envelope\0"
