@@ -11,7 +11,8 @@ from enum import Enum, unique
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
-from answerback.model.message import Lane, Message
+from answerback.model.message import Attachment, Lane, Message, Urgency
+from answerback.model.stamp import Stamp
 from answerback.model.timeline import Stage, Step
 from answerback.wire.frames import ClientFrame
 
@@ -79,6 +80,29 @@ class KeepMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepDraft:
+    """A message promised to handles nobody has looked up yet: `send` works without a network, also to new people."""
+
+    id: MessageId
+    handles: tuple[str, ...]
+    accounts: tuple[AccountId, ...]
+    """Recipients whose account is known already."""
+    text: str
+    attachment: Attachment | None
+    urgency: Urgency
+    stamp: Stamp
+    lifetime_s: int
+    accepted_wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropDraft:
+    """A draft that became a message, or failed because a handle is nobody's."""
+
+    id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
 class KeepOutgoing:
     """A letter this device has promised to deliver: the encoded letter, its lane and its end."""
 
@@ -136,6 +160,15 @@ class KeepStep:
 
 
 @dataclass(frozen=True, slots=True)
+class RaiseStage:
+    """A later stage of a copy whose letter is no longer held: a read receipt after delivery ended the promise."""
+
+    message: MessageId
+    device: DeviceId
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
 class KeepRatchet:
     """The state of one Olm session after its last step."""
 
@@ -143,9 +176,8 @@ class KeepRatchet:
     lane: Lane
     session: str
     pickle: str
-    used_ms: int
-    """When it last opened something: the session that did so most recently is the one to send with."""
-    created_ms: int
+    good_ms: int
+    """When it was made or last opened something: the session with the latest such moment is the one to send with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +259,15 @@ class KeepStream:
 
 @dataclass(frozen=True, slots=True)
 class KeepSeen:
-    """An envelope that was taken: the same bytes will not be opened again."""
+    """An envelope that was taken: the same bytes will not be opened again, but may have to be answered again."""
 
     id: EnvelopeId
     wall_ms: int
+    device: DeviceId | None = None
+    """Who sent it, as far as that is known."""
+    message: MessageId | None = None
+    """The post it carried; none for other letters and for what could not be opened."""
+    opened: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +301,13 @@ class KeepTransfer:
 
 Fact = (
     KeepMessage
+    | KeepDraft
+    | DropDraft
     | KeepOutgoing
     | DropOutgoing
     | KeepCopy
     | KeepStep
+    | RaiseStage
     | KeepRatchet
     | DropRatchet
     | KeepDeviceKeys
@@ -364,7 +404,8 @@ class LinkChanged:
 class Answered:
     """A question asked through the engine has its answer."""
 
-    question: int
+    question: str
+    """The handle asked about, or `device list`."""
     account: AccountId | None
     cause: Cause | None
 

@@ -1,0 +1,236 @@
+"""What arrives at this device: from a delivery to a message on disk and an answer back.
+
+The reader's half of the road: seen before? → outer seal off → who claims to have sent it? → opened → kept → answered.
+An envelope from a device nobody here has heard of is *parked* while its account's device list is looked up; nothing
+else waits for it. What cannot be opened is answered too, with a sealed call for repair.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from answerback.core.departure import Departure
+from answerback.core.effects import (
+    Arrived,
+    Effect,
+    KeepMessage,
+    Moment,
+    Save,
+    Tell,
+    Transmit,
+    Warned,
+)
+from answerback.core.machines import Machines
+from answerback.core.sessions import Opened
+from answerback.crypto.primitives import CannotOpenError
+from answerback.model.causes import Cause
+from answerback.model.envelope import Delivery
+from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId, conversation_id
+from answerback.model.message import Lane, Message
+from answerback.model.timeline import Stage
+from answerback.wire.frames import Taken, Took
+from answerback.wire.letters import Gap, Inner, Nack, Post, Receipt, Void
+
+PARKED_MAX = 1024
+"""Envelopes that wait for a look-up; one that finds no place here is delivered again after the next connection."""
+NACK_NUMBERS_MAX = 1000
+"""Numbers of one gap answered at once; the rest are asked for again."""
+
+
+@dataclass(slots=True)
+class Replies:
+    """What one change owes to other devices, gathered so that each gets one letter."""
+
+    delivered: dict[DeviceId, list[MessageId]] = field(default_factory=dict)
+    unopened: dict[DeviceId, list[EnvelopeId]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Arrival:
+    """The composer of everything that arrives."""
+
+    machines: Machines
+    departure: Departure
+    unreadable: int = 0
+    """Envelopes whose outer seal did not open, or that nobody provably sent."""
+    _parked: dict[EnvelopeId, tuple[Delivery, Inner]] = field(default_factory=dict)
+
+    def deliver(self, deliveries: Sequence[Delivery], *, now: Moment) -> list[Effect]:
+        """Take in what the mailbox handed over."""
+        replies = Replies()
+        effects: list[Effect] = []
+        for delivery in deliveries:
+            before = self.machines.inbox.take(delivery)
+            if before is None:
+                effects += self._unseal(delivery, replies, now=now)
+            elif before.device is not None and before.message is not None:
+                self._owe(replies, before.device, before.message)
+            elif before.device is not None and not before.opened:
+                replies.unopened.setdefault(before.device, []).append(delivery.id)
+        self.machines.catchup.took(len(deliveries))
+        return [*effects, *self._acknowledge(), *self._reply(replies, now=now)]
+
+    def look_again(self, account: AccountId, *, now: Moment) -> list[Effect]:
+        """An account's devices are known now: open what was parked for it."""
+        replies = Replies()
+        effects: list[Effect] = []
+        waiting = [(delivery, inner) for delivery, inner in self._parked.values() if inner.account == account]
+        for delivery, inner in waiting:
+            del self._parked[delivery.id]
+            effects += self._open(delivery, inner, replies, now=now, may_park=False)
+        return [*effects, *self._acknowledge(), *self._reply(replies, now=now)] if waiting else []
+
+    def disconnected(self) -> None:
+        """What is not acknowledged will be delivered again."""
+        self._parked.clear()
+        self.machines.inbox.disconnected()
+
+    def file_arrived(self, author_device: DeviceId, message: MessageId, *, now: Moment) -> list[Effect]:
+        """A message's file is whole on this disk: only now is the message delivered."""
+        return self.departure.control(Receipt([message], []), (author_device,), now=now)
+
+    def ask_for_gaps(self, *, now: Moment) -> list[Effect]:
+        """Ask the senders of numbers that never came."""
+        effects: list[Effect] = []
+        for device, gaps in self.machines.inbox.gaps_due(now_s=now.now_s).items():
+            if self.machines.roster.device(device) is not None:
+                effects += self.departure.control(Nack([], gaps, []), (device,), now=now)
+        return effects
+
+    # ---- opening
+
+    def _unseal(self, delivery: Delivery, replies: Replies, *, now: Moment) -> list[Effect]:
+        try:
+            inner = self.machines.sessions.unseal(delivery)
+        except CannotOpenError:
+            return self._give_up(delivery, None, now=now)
+        return self._open(delivery, inner, replies, now=now, may_park=True)
+
+    def _open(self, delivery: Delivery, inner: Inner, replies: Replies, *, now: Moment, may_park: bool) -> list[Effect]:
+        roster = self.machines.roster
+        sender = roster.device(inner.device)
+        if sender is None or roster.account_of(inner.device) != inner.account:
+            if not may_park:
+                return [*self._give_up(delivery, None, now=now), Tell(Warned(Cause.TRUST_SIGNATURE_WRONG))]
+            if len(self._parked) < PARKED_MAX:
+                self._parked[delivery.id] = (delivery, inner)
+            return self.departure.want_list(inner.account)
+        try:
+            opened = self.machines.sessions.open(inner, sender, now=now)
+        except CannotOpenError:
+            replies.unopened.setdefault(inner.device, []).append(delivery.id)
+            return self._give_up(delivery, inner.device, now=now)
+        return self._opened(delivery, opened, replies, now=now)
+
+    def _give_up(self, delivery: Delivery, device: DeviceId | None, *, now: Moment) -> list[Effect]:
+        if device is None:
+            self.unreadable += 1
+        return [Save(self.machines.inbox.done(delivery, device=device, opened=False, now=now))]
+
+    def _opened(self, delivery: Delivery, opened: Opened, replies: Replies, *, now: Moment) -> list[Effect]:
+        machines, slip, letter = self.machines, opened.slip, opened.letter
+        device = slip.author_device
+        effects: list[Effect] = [Save(fact) for fact in opened.facts]
+        stream = machines.inbox.numbered(device, delivery.lane, slip.sequence, now=now)
+        named = machines.roster.named(device, slip.device_name)
+        effects += [Save(fact) for fact in (stream, named) if fact is not None]
+        machines.roster.heard(slip.author, slip.list_version)
+        if machines.roster.stale(slip.author):
+            effects += self.departure.want_list(slip.author)
+        message: MessageId | None = None
+        match letter:
+            case Post():
+                message = letter.message
+                effects += self._post(letter, opened, replies, now=now)
+            case Receipt():
+                effects += machines.outbox.answered(letter.delivered, device, Stage.DELIVERED, now=now)
+                effects += machines.outbox.answered(letter.read, device, Stage.READ, now=now)
+            case Nack():
+                effects += self._repair(letter, device, now=now)
+            case Void():
+                effects += [Save(fact) for fact in machines.inbox.voided(device, letter.gaps)]
+        done = machines.inbox.done(delivery, device=device, message=message, opened=True, now=now)
+        return [*effects, Save(done)]
+
+    def _post(self, post: Post, opened: Opened, replies: Replies, *, now: Moment) -> list[Effect]:
+        machines = self.machines
+        author, own = opened.slip.author, machines.own
+        members = frozenset((*post.recipients, author))
+        if post.message != opened.slip.message or post.conversation != conversation_id(members):
+            return [Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, author))]
+        if own.account not in members:
+            return [Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, author))]
+        message = Message(
+            id=post.message,
+            conversation=post.conversation,
+            author=author,
+            author_device=opened.slip.author_device,
+            recipients=frozenset(post.recipients),
+            text=post.text,
+            attachment=post.attachment,
+            urgency=post.urgency,
+            stamp=post.stamp,
+            written_after=frozenset(post.written_after),
+            expires_ms=post.expires_ms,
+        )
+        machines.threads.clock.merge(post.stamp, wall_ms=machines.clock.stamp_ms(now))
+        effects: list[Effect] = []
+        if machines.threads.add(message):
+            effects += [Save(KeepMessage(message, now.wall_ms)), Tell(Arrived(message))]
+            if post.attachment is not None:
+                effects += machines.transfers.add(
+                    post.attachment.blob, post.message, uploading=False, total_bytes=post.attachment.sealed_bytes
+                )
+        self._owe(replies, opened.slip.author_device, post.message)
+        return effects
+
+    def _owe(self, replies: Replies, device: DeviceId, message: MessageId) -> None:
+        # A message with a file is delivered when the file is: its receipt comes then (`file_arrived`).
+        if not self.machines.transfers.active(message, uploading=False):
+            replies.delivered.setdefault(device, []).append(message)
+
+    # ---- repairing
+
+    def _repair(self, nack: Nack, device: DeviceId, *, now: Moment) -> list[Effect]:
+        outbox = self.machines.outbox
+        effects: list[Effect] = []
+        lanes = set()
+        for envelope in nack.unopened:
+            copy = outbox.copy_of(envelope)
+            if copy is not None and copy.device == device and copy.open:
+                lanes.add(copy.lane)
+                effects += self.departure.again(copy, reseal=True)
+        for lane in lanes:
+            self.machines.sessions.renew(device, lane, now=now)
+        void: list[Gap] = []
+        for gap in nack.gaps:
+            for sequence in range(gap.first, min(gap.last, gap.first + NACK_NUMBERS_MAX - 1) + 1):
+                copy = outbox.numbered(device, gap.lane, sequence)
+                if copy is None or not copy.open:
+                    void.append(Gap(gap.lane, sequence, sequence))
+                elif copy.stage is Stage.ACCEPTED:
+                    effects += self.departure.again(copy, reseal=False)
+        if void:
+            effects += self.departure.control(Void(void), (device,), now=now)
+        for promise in outbox:
+            if promise.letter.blob is not None and promise.letter.blob in nack.blobs and device in promise.copies:
+                effects += self.departure.upload_again(promise)
+        return effects
+
+    # ---- answering
+
+    def _reply(self, replies: Replies, *, now: Moment) -> list[Effect]:
+        effects: list[Effect] = []
+        for device, messages in replies.delivered.items():
+            effects += self.departure.control(Receipt(messages, []), (device,), now=now)
+        for device, envelopes in replies.unopened.items():
+            # Our own control session with that device may be the broken one: the call goes through a fresh one.
+            self.machines.sessions.renew(device, Lane.CONTROL, now=now)
+            effects += self.departure.control(Nack(envelopes, [], []), (device,), now=now)
+        return effects
+
+    def _acknowledge(self) -> list[Effect]:
+        moved = self.machines.inbox.advance()
+        if not moved:
+            return []
+        took = Took([Taken(cursor.lane, cursor.position) for cursor in moved])
+        return [*(Save(cursor) for cursor in moved), Transmit(took)]

@@ -1,0 +1,328 @@
+"""What leaves this device: from a promise to the frame that carries it.
+
+The sender's half of the road: draft → promise → copies → turn → session → sealed → frame. Each step asks one machine
+and passes on what it answers; whatever is missing (an account, a device list, a pre-key, a file at the relay) is asked
+for, and the copy waits with that as its cause.
+"""
+
+from dataclasses import dataclass, field
+
+from answerback.core.effects import (
+    DropDraft,
+    Effect,
+    KeepDraft,
+    KeepMessage,
+    KeepOutgoing,
+    KeepStep,
+    Moment,
+    Progressed,
+    Save,
+    Tell,
+    Transmit,
+)
+from answerback.core.fanout import targets
+from answerback.core.lanes import Hold
+from answerback.core.machines import Machines
+from answerback.core.outbox import Copy, Promise
+from answerback.core.questions import WantAccount, WantList, WantPreKey
+from answerback.crypto.files import sealed_size
+from answerback.crypto.seal import LockedLetter, lock_letter
+from answerback.model.causes import Cause
+from answerback.model.envelope import Envelope
+from answerback.model.ids import AccountId, DeviceId, MessageId, conversation_id, message_id
+from answerback.model.message import Lane, Message
+from answerback.model.timeline import Evidence, Stage, Step
+from answerback.wire.codec import decode_letter, encode
+from answerback.wire.frames import BATCH_MAX, Claim, LookUp, Resolve, Submit
+from answerback.wire.letters import AnyLetter, Post, Slip
+
+FRAME_BYTES = 64 * 1024
+"""A frame of envelopes is closed at this size: on a slow link an urgent one waits behind one frame at most."""
+STRICT_WINDOW_FACTOR = 2
+"""Control and urgent copies may fill twice the window: they are few, and waiting is what they must not do."""
+ABSENT_AGAIN_S = 60.0
+CONTROL_LIFETIME_MS = 30 * 86_400_000
+
+
+@dataclass(slots=True)
+class Departure:
+    """The composer of everything that leaves."""
+
+    machines: Machines
+    _locked: dict[MessageId, LockedLetter] = field(default_factory=dict)
+    drafts: dict[MessageId, KeepDraft] = field(default_factory=dict)
+    contacts: dict[str, AccountId] = field(default_factory=dict)
+    """Which account each handle stood for when the relay was last asked."""
+
+    # ---- promising
+
+    def draft(self, draft: KeepDraft, *, now: Moment) -> list[Effect]:
+        """Promise a message; it becomes one as soon as every handle is known."""
+        known = self.contacts
+        missing = [handle for handle in draft.handles if handle not in known]
+        if not missing:
+            accounts = frozenset((*draft.accounts, *(known[handle] for handle in draft.handles)))
+            return self._promise(draft, accounts, now=now)
+        first = draft.id not in self.drafts
+        self.drafts[draft.id] = draft
+        effects: list[Effect] = []
+        if first:
+            step = Step(Stage.QUEUED, Evidence.JOURNAL, now.wall_ms, Cause.QUEUE_FETCHING_KEYS)
+            effects += [Save(draft), Save(KeepStep(draft.id, None, step)), Tell(Progressed(draft.id, None, step))]
+        for handle in missing:
+            effects += self.want_account(handle)
+        return effects
+
+    def draft_failed(self, draft: KeepDraft, cause: Cause, *, now: Moment) -> list[Effect]:
+        """One of its handles is nobody's: this message will not leave."""
+        del self.drafts[draft.id]
+        step = Step(Stage.FAILED, Evidence.REFUSAL, now.wall_ms, cause)
+        return [
+            Save(self._message(draft, frozenset(draft.accounts), now=now)),
+            Save(DropDraft(draft.id)),
+            Save(KeepStep(draft.id, None, step)),
+            Tell(Progressed(draft.id, None, step)),
+        ]
+
+    def _promise(self, draft: KeepDraft, accounts: frozenset[AccountId], *, now: Moment) -> list[Effect]:
+        machines = self.machines
+        kept = self._message(draft, accounts, now=now)
+        message = kept.message
+        was_waiting = self.drafts.pop(draft.id, None) is not None
+        effects: list[Effect] = [Save(kept)]
+        if was_waiting:
+            effects.append(Save(DropDraft(draft.id)))
+        machines.threads.add(message)
+        post = Post(
+            message.id,
+            message.conversation,
+            sorted(accounts),
+            message.text,
+            message.attachment,
+            message.urgency,
+            message.stamp,
+            sorted(message.written_after),
+            message.expires_ms,
+            machines.own.handle,
+        )
+        letter = KeepOutgoing(
+            id=message.id,
+            lane=message.urgency.lane,
+            letter=encode(post),
+            recipients=tuple(sorted(accounts)),
+            devices=(),
+            answered=True,
+            accepted_wall_ms=now.wall_ms,
+            expires_ms=message.expires_ms,
+            blob=message.attachment.blob if message.attachment else None,
+        )
+        effects += machines.outbox.accept(letter, now=now)
+        if message.attachment:
+            effects += machines.transfers.add(
+                message.attachment.blob, message.id, uploading=True, total_bytes=message.attachment.sealed_bytes
+            )
+        return [*effects, *self.address(letter.id)]
+
+    def _message(self, draft: KeepDraft, accounts: frozenset[AccountId], *, now: Moment) -> KeepMessage:
+        own = self.machines.own
+        conversation = conversation_id(accounts | {own.account})
+        message = Message(
+            id=draft.id,
+            conversation=conversation,
+            author=own.account,
+            author_device=own.device,
+            recipients=accounts,
+            text=draft.text,
+            attachment=draft.attachment,
+            urgency=draft.urgency,
+            stamp=draft.stamp,
+            written_after=self.machines.threads.heads(conversation) - {draft.id},
+            expires_ms=draft.stamp.wall_ms + draft.lifetime_s * 1000,
+        )
+        return KeepMessage(message, now.wall_ms)
+
+    def control(self, letter: AnyLetter, devices: tuple[DeviceId, ...], *, now: Moment) -> list[Effect]:
+        """Promise a receipt or a repair to some devices."""
+        machines = self.machines
+        kept = KeepOutgoing(
+            id=message_id(wall_ms=now.wall_ms, randomness=machines.randomness(10)),
+            lane=Lane.CONTROL,
+            letter=encode(letter),
+            recipients=(),
+            devices=devices,
+            answered=False,
+            accepted_wall_ms=now.wall_ms,
+            expires_ms=machines.clock.stamp_ms(now) + CONTROL_LIFETIME_MS,
+        )
+        return [*machines.outbox.accept(kept, now=now), *self.address(kept.id)]
+
+    # ---- addressing
+
+    def address(self, message: MessageId) -> list[Effect]:
+        """Give a letter a copy for each device, as far as the devices are known; ask for what is not."""
+        machines = self.machines
+        promise = machines.outbox.promise(message)
+        if promise is None:
+            return []
+        own = machines.own
+        found = targets(promise.letter, machines.roster, own_account=own.account, own_device=own.device)
+        if found.unknown or found.empty:
+            promise.cause = Cause.RECIPIENT_NO_DEVICES if found.empty else Cause.QUEUE_FETCHING_KEYS
+            effects: list[Effect] = []
+            for account in found.unknown or promise.letter.recipients:
+                effects += self.want_list(account)
+            return effects
+        effects = machines.outbox.lay_out(message, found.devices)
+        for copy in promise.copies.values():
+            self.queue(copy)
+        return [*effects, *machines.outbox.settle(message)]
+
+    def readdress(self, account: AccountId, *, now: Moment) -> list[Effect]:
+        """An account's devices became known or changed: letters to it may need copies, or copies an end."""
+        machines = self.machines
+        effects: list[Effect] = []
+        for promise in machines.outbox:
+            for copy in [copy for copy in promise.copies.values() if copy.account == account and copy.open]:
+                if machines.roster.device(copy.device) is None:
+                    machines.lanes.withdraw(copy.key)
+                    effects += machines.outbox.failed(copy, Cause.RECIPIENT_DEVICE_GONE, now=now)
+            if not promise.letter.devices and (account in promise.letter.recipients or account == machines.own.account):
+                effects += self.address(promise.id)
+        return effects
+
+    def queue(self, copy: Copy) -> None:
+        """Let a copy wait for its turn, if it has anything to wait for."""
+        if copy.stage in (Stage.QUEUED, Stage.SEALED) and not self._file_missing(copy.message):
+            self.machines.lanes.push(copy.key, lane=copy.lane, order=copy.order)
+
+    def file_arrived(self, message: MessageId) -> None:
+        """A letter's file is at the relay: its copies may leave."""
+        promise = self.machines.outbox.promise(message)
+        for copy in promise.copies.values() if promise else ():
+            self.queue(copy)
+
+    def again(self, copy: Copy, *, reseal: bool) -> list[Effect]:
+        """Send a copy once more, as the same bytes or sealed anew."""
+        effects = self.machines.outbox.requeue(copy, reseal=reseal)
+        self.queue(copy)
+        return effects
+
+    def upload_again(self, promise: Promise) -> list[Effect]:
+        """The relay has lost a letter's file: bring it again."""
+        letter = decode_letter(promise.letter.letter)
+        if not isinstance(letter, Post) or letter.attachment is None:
+            return []
+        size = sealed_size(letter.attachment.size_bytes)
+        return self.machines.transfers.restart(letter.attachment.blob, promise.id, total_bytes=size)
+
+    def _file_missing(self, message: MessageId) -> bool:
+        return self.machines.transfers.active(message, uploading=True)
+
+    # ---- leaving
+
+    def pump(self, *, now: Moment) -> list[Effect]:
+        """Send what may leave now, most urgent first, as much as the link can have under way."""
+        machines = self.machines
+        effects: list[Effect] = []
+        if not machines.link.up:
+            return effects
+        batch: list[Envelope] = []
+        batch_bytes = 0
+        while (turn := machines.lanes.next()) is not None:
+            lane, key = turn
+            copy = machines.outbox.copy(key)
+            if copy is None or copy.stage not in (Stage.QUEUED, Stage.SEALED):
+                continue
+            if not self._room(lane):
+                machines.lanes.push(key, lane=lane, order=copy.order)
+                break
+            envelope, made = self._sealed(copy, now=now)
+            effects += made
+            if envelope is None:
+                continue
+            machines.outbox.leaving(copy, now=now)
+            batch.append(envelope)
+            batch_bytes += len(envelope.sealed)
+            if batch_bytes >= FRAME_BYTES or len(batch) >= BATCH_MAX:
+                effects.append(Transmit(Submit(batch)))
+                batch, batch_bytes = [], 0
+        if batch:
+            effects.append(Transmit(Submit(batch)))
+        return effects
+
+    def _room(self, lane: Lane) -> bool:
+        window = self.machines.link.window_bytes * (STRICT_WINDOW_FACTOR if lane <= Lane.URGENT else 1)
+        return self.machines.outbox.flying_bytes < window
+
+    def _sealed(self, copy: Copy, *, now: Moment) -> tuple[Envelope | None, list[Effect]]:
+        machines = self.machines
+        promise = machines.outbox.promise(copy.message)
+        assert promise is not None
+        relay_ms = machines.clock.stamp_ms(now)
+        lifetime_s = max(60, (promise.letter.expires_ms - relay_ms) // 1000)
+        if copy.sealed is not None and copy.envelope is not None:
+            return Envelope(copy.envelope, copy.device, copy.lane, lifetime_s, copy.sealed), []
+        seal_key = machines.roster.seal_key(copy.device)
+        if machines.roster.device(copy.device) is None:
+            return None, machines.outbox.failed(copy, Cause.RECIPIENT_DEVICE_GONE, now=now)
+        if seal_key is None:
+            return None, [*self._wait(copy, Cause.RECIPIENT_NO_KEYS, now=now), *self.want_list(copy.account)]
+        if not machines.sessions.ready(copy.device, copy.lane):
+            return None, [*self._wait(copy, Cause.QUEUE_FETCHING_KEYS), *self.want_prekey(copy.device, copy.lane)]
+        sequence, stream = copy.sequence, None
+        if not sequence:
+            sequence, stream = machines.inbox.give(copy.device, copy.lane)
+        locked = self._lock(promise)
+        slip = self._slip(copy, promise, locked, sequence)
+        envelope, facts = machines.sessions.seal(locked, slip, lane=copy.lane, seal_key=seal_key, lifetime_s=lifetime_s)
+        effects: list[Effect] = [Save(fact) for fact in (*facts, *((stream,) if stream else ()))]
+        return envelope, [*effects, *machines.outbox.sealed(copy, envelope, sequence=sequence, now=now)]
+
+    def _slip(self, copy: Copy, promise: Promise, locked: LockedLetter, sequence: int) -> Slip:
+        own = self.machines.own
+        return Slip(
+            promise.id,
+            locked.key,
+            locked.sha256,
+            sequence,
+            own.account,
+            own.device,
+            copy.account,
+            copy.device,
+            self.machines.roster.version(own.account),
+            own.device_name,
+        )
+
+    def _lock(self, promise: Promise) -> LockedLetter:
+        locked = self._locked.get(promise.id)
+        if locked is None:
+            locked = self._locked[promise.id] = lock_letter(decode_letter(promise.letter.letter))
+            for gone in [known for known in self._locked if self.machines.outbox.promise(known) is None]:
+                del self._locked[gone]
+        return locked
+
+    def _wait(self, copy: Copy, cause: Cause, *, now: Moment | None = None) -> list[Effect]:
+        until_s = now.now_s + ABSENT_AGAIN_S if now else None
+        self.machines.lanes.hold(copy.device, copy.lane, Hold(cause, until_s))
+        self.queue(copy)
+        return []
+
+    # ---- asking
+
+    def want_list(self, account: AccountId) -> list[Effect]:
+        """Ask for an account's newest device list."""
+        machines = self.machines
+        frame = LookUp(machines.questions.number(), account, machines.roster.version(account))
+        return self._ask(WantList(account), frame)
+
+    def want_prekey(self, device: DeviceId, lane: Lane) -> list[Effect]:
+        """Ask for a pre-key to begin a session with."""
+        return self._ask(WantPreKey(device, lane), Claim(self.machines.questions.number(), device))
+
+    def want_account(self, handle: str) -> list[Effect]:
+        """Ask whose a handle is."""
+        return self._ask(WantAccount(handle), Resolve(self.machines.questions.number(), handle))
+
+    def _ask(self, question: WantList | WantPreKey | WantAccount, frame: LookUp | Claim | Resolve) -> list[Effect]:
+        asked = self.machines.questions.ask(question, frame)
+        return [Transmit(asked)] if asked is not None and self.machines.link.up else []

@@ -1,0 +1,364 @@
+"""Joins the machines: one input in, effects out.
+
+Theory. Every input is one verb, and one verb is one change: it routes the input to the machines that care, and returns
+all their effects. The shell carries out every effect, the saves first and in one transaction, before the next verb.
+After each change the engine lets go what may leave. There is no decision about content here, only the routing table.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from answerback.core.arrival import Arrival
+from answerback.core.confirmation import Confirmation
+from answerback.core.departure import Departure
+from answerback.core.effects import (
+    Effect,
+    FileReady,
+    KeepCopy,
+    KeepDraft,
+    KeepRelay,
+    Moment,
+    Reason,
+    Save,
+    Tell,
+    Transmit,
+    Wake,
+    Warned,
+)
+from answerback.core.link import LinkState
+from answerback.core.lookup import Lookup
+from answerback.core.machines import Machines, Randomness, Self
+from answerback.core.memory import Memory
+from answerback.core.sessions import Sessions
+from answerback.core.waiting import wait_of_copy, wait_of_promise
+from answerback.crypto.identity import DeviceKeys, answer_challenge
+from answerback.crypto.prekeys import SealSecret
+from answerback.model.causes import Cause, cause_of
+from answerback.model.devices import Signed
+from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, message_id
+from answerback.model.message import Attachment, Message, Urgency
+from answerback.model.timeline import Wait
+from answerback.wire.frames import (
+    WIRE_VERSION,
+    Accepted,
+    Announced,
+    Challenge,
+    Claimed,
+    Deliver,
+    Farewell,
+    Hello,
+    Listed,
+    Located,
+    Pong,
+    Published,
+    Refused,
+    RelayFrame,
+    Resolved,
+    Welcome,
+)
+from answerback.wire.letters import Nack, Receipt
+
+LOOK_S = 30.0
+"""How often, while connected, everything without a deadline of its own is looked at: ages, ends, missing addresses."""
+
+
+class Engine:
+    """One device's decisions."""
+
+    def __init__(
+        self, own: Self, keys: DeviceKeys, *, pickle_key: bytes, randomness: Randomness, memory: Memory | None = None
+    ) -> None:
+        self.machines = Machines(own, Sessions(keys, pickle_key), randomness)
+        self._departure = Departure(self.machines)
+        self._arrival = Arrival(self.machines, self._departure)
+        self._confirmation = Confirmation(self.machines, self._departure)
+        self._lookup = Lookup(self.machines, self._departure, self._arrival)
+        self._look_at_s = 0.0
+        if memory is not None:
+            self._restore(memory)
+
+    # ---- people and programs
+
+    def send(
+        self,
+        *,
+        handles: Sequence[str],
+        accounts: Sequence[AccountId] = (),
+        text: str,
+        attachment: Attachment | None,
+        urgency: Urgency,
+        lifetime_s: int,
+        now: Moment,
+    ) -> tuple[MessageId, list[Effect]]:
+        """Promise a message. It is promised once these effects are carried out; no network is needed for that."""
+        machines = self.machines
+        stamp = machines.threads.clock.tick(wall_ms=machines.clock.stamp_ms(now))
+        identity = message_id(wall_ms=stamp.wall_ms, randomness=machines.randomness(10))
+        draft = KeepDraft(
+            identity, tuple(handles), tuple(accounts), text, attachment, urgency, stamp, lifetime_s, now.wall_ms
+        )
+        return identity, self._then(self._departure.draft(draft, now=now), now)
+
+    def read(self, messages: Sequence[Message], *, now: Moment) -> list[Effect]:
+        """The person has read these: tell their authors' devices."""
+        by_device: dict[DeviceId, list[MessageId]] = {}
+        for message in messages:
+            if message.author != self.machines.own.account:
+                by_device.setdefault(message.author_device, []).append(message.id)
+        effects: list[Effect] = []
+        for device, ids in by_device.items():
+            effects += self._departure.control(Receipt([], ids), (device,), now=now)
+        return self._then(effects, now)
+
+    def announce(self, signed: Signed, *, now: Moment) -> list[Effect]:
+        """Make a device list, signed by our root, the account's newest."""
+        return self._then(self._lookup.announce(signed), now)
+
+    def look_up(self, account: AccountId, *, now: Moment) -> list[Effect]:
+        """Ask for an account's newest device list."""
+        return self._then(self._departure.want_list(account), now)
+
+    def wait_of(self, message: MessageId, device: DeviceId | None, *, now: Moment) -> Wait | None:
+        """Why a message, or one copy of it, stays where it is."""
+        machines = self.machines
+        if message in self._departure.drafts:
+            down = machines.link.cause or Cause.NETWORK_NO_PATH
+            wake = machines.pacing.wake_at
+            at_ms = now.wall_ms + max(0, round((wake.at_s - now.now_s) * 1000)) if wake else None
+            return Wait(Cause.QUEUE_FETCHING_KEYS if machines.link.up else down, at_ms, Reason.TURN.value)
+        promise = machines.outbox.promise(message)
+        if promise is None:
+            return None
+        copy = promise.copies.get(device) if device is not None else None
+        return wait_of_copy(machines, copy, now=now) if copy else wait_of_promise(machines, promise, now=now)
+
+    # ---- connection
+
+    def start(self, *, now: Moment) -> list[Effect]:
+        """Begin: connect, and keep connected."""
+        self.machines.pacing.start(now_s=now.now_s)
+        return self.wake(now=now)
+
+    def hint(self, *, now: Moment) -> list[Effect]:
+        """Something makes a connection likely to succeed now: the network changed, or a person waits."""
+        self.machines.pacing.hint(now_s=now.now_s)
+        return self.wake(now=now)
+
+    def opened(self, *, now: Moment) -> list[Effect]:
+        """The connection stands; the relay's challenge is next."""
+        self.machines.link.opened(now_s=now.now_s)
+        return []
+
+    def lost(self, cause: Cause, *, now: Moment) -> list[Effect]:
+        """The connection, or the attempt at one, has ended."""
+        machines = self.machines
+        was_up = machines.link.up
+        if machines.link.state is LinkState.DOWN:
+            return []
+        effects = machines.link.lost(cause)
+        for copy in machines.outbox.connection_lost():
+            self._departure.queue(copy)
+        machines.transfers.disconnected()
+        self._arrival.disconnected()
+        if machines.pacing.wake_at is None:
+            machines.pacing.failed(now_s=now.now_s, draw=machines.draw(), was_up=was_up)
+        return self._then(effects, now)
+
+    def received(self, frame: RelayFrame, *, now: Moment) -> list[Effect]:
+        """The relay said something."""
+        self.machines.link.heard(now_s=now.now_s)
+        return self._then(self._route(frame, now), now)
+
+    def written(self, envelopes: Sequence[EnvelopeId], *, now: Moment) -> list[Effect]:
+        """The socket took these envelopes' bytes."""
+        effects: list[Effect] = []
+        for envelope in envelopes:
+            effects += self.machines.outbox.written(envelope, now=now)
+        return self._then(effects, now)
+
+    # ---- files
+
+    def moved(self, blob: BlobId, *, uploading: bool, done_bytes: int, now: Moment) -> list[Effect]:
+        """So much of a file is at its goal; a whole one coming in is reported by `file_checked` first."""
+        message, effects = self.machines.transfers.moved(blob, uploading=uploading, done_bytes=done_bytes)
+        if message is not None and uploading:
+            self._departure.file_arrived(message)
+        return self._then(effects, now)
+
+    def file_checked(self, blob: BlobId, message: Message, *, now: Moment) -> list[Effect]:
+        """A received file is whole, opened and on disk: its message is delivered."""
+        effects: list[Effect] = [Tell(FileReady(message.id, blob))]
+        if message.author != self.machines.own.account or message.author_device != self.machines.own.device:
+            effects += self._arrival.file_arrived(message.author_device, message.id, now=now)
+        return self._then(effects, now)
+
+    def transfer_failed(
+        self, blob: BlobId, *, uploading: bool, missing: bool, author_device: DeviceId | None, now: Moment
+    ) -> list[Effect]:
+        """A piece did not arrive; if the relay has not got the blob at all, its author is asked to bring it again."""
+        message = self.machines.transfers.failed(blob, uploading=uploading, missing=missing, now_s=now.now_s)
+        effects: list[Effect] = []
+        if message is not None and author_device is not None and not uploading:
+            effects += self._departure.control(Nack([], [], [blob]), (author_device,), now=now)
+        return self._then(effects, now)
+
+    # ---- time
+
+    @property
+    def wake_at(self) -> Wake | None:
+        """When `wake` next has work, and why then."""
+        machines = self.machines
+        wakes = [machines.link.wake_at, machines.pacing.wake_at]
+        if machines.link.up:
+            wakes += [machines.transfers.wake_at, Wake(self._look_at_s, Reason.UPKEEP)]
+            for at_s, reason in (
+                (machines.inbox.ask_at_s, Reason.GAP_DUE),
+                (machines.lanes.release_at_s, Reason.RETRY_TOLD),
+            ):
+                if at_s is not None:
+                    wakes.append(Wake(at_s, reason))
+        return min((wake for wake in wakes if wake is not None), key=lambda wake: wake.at_s, default=None)
+
+    def wake(self, *, now: Moment) -> list[Effect]:
+        """Do what is due by the clock."""
+        machines = self.machines
+        effects = machines.link.wake(now_s=now.now_s)
+        reason = machines.pacing.due(now_s=now.now_s)
+        if reason is not None:
+            effects += machines.link.attempt(reason, now_s=now.now_s)
+        if machines.link.up:
+            machines.lanes.release_due(now_s=now.now_s)
+            effects += self._arrival.ask_for_gaps(now=now)
+            if now.now_s >= self._look_at_s:
+                effects += self._look_around(now)
+        return self._then(effects, now)
+
+    # ---- the routing table
+
+    def _route(self, frame: RelayFrame, now: Moment) -> list[Effect]:
+        match frame:
+            case Challenge():
+                return self._challenged(frame)
+            case Welcome():
+                return self._welcomed(frame, now)
+            case Farewell():
+                return self._farewelled(frame, now)
+            case Deliver():
+                return self._arrival.deliver(frame.entries, now=now)
+            case Accepted():
+                return self._confirmation.accepted(frame, now=now)
+            case Refused():
+                return self._confirmation.refused(frame, now=now)
+            case Located():
+                return self._confirmation.located(frame, now=now)
+            case Listed():
+                return self._lookup.listed(frame, now=now)
+            case Resolved():
+                return self._lookup.resolved(frame, now=now)
+            case Claimed():
+                return self._lookup.claimed(frame, now=now)
+            case Published():
+                return self._lookup.published(frame)
+            case Announced():
+                return self._lookup.announced(frame, now=now)
+            case Pong():
+                return self._ponged(frame, now)
+            case _:
+                assert_never(frame)
+
+    def _challenged(self, frame: Challenge) -> list[Effect]:
+        machines = self.machines
+        if frame.wire != WIRE_VERSION:
+            return [Tell(Warned(Cause.RELAY_INCOMPATIBLE))]
+        signature = answer_challenge(machines.sessions.keys, nonce=frame.nonce, relay=frame.relay)
+        return [Transmit(Hello(WIRE_VERSION, machines.own.device, signature, machines.inbox.taken))]
+
+    def _welcomed(self, frame: Welcome, now: Moment) -> list[Effect]:
+        machines = self.machines
+        effects = machines.link.welcomed(now_s=now.now_s)
+        machines.pacing.succeeded()
+        machines.lanes.release_all()
+        machines.token = frame.token
+        machines.catchup.welcomed(frame.waiting)
+        machines.registration.welcomed(prekeys_left=frame.prekeys_left, seal_key=frame.seal_key)
+        machines.clock.read(frame.clock_ms, rtt_s=machines.link.rtt_s, now=now)
+        if machines.clock.skewed:
+            effects.append(Tell(Warned(Cause.CLOCK_SKEWED)))
+        machines.store, machines.boot = frame.store, frame.boot
+        effects.append(Save(KeepRelay(frame.store, frame.boot, machines.clock.offset_ms)))
+        effects += [Transmit(question) for question in machines.questions.again()]
+        if frame.list_version > machines.roster.version(machines.own.account):
+            effects += self._departure.want_list(machines.own.account)
+        self._confirmation.doubt_earlier_runs(now=now)
+        return [*effects, *self._look_around(now)]
+
+    def _farewelled(self, frame: Farewell, now: Moment) -> list[Effect]:
+        machines = self.machines
+        cause = cause_of(frame.cause)
+        if frame.retry_after_ms > 0:
+            machines.pacing.told(frame.retry_after_ms / 1000, now_s=now.now_s)
+        effects = self.lost(cause, now=now)
+        return [*effects, Tell(Warned(cause))] if cause.layer == "account" else effects
+
+    def _ponged(self, frame: Pong, now: Moment) -> list[Effect]:
+        machines = self.machines
+        rtt_s = machines.link.ponged(frame.echo, now_s=now.now_s)
+        if rtt_s is not None:
+            machines.clock.read(frame.clock_ms, rtt_s=rtt_s, now=now)
+        return []
+
+    # ---- private
+
+    def _restore(self, memory: Memory) -> None:
+        machines = self.machines
+        for secret in memory.seal_secrets:
+            machines.sessions.secrets[secret.id] = SealSecret(secret.id, secret.secret, secret.created_ms)
+        machines.sessions.restore(memory.ratchets)
+        machines.roster.restore(lists=memory.device_lists, seal_keys=memory.seal_keys, names=memory.device_names)
+        machines.inbox.restore(seen=memory.seen, cursors=memory.cursors, streams=memory.streams)
+        machines.transfers.restore(memory.transfers)
+        machines.threads.restore(memory.recent, last_stamp=memory.last_stamp)
+        if memory.relay is not None:
+            machines.store, machines.boot = memory.relay.store, memory.relay.boot
+            machines.clock.offset_ms = memory.relay.offset_ms
+        self._departure.contacts = {contact.handle: contact.account for contact in memory.contacts}
+        self._departure.drafts = {draft.id: draft for draft in memory.drafts}
+        copies: dict[MessageId, list[KeepCopy]] = {}
+        for copy in memory.copies:
+            copies.setdefault(copy.message, []).append(copy)
+        for letter in memory.outgoing:
+            machines.outbox.restore(letter, copies.get(letter.id, ()))
+        for promise in machines.outbox:
+            for held in promise.copies.values():
+                self._departure.queue(held)
+
+    def _look_around(self, now: Moment) -> list[Effect]:
+        """What nobody else reminds us of: keys that age, promises that run out, letters without an address."""
+        machines = self.machines
+        self._look_at_s = now.now_s + LOOK_S
+        effects: list[Effect] = []
+        relay_ms = machines.clock.relay_ms(now)
+        if relay_ms is not None:
+            effects += machines.outbox.expire(relay_ms=relay_ms, now=now)
+            effects += self._lookup.upkeep(relay_ms=relay_ms)
+        for promise in machines.outbox:
+            if not promise.addressed:
+                effects += self._departure.address(promise.id)
+        for draft in list(self._departure.drafts.values()):
+            effects += self._departure.draft(draft, now=now)
+        self._confirmation.doubt_overdue(now=now)
+        return effects
+
+    def _then(self, effects: list[Effect], now: Moment) -> list[Effect]:
+        """After every change: let go what may leave, ask what is in doubt, and note what is owed to us."""
+        machines = self.machines
+        if not machines.link.up:
+            return effects
+        effects = [*effects, *self._departure.pump(now=now)]
+        effects += self._confirmation.inquire()
+        effects += machines.transfers.next(
+            token=machines.token, rate_bytes_per_s=machines.link.rate_bytes_per_s, now_s=now.now_s
+        )
+        owed = machines.outbox.flying_bytes > 0 or machines.questions.waiting or machines.catchup.waiting
+        machines.link.expects(owed, now_s=now.now_s)
+        return effects

@@ -1,0 +1,135 @@
+"""Learns accounts, devices and keys from what the relay answers, and publishes this device's own.
+
+Nothing is believed unchecked: lists are signed by their account's root, keys by their device, and what does not check
+is said, never used.
+"""
+
+from dataclasses import dataclass, replace
+
+from answerback.core.arrival import Arrival
+from answerback.core.departure import Departure
+from answerback.core.effects import Answered, Effect, KeepContact, Moment, Save, Tell, Transmit, Warned
+from answerback.core.lanes import Hold
+from answerback.core.machines import Machines
+from answerback.core.questions import WantAccount, WantKeysPublished, WantList, WantListAnnounced, WantPreKey
+from answerback.crypto.prekeys import check_prekey
+from answerback.model.causes import Cause, cause_of
+from answerback.model.devices import Signed
+from answerback.model.errors import TrustError
+from answerback.model.message import Lane
+from answerback.wire.frames import Announce, Announced, Claimed, ClientFrame, Listed, Published, Resolved
+
+DEVICE_LIST = "device list"
+"""What `Answered` answers when it is about our own new device list."""
+KEYS_AGAIN_S = 60.0
+"""A device without pre-keys or seal key: it must come online first; ask once a minute."""
+
+
+@dataclass(slots=True)
+class Lookup:
+    """The composer of questions about accounts and keys, and their answers."""
+
+    machines: Machines
+    departure: Departure
+    arrival: Arrival
+
+    def announce(self, signed: Signed) -> list[Effect]:
+        """Make a device list, signed by our root, the account's newest."""
+        frame = Announce(self.machines.questions.number(), signed)
+        return self._ask(self.machines.questions.ask(WantListAnnounced(signed), frame))
+
+    def listed(self, frame: Listed, *, now: Moment) -> list[Effect]:
+        """An account's device lists and seal keys have come."""
+        machines = self.machines
+        if not isinstance(machines.questions.answered(frame.request), WantList):
+            return []
+        learned = machines.roster.learn(frame.account, frame.lists, frame.seal_keys)
+        effects: list[Effect] = [Save(fact) for fact in learned.facts]
+        if learned.trouble is not None:
+            effects.append(Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, frame.account)))
+        for device in machines.roster.devices(frame.account):
+            if machines.roster.seal_key(device.id) is not None:
+                for lane in Lane:
+                    machines.lanes.release(device.id, lane)
+        effects += self.departure.readdress(frame.account, now=now)
+        return [*effects, *self.arrival.look_again(frame.account, now=now)]
+
+    def resolved(self, frame: Resolved, *, now: Moment) -> list[Effect]:
+        """Whose a handle is has been answered."""
+        question = self.machines.questions.answered(frame.request)
+        if not isinstance(question, WantAccount) or question.handle != frame.handle:
+            return []
+        effects: list[Effect] = []
+        if frame.account:
+            self.departure.contacts[frame.handle] = frame.account
+            effects.append(Save(KeepContact(frame.handle, frame.account)))
+        cause = None if frame.account else Cause.RECIPIENT_HANDLE_UNKNOWN
+        effects.append(Tell(Answered(frame.handle, frame.account or None, cause)))
+        for draft in [draft for draft in self.departure.drafts.values() if frame.handle in draft.handles]:
+            if frame.account:
+                effects += self.departure.draft(draft, now=now)
+            else:
+                effects += self.departure.draft_failed(draft, Cause.RECIPIENT_HANDLE_UNKNOWN, now=now)
+        return effects
+
+    def claimed(self, frame: Claimed, *, now: Moment) -> list[Effect]:
+        """A pre-key has come, or none is left."""
+        machines = self.machines
+        question = machines.questions.answered(frame.request)
+        if not isinstance(question, WantPreKey) or question.device != frame.device:
+            return []
+        device = machines.roster.device(question.device)
+        if device is None:
+            return []
+        hold = Hold(Cause.RECIPIENT_NO_KEYS, now.now_s + KEYS_AGAIN_S)
+        if frame.prekey is None:
+            machines.lanes.hold(device.id, question.lane, hold)
+            return []
+        try:
+            prekey = check_prekey(frame.prekey, device)
+            facts = machines.sessions.begin(device, question.lane, prekey, now=now)
+        except TrustError:
+            machines.lanes.hold(device.id, question.lane, replace(hold, cause=Cause.TRUST_SIGNATURE_WRONG))
+            return [Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, machines.roster.account_of(device.id)))]
+        machines.lanes.release(device.id, question.lane)
+        return [Save(fact) for fact in facts]
+
+    def published(self, frame: Published) -> list[Effect]:
+        """The relay has our new keys on its disk."""
+        machines = self.machines
+        if not isinstance(machines.questions.answered(frame.request), WantKeysPublished):
+            return []
+        sessions = machines.sessions
+        facts = machines.registration.published(
+            sessions, prekeys_left=frame.prekeys_left, pickle_key=sessions.pickle_key
+        )
+        return [Save(fact) for fact in facts]
+
+    def announced(self, frame: Announced, *, now: Moment) -> list[Effect]:
+        """The relay has taken our new device list, or not."""
+        machines = self.machines
+        question = machines.questions.answered(frame.request)
+        if not isinstance(question, WantListAnnounced):
+            return []
+        cause = cause_of(frame.cause) if frame.cause else None
+        effects: list[Effect] = [Tell(Answered(DEVICE_LIST, machines.own.account, cause))]
+        if cause is None:
+            learned = machines.roster.learn(machines.own.account, [question.list], [])
+            effects += [Save(fact) for fact in learned.facts]
+            effects += self.departure.readdress(machines.own.account, now=now)
+        return [*effects, *self.departure.want_list(machines.own.account)]
+
+    def upkeep(self, *, relay_ms: int) -> list[Effect]:
+        """Publish fresh keys if some are due."""
+        machines = self.machines
+        sessions = machines.sessions
+        want = WantKeysPublished()
+        if want in machines.questions or not machines.registration.due(sessions, relay_ms=relay_ms):
+            return []
+        frame, facts = machines.registration.publication(
+            sessions, number=machines.questions.number(), relay_ms=relay_ms, pickle_key=sessions.pickle_key
+        )
+        return [*(Save(fact) for fact in facts), *self._ask(machines.questions.ask(want, frame))]
+
+    def _ask(self, frame: ClientFrame | None) -> list[Effect]:
+        return [Transmit(frame)] if frame is not None and self.machines.link.up else []

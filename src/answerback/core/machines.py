@@ -1,0 +1,66 @@
+"""Keeps all machines of one device side by side; they never hold each other, only the composers see them all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from answerback.core.catchup import Catchup
+from answerback.core.inbox import Inbox
+from answerback.core.lanes import Lanes
+from answerback.core.link import Link
+from answerback.core.outbox import Outbox
+from answerback.core.pacing import Pacing
+from answerback.core.questions import Questions
+from answerback.core.registration import Registration
+from answerback.core.relay_clock import RelayClock
+from answerback.core.roster import Roster
+from answerback.core.sessions import Sessions
+from answerback.core.threads import Threads
+from answerback.core.transfers import Transfers
+from answerback.model.ids import AccountId, DeviceId
+
+Randomness = Callable[[int], bytes]
+"""So many random bytes: the operating system's in an agent, seeded in a simulator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Self:
+    """Who this device is."""
+
+    account: AccountId
+    device: DeviceId
+    device_name: str
+    handle: str
+
+    def __repr__(self) -> str:
+        """Say which device, not whose."""
+        return f"Self(device {self.device.hex()})"
+
+
+@dataclass(slots=True)
+class Machines:
+    """One of each."""
+
+    own: Self
+    sessions: Sessions
+    randomness: Randomness
+    link: Link = field(default_factory=Link)
+    pacing: Pacing = field(default_factory=Pacing)
+    clock: RelayClock = field(default_factory=RelayClock)
+    questions: Questions = field(default_factory=Questions)
+    lanes: Lanes = field(default_factory=Lanes)
+    outbox: Outbox = field(default_factory=Outbox)
+    inbox: Inbox = field(default_factory=Inbox)
+    roster: Roster = field(default_factory=Roster)
+    registration: Registration = field(default_factory=Registration)
+    catchup: Catchup = field(default_factory=Catchup)
+    transfers: Transfers = field(default_factory=Transfers)
+    threads: Threads = field(default_factory=Threads)
+    token: bytes = b""
+    """Bearer token for blobs, from the last welcome."""
+    store: bytes = b""
+    boot: bytes = b""
+    """The relay's store and run met last."""
+
+    def draw(self) -> float:
+        """A random number in [0, 1)."""
+        return int.from_bytes(self.randomness(4), "big") / 2**32

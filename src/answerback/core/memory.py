@@ -1,0 +1,55 @@
+"""Everything a device must remember to go on where it stopped: the newest of each fact that was kept."""
+
+from dataclasses import dataclass
+
+from answerback.core.effects import (
+    KeepContact,
+    KeepCopy,
+    KeepCursor,
+    KeepDeviceKeys,
+    KeepDeviceList,
+    KeepDeviceName,
+    KeepDraft,
+    KeepOutgoing,
+    KeepRatchet,
+    KeepRelay,
+    KeepSealKey,
+    KeepSealSecret,
+    KeepSeen,
+    KeepStream,
+    KeepTransfer,
+)
+from answerback.model.message import Message
+from answerback.model.stamp import Stamp
+
+START = Stamp(0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is on disk, as the very facts that were asked to be kept."""
+
+    device_keys: KeepDeviceKeys | None = None
+    """None before the device's first keys were made."""
+    drafts: tuple[KeepDraft, ...] = ()
+    outgoing: tuple[KeepOutgoing, ...] = ()
+    """Promises not yet kept, in the order they were made."""
+    copies: tuple[KeepCopy, ...] = ()
+    """Theirs, with the sealed bytes."""
+    ratchets: tuple[KeepRatchet, ...] = ()
+    seal_secrets: tuple[KeepSealSecret, ...] = ()
+    device_lists: tuple[KeepDeviceList, ...] = ()
+    seal_keys: tuple[KeepSealKey, ...] = ()
+    contacts: tuple[KeepContact, ...] = ()
+    device_names: tuple[KeepDeviceName, ...] = ()
+    streams: tuple[KeepStream, ...] = ()
+    seen: tuple[KeepSeen, ...] = ()
+    """The newest, oldest first."""
+    cursors: tuple[KeepCursor, ...] = ()
+    relay: KeepRelay | None = None
+    """None before the first meeting."""
+    transfers: tuple[KeepTransfer, ...] = ()
+    recent: tuple[Message, ...] = ()
+    """The last messages of each conversation, to know what a new one is written after."""
+    last_stamp: Stamp = START
+    """The highest stamp our clock gave out or was allowed to follow."""

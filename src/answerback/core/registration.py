@@ -1,0 +1,83 @@
+"""This device's standing at the relay: enough pre-keys, a fresh seal key, a fallback key.
+
+Theory. Keys are made, saved, published, and only then counted as published: a crash in between offers the same keys
+again (crypto/prekeys.py). One publication is under way at a time, since the relay's answer stands for all that was
+offered before it. All ages are judged by the relay's clock.
+"""
+
+from dataclasses import dataclass
+
+from answerback.core.effects import DropSealSecret, Fact, KeepDeviceKeys, KeepSealSecret
+from answerback.core.sessions import Sessions
+from answerback.crypto.prekeys import PREKEYS_MAX, make_fallback, make_seal_key, mark_published, prekeys_to_publish
+from answerback.wire.frames import Publish
+
+PREKEYS_MIN = 25
+"""Refill below this: a quarter left is a day's worth of new correspondents for the busiest person."""
+DAY_MS = 86_400_000
+SEAL_KEY_AGE_MS = 7 * DAY_MS
+"""Post-quantum secrecy is per rotation: what is older than this key's deletion cannot be opened even by its owner."""
+SEAL_SECRET_AGE_MS = 45 * DAY_MS
+"""A week in use, 30 days the mailbox's longest age, and a week for senders who had not heard of the newer key."""
+FALLBACK_PERIOD_MS = 35 * DAY_MS
+"""Longer than the mailbox's longest age, so that no message sealed to the one before it can still be on its way."""
+
+
+@dataclass(slots=True)
+class Registration:
+    """What the relay holds of this device's keys."""
+
+    prekeys_left: int = 0
+    seal_key: bytes = b""
+    known: bool = False
+
+    def welcomed(self, *, prekeys_left: int, seal_key: bytes) -> None:
+        """The relay says what it has."""
+        self.prekeys_left, self.seal_key, self.known = prekeys_left, seal_key, True
+
+    def due(self, sessions: Sessions, *, relay_ms: int) -> bool:
+        """Whether something must be published."""
+        if not self.known:
+            return False
+        return self.prekeys_left < PREKEYS_MIN or self._seal_key_due(sessions, relay_ms)
+
+    def publication(
+        self, sessions: Sessions, *, number: int, relay_ms: int, pickle_key: bytes
+    ) -> tuple[Publish, list[Fact]]:
+        """Make what is due; the facts must be on disk before the frame leaves."""
+        facts: list[Fact] = []
+        seal_key = fallback = None
+        if self._seal_key_due(sessions, relay_ms):
+            if self._fallback_due(sessions, relay_ms):
+                fallback = make_fallback(sessions.keys)
+            secret, seal_key = make_seal_key(sessions.keys, now_ms=relay_ms)
+            sessions.secrets[secret.id] = secret
+            facts.append(KeepSealSecret(secret.id, secret.secret, secret.created_ms))
+            facts += self._drop_old(sessions, relay_ms)
+        wanted = PREKEYS_MAX - self.prekeys_left
+        prekeys = prekeys_to_publish(sessions.keys, wanted) if wanted > 0 else []
+        facts.insert(0, KeepDeviceKeys(sessions.keys.pickle(pickle_key)))
+        return Publish(number, prekeys, fallback, seal_key), facts
+
+    def published(self, sessions: Sessions, *, prekeys_left: int, pickle_key: bytes) -> list[Fact]:
+        """The relay has it all on its disk."""
+        self.prekeys_left = prekeys_left
+        newest = max(sessions.secrets.values(), key=lambda secret: secret.created_ms, default=None)
+        self.seal_key = newest.id if newest else b""
+        mark_published(sessions.keys)
+        return [KeepDeviceKeys(sessions.keys.pickle(pickle_key))]
+
+    def _seal_key_due(self, sessions: Sessions, relay_ms: int) -> bool:
+        current = sessions.secrets.get(self.seal_key)
+        return current is None or relay_ms - current.created_ms >= SEAL_KEY_AGE_MS
+
+    @staticmethod
+    def _fallback_due(sessions: Sessions, relay_ms: int) -> bool:
+        newest_ms = max((secret.created_ms for secret in sessions.secrets.values()), default=None)
+        return newest_ms is None or newest_ms // FALLBACK_PERIOD_MS != relay_ms // FALLBACK_PERIOD_MS
+
+    def _drop_old(self, sessions: Sessions, relay_ms: int) -> list[Fact]:
+        old = [secret.id for secret in sessions.secrets.values() if relay_ms - secret.created_ms > SEAL_SECRET_AGE_MS]
+        for identity in old:
+            del sessions.secrets[identity]
+        return [DropSealSecret(identity) for identity in old]

@@ -1,0 +1,52 @@
+"""What time it is at the relay, so that a wrong clock here can neither reorder nor expire a message.
+
+Theory. Each clock reading from the relay came half a round trip ago (Cristian, 1989); the reading with the shortest
+round trip is the best one, as in NTP's clock filter (RFC 5905 §10). From then on the *monotonic* clock carries it
+forward, so that setting this device's wall clock changes nothing. Before the first reading of a run, the offset
+learned in an earlier run is added to the wall clock: good enough for a stamp, never for an expiry.
+"""
+
+from dataclasses import dataclass
+
+from answerback.core.effects import Moment
+
+SAMPLE_AGE_S_MAX = 600.0
+"""A quartz clock drifts by up to about 50 ppm: 30 ms in ten minutes, less than a mobile round trip."""
+SKEW_MS = 2 * 60_000
+"""Beyond this a person is told: certificates and other programs will soon complain as well."""
+
+
+@dataclass(slots=True)
+class RelayClock:
+    """The relay's time, as well as it is known."""
+
+    offset_ms: int = 0
+    """Relay minus wall clock, at the best reading."""
+    _relay_ms: float | None = None
+    _read_s: float = 0.0
+    _rtt_s: float = 0.0
+
+    def read(self, clock_ms: int, *, rtt_s: float, now: Moment) -> bool:
+        """Take in a reading that took `rtt_s` to come back; false if an earlier one is better."""
+        fresh = self._relay_ms is not None and now.now_s - self._read_s < SAMPLE_AGE_S_MAX
+        if fresh and rtt_s > self._rtt_s:
+            return False
+        self._relay_ms, self._read_s, self._rtt_s = clock_ms + rtt_s * 500, now.now_s, rtt_s
+        self.offset_ms = round(self._relay_ms) - now.wall_ms
+        return True
+
+    @property
+    def skewed(self) -> bool:
+        """This device's clock is so wrong that its person should know."""
+        return self._relay_ms is not None and abs(self.offset_ms) > SKEW_MS
+
+    def relay_ms(self, now: Moment) -> int | None:
+        """The relay's time; none before the first reading of this run."""
+        if self._relay_ms is None:
+            return None
+        return round(self._relay_ms + (now.now_s - self._read_s) * 1000)
+
+    def stamp_ms(self, now: Moment) -> int:
+        """The time to stamp messages with: the relay's if it is known, else our best guess of it."""
+        known = self.relay_ms(now)
+        return now.wall_ms + self.offset_ms if known is None else known

@@ -1,0 +1,168 @@
+"""The ratchet with each device: start, step, renew, repair.
+
+Theory. One Olm session for each device *and lane*: with one shared session, 400 queued messages overtaken by a few
+urgent ones lost 321 for ever, because the library keeps 40 skipped keys; a session for each lane lost none. Sealing
+happens when a copy's turn to leave has come. Both sides may begin a session at once; then there are two, and the one
+that last opened something is the one to send with. Every step of a ratchet is returned as a fact: it must be on disk
+before the bytes it made leave, and before the envelope it opened is acknowledged.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from answerback.core.effects import DropRatchet, Fact, KeepDeviceKeys, KeepRatchet, Moment
+from answerback.crypto.identity import DeviceKeys
+from answerback.crypto.prekeys import SealSecret
+from answerback.crypto.primitives import CannotOpenError
+from answerback.crypto.ratchet import Ratchet
+from answerback.crypto.seal import LockedLetter, open_envelope, seal_envelope, unlock_letter
+from answerback.model.devices import Device, PreKey, SealKey
+from answerback.model.envelope import Delivery, Envelope
+from answerback.model.errors import PeerError
+from answerback.model.ids import DeviceId
+from answerback.model.message import Lane
+from answerback.wire.codec import decode_slip, encode
+from answerback.wire.letters import AnyLetter, Inner, Slip
+
+SESSIONS_MAX = 6
+"""Sessions kept for one device and lane: two from a simultaneous start, the rest from repairs still under way."""
+RENEW_S_MIN = 20.0
+"""A session is not replaced again before the last replacement had time to travel: reset loops drain pre-keys."""
+OLM_PREKEY_MESSAGE = 0
+
+
+@dataclass(slots=True)
+class _Held:
+    session: str
+    good_ms: int
+    pickle: str
+    ratchet: Ratchet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A letter, whom it provably comes from, and the facts that must be saved with it."""
+
+    inner: Inner
+    slip: Slip
+    letter: AnyLetter
+    facts: tuple[Fact, ...]
+
+
+@dataclass(slots=True)
+class Sessions:
+    """All sessions of this device."""
+
+    keys: DeviceKeys
+    pickle_key: bytes
+    secrets: dict[bytes, SealSecret] = field(default_factory=dict)
+    _held: dict[tuple[DeviceId, Lane], list[_Held]] = field(default_factory=dict)
+    _renewed_s: dict[tuple[DeviceId, Lane], float] = field(default_factory=dict)
+    _spent: set[tuple[DeviceId, Lane]] = field(default_factory=set)
+    renewals: int = 0
+
+    def __repr__(self) -> str:
+        """Say how many there are, never their secrets."""
+        return f"Sessions({sum(map(len, self._held.values()))})"
+
+    def restore(self, ratchets: Iterable[KeepRatchet]) -> None:
+        """Take back from disk; each is unpickled when it is first used."""
+        for kept in ratchets:
+            held = self._held.setdefault((kept.device, kept.lane), [])
+            held.append(_Held(kept.session, kept.good_ms, kept.pickle))
+
+    # ---- sending
+
+    def ready(self, device: DeviceId, lane: Lane) -> bool:
+        """Whether something can be sealed for this device in this lane."""
+        return (device, lane) not in self._spent and bool(self._held.get((device, lane)))
+
+    def begin(self, device: Device, lane: Lane, prekey: PreKey, *, now: Moment) -> list[Fact]:
+        """Start a session from a checked pre-key."""
+        ratchet = Ratchet.start(self.keys, device, prekey)
+        self._spent.discard((device.id, lane))
+        return self._add(device.id, lane, ratchet, now=now)
+
+    def renew(self, device: DeviceId, lane: Lane, *, now: Moment) -> bool:
+        """Stop sealing with the sessions of this lane, so that a fresh one is begun; false if that was just done."""
+        last_s = self._renewed_s.get((device, lane))
+        if last_s is not None and now.now_s - last_s < RENEW_S_MIN:
+            return False
+        self._renewed_s[device, lane] = now.now_s
+        self._spent.add((device, lane))
+        self.renewals += 1
+        return True
+
+    def seal(
+        self, locked: LockedLetter, slip: Slip, *, lane: Lane, seal_key: SealKey, lifetime_s: int
+    ) -> tuple[Envelope, list[Fact]]:
+        """Seal one copy; `ready` must hold."""
+        held = max(self._held[slip.reader_device, lane], key=lambda candidate: candidate.good_ms)
+        olm_type, olm = self._ratchet(held).encrypt(encode(slip))
+        inner = Inner(slip.author, slip.author_device, lane, olm_type, olm, locked.ciphertext)
+        envelope = seal_envelope(inner, device=slip.reader_device, seal_key=seal_key, lane=lane, lifetime_s=lifetime_s)
+        return envelope, [self._fact(slip.reader_device, lane, held)]
+
+    # ---- receiving
+
+    def unseal(self, delivery: Delivery) -> Inner:
+        """Take the outer seal off: who claims to have sent this? Raises `CannotOpenError`."""
+        inner = open_envelope(delivery.sealed, device=self.keys.device_id, secrets=self.secrets)
+        if inner.lane is not delivery.lane:
+            raise CannotOpenError("the envelope was moved to another lane")
+        return inner
+
+    def open(self, inner: Inner, sender: Device, *, now: Moment) -> Opened:
+        """Open what a known device sent; raises `CannotOpenError` and then has changed nothing."""
+        plaintext, facts = self._step(inner, sender, now=now)
+        try:
+            slip = decode_slip(plaintext)
+        except PeerError as error:
+            raise CannotOpenError("what was sealed is not a slip") from error
+        if (slip.author, slip.author_device) != (inner.account, inner.device):
+            raise CannotOpenError("the slip names another author than the envelope")
+        if slip.reader_device != self.keys.device_id:
+            raise CannotOpenError("the slip names another reader than this device")
+        return Opened(inner, slip, unlock_letter(inner.letter, slip), tuple(facts))
+
+    def _step(self, inner: Inner, sender: Device, *, now: Moment) -> tuple[bytes, list[Fact]]:
+        known = self._held.get((sender.id, inner.lane), [])
+        fresh = inner.olm_type == OLM_PREKEY_MESSAGE
+        for held in sorted(known, key=lambda candidate: -candidate.good_ms):
+            ratchet = self._ratchet(held)
+            if fresh and not ratchet.matches(inner.olm):
+                continue
+            try:
+                plaintext = ratchet.decrypt(inner.olm_type, inner.olm)
+            except CannotOpenError:
+                continue
+            held.good_ms = max(now.wall_ms, held.good_ms + 1)
+            return plaintext, [self._fact(sender.id, inner.lane, held)]
+        if not fresh:
+            raise CannotOpenError("no session with that device opens this")
+        ratchet, plaintext = Ratchet.accept(self.keys, identity_key=sender.identity_key, olm=inner.olm)
+        facts = self._add(sender.id, inner.lane, ratchet, now=now)
+        # The one-time key is spent now: saved in the same transaction, or the session could be begun twice.
+        return plaintext, [KeepDeviceKeys(self.keys.pickle(self.pickle_key)), *facts]
+
+    # ---- private
+
+    def _add(self, device: DeviceId, lane: Lane, ratchet: Ratchet, *, now: Moment) -> list[Fact]:
+        known = self._held.setdefault((device, lane), [])
+        newest_ms = max((held.good_ms for held in known), default=0)
+        held = _Held(ratchet.session_id, max(now.wall_ms, newest_ms + 1), "", ratchet)
+        known.append(held)
+        facts: list[Fact] = [self._fact(device, lane, held)]
+        known.sort(key=lambda candidate: candidate.good_ms)
+        while len(known) > SESSIONS_MAX:
+            facts.append(DropRatchet(device, lane, known.pop(0).session))
+        return facts
+
+    def _ratchet(self, held: _Held) -> Ratchet:
+        if held.ratchet is None:
+            held.ratchet = Ratchet.from_pickle(held.pickle, self.pickle_key)
+        return held.ratchet
+
+    def _fact(self, device: DeviceId, lane: Lane, held: _Held) -> KeepRatchet:
+        held.pickle = self._ratchet(held).pickle(self.pickle_key)
+        return KeepRatchet(device, lane, held.session, held.pickle, held.good_ms)
