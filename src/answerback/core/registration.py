@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 from answerback.core.effects import DropSealSecret, Fact, KeepDeviceKeys, KeepSealSecret
 from answerback.core.sessions import Sessions
-from answerback.crypto.prekeys import PREKEYS_MAX, make_fallback, make_seal_key, mark_published, prekeys_to_publish
+from answerback.crypto.prekeys import (
+    PREKEYS_MAX,
+    fallback_waits,
+    make_fallback,
+    make_seal_key,
+    mark_published,
+    prekeys_to_publish,
+)
 from answerback.wire.frames import Publish
 
 PREKEYS_MIN = 25
@@ -47,9 +54,12 @@ class Registration:
         """Make what is due; the facts must be on disk before the frame leaves."""
         facts: list[Fact] = []
         seal_key = fallback = None
-        if self._seal_key_due(sessions, relay_ms):
-            if self._fallback_due(sessions, relay_ms):
-                fallback = make_fallback(sessions.keys)
+        rotating = self._seal_key_due(sessions, relay_ms)
+        if (rotating and self._fallback_due(sessions, relay_ms)) or fallback_waits(sessions.keys):
+            # One that was made and never confirmed is offered again: marked as published without the relay having
+            # it, it would push the one the relay still hands out off this device's two.
+            fallback = make_fallback(sessions.keys)
+        if rotating:
             secret, seal_key = make_seal_key(sessions.keys, now_ms=relay_ms)
             sessions.secrets[secret.id] = secret
             facts.append(KeepSealSecret(secret.id, secret.secret, secret.created_ms))

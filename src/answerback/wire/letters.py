@@ -24,6 +24,10 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
     olm: bytes
     letter: bytes
 
+    def __repr__(self) -> str:
+        """Say which lane it came in, not what came."""
+        return f"Inner({self.lane.name}, {len(self.letter)} bytes)"
+
 
 class Slip(msgspec.Struct, frozen=True, array_like=True):
     """The small secret one device hands to one other: how to open the letter, and what binds it to us two."""
@@ -40,6 +44,10 @@ class Slip(msgspec.Struct, frozen=True, array_like=True):
     list_version: int
     """The version of the author's own device list, so that a reader with an older one asks for the newer."""
     device_name: str
+
+    def __repr__(self) -> str:
+        """Show which message it belongs to, never the key."""
+        return f"Slip({self.message.hex()}, {self.sequence})"
 
 
 class Letter(msgspec.Struct, frozen=True, array_like=True, tag=True):
