@@ -139,11 +139,14 @@ class Database:
             self._connection.close()
 
     def _roll_back(self) -> None:
-        # SQLite has already rolled back by itself after some errors (disk full, for one). Should the rollback fail
-        # too, the first error is the one to tell: an unfinished transaction is void at the next opening anyway.
-        with contextlib.suppress(sqlite3.Error, sqlcipher.Error):
+        # SQLite has already rolled back by itself after some errors (disk full, for one).
+        try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+        except (sqlite3.Error, sqlcipher.Error):
+            # Nobody may read what was never committed: closed, the file forgets it. The first error is the one to tell.
+            with contextlib.suppress(sqlite3.Error, sqlcipher.Error):
+                self._connection.close()
 
 
 def open_database(
@@ -196,9 +199,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _in_our_words(error: Exception, path: Path) -> StorageError:
-    extended = getattr(error, "sqlite_errorcode", None)  # errors of the binding itself carry none
-    primary = extended & 0xFF if isinstance(extended, int) else sqlite3.SQLITE_ERROR
-    match primary:
+    match _primary_code(error):
         case sqlite3.SQLITE_FULL:
             return StoreFullError(f"no space is left for {path}; what was being saved is not saved")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -209,6 +210,11 @@ def _in_our_words(error: Exception, path: Path) -> StorageError:
             return StorageError(f"{path}: {error}")
 
 
+def _primary_code(error: BaseException | None) -> int:
+    extended = getattr(error, "sqlite_errorcode", None)  # errors of the binding itself carry none
+    return extended & 0xFF if isinstance(extended, int) else sqlite3.SQLITE_ERROR
+
+
 def _unlock(database: Database, key: bytes | None) -> None:
     database.run(f"PRAGMA busy_timeout = {BUSY_MS_MAX}")
     if key is not None:
@@ -216,7 +222,7 @@ def _unlock(database: Database, key: bytes | None) -> None:
     try:
         database.row("SELECT count(*) FROM sqlite_schema")  # the first read is what proves the key
     except StoreCorruptError as error:
-        if key is None:
+        if key is None or _primary_code(error.__cause__) != sqlite3.SQLITE_NOTADB:
             raise
         raise StorageError(
             f"{database.path} does not open: the key is another one, or its first page is damaged"

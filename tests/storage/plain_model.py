@@ -1,0 +1,156 @@
+"""The simplest thing that keeps facts: dictionaries. The journal must agree with it."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from answerback.core.effects import (
+    DropDraft,
+    DropOutgoing,
+    DropRatchet,
+    DropSealSecret,
+    Fact,
+    KeepContact,
+    KeepCopy,
+    KeepCursor,
+    KeepDeviceKeys,
+    KeepDeviceList,
+    KeepDeviceName,
+    KeepDraft,
+    KeepMessage,
+    KeepOutgoing,
+    KeepRatchet,
+    KeepRelay,
+    KeepSealKey,
+    KeepSealSecret,
+    KeepSeen,
+    KeepStep,
+    KeepStream,
+    KeepTransfer,
+    RaiseStage,
+)
+from answerback.model.ids import AccountId, DeviceId, MessageId
+from answerback.model.message import Message
+from answerback.model.stamp import DRIFT_MS_MAX, Stamp
+from answerback.model.timeline import Stage
+from answerback.storage.history import History
+from answerback.storage.snapshot import Snapshot
+
+KEYS: dict[type[Any], tuple[str, ...]] = {
+    KeepDraft: ("id",),
+    KeepOutgoing: ("id",),
+    KeepRatchet: ("device", "lane", "session"),
+    KeepDeviceKeys: (),
+    KeepSealSecret: ("id",),
+    KeepDeviceList: ("account",),
+    KeepSealKey: ("device",),
+    KeepContact: ("handle",),
+    KeepDeviceName: ("device",),
+    KeepStream: ("device", "lane"),
+    KeepCursor: ("lane",),
+    KeepRelay: (),
+    KeepTransfer: ("blob", "message"),
+}
+"""What makes two facts be about one thing: the later one counts."""
+DROPS: dict[type[Any], type[Any]] = {
+    DropDraft: KeepDraft,
+    DropOutgoing: KeepOutgoing,
+    DropRatchet: KeepRatchet,
+    DropSealSecret: KeepSealSecret,
+}
+
+
+@dataclass
+class PlainModel:
+    """What was kept, by kind and by what it is about."""
+
+    me: AccountId
+    kept: dict[type[Any], dict[Hashable, Any]] = field(default_factory=dict)
+    messages: dict[MessageId, KeepMessage] = field(default_factory=dict)
+    copies: dict[tuple[MessageId, DeviceId], KeepCopy] = field(default_factory=dict)
+    steps: list[KeepStep] = field(default_factory=list)
+    seen: dict[bytes, KeepSeen] = field(default_factory=dict)
+
+    def keep(self, fact: Fact) -> None:
+        match fact:
+            case KeepMessage():
+                self.messages.setdefault(fact.message.id, fact)
+            case KeepSeen():
+                self.seen.setdefault(fact.id, fact)
+            case KeepStep():
+                self.steps.append(fact)
+            case KeepCopy():
+                old = self.copies.get((fact.message, fact.device))
+                sealed = old.sealed if old and fact.sealed is None else fact.sealed
+                self.copies[fact.message, fact.device] = replace(fact, sealed=sealed)
+            case RaiseStage():
+                self._raise(fact)
+            case DropDraft() | DropOutgoing() | DropRatchet() | DropSealSecret():
+                self._drop(fact)
+            case _:
+                about = tuple(getattr(fact, name) for name in KEYS[type(fact)])
+                self.kept.setdefault(type(fact), {})[about] = fact
+
+    def _raise(self, fact: RaiseStage) -> None:
+        copy, stage = self.copies.get((fact.message, fact.device)), fact.step.stage
+        if copy is not None and (copy.stage < stage or (copy.stage >= Stage.FAILED and stage.answered)):
+            self.copies[fact.message, fact.device] = replace(copy, stage=stage, cause=None)
+            self.steps.append(KeepStep(fact.message, fact.device, fact.step))
+
+    def _drop(self, fact: DropDraft | DropOutgoing | DropRatchet | DropSealSecret) -> None:
+        kind = DROPS[type(fact)]
+        self.kept.get(kind, {}).pop(tuple(getattr(fact, name) for name in KEYS[kind]), None)
+        if isinstance(fact, DropOutgoing):
+            for about, copy in self.copies.items():
+                if copy.message == fact.id:
+                    self.copies[about] = replace(copy, sealed=None)
+
+    def matches(self, history: History) -> None:
+        """Fail where the journal says anything else."""
+        snapshot = history.load()
+        for kind, found in _by_kind(snapshot).items():
+            expected = list(self.kept.get(kind, {}).values())
+            if kind in (KeepDraft, KeepOutgoing, KeepRatchet):  # the order is promised
+                assert found == expected
+            else:
+                assert sorted(found, key=repr) == sorted(expected, key=repr)
+        open_ids = {fact.id for fact in snapshot.outgoing}
+        assert list(snapshot.copies) == [copy for copy in self.copies.values() if copy.message in open_ids]
+        assert list(snapshot.seen) == list(self.seen.values())
+        assert snapshot.last_stamp == self._last_stamp()
+        self._messages_match(history)
+
+    def _messages_match(self, history: History) -> None:
+        kept = [(item.message, item.arrived_wall_ms) for item in reversed(history.messages(limit=1_000))]
+        assert kept == [(fact.message, fact.arrived_wall_ms) for fact in self.messages.values()]
+        for identity in {about[0] for about in self.copies} | {step.message for step in self.steps}:
+            assert history.steps(identity) == [step for step in self.steps if step.message == identity]
+            unsealed = [replace(copy, sealed=None) for copy in self.copies.values() if copy.message == identity]
+            assert history.copies(identity) == unsealed
+
+    def _last_stamp(self) -> Stamp:
+        drafts: list[KeepDraft] = list(self.kept.get(KeepDraft, {}).values())
+        stamps = [fact.message.stamp for fact in self.messages.values() if self._believed(fact)]
+        return max((*stamps, *(draft.stamp for draft in drafts)), default=Stamp(0, 0))
+
+    def _believed(self, fact: KeepMessage) -> bool:
+        message: Message = fact.message
+        return message.author == self.me or message.stamp.wall_ms <= fact.arrived_wall_ms + DRIFT_MS_MAX
+
+
+def _by_kind(snapshot: Snapshot) -> dict[type[Any], list[Any]]:
+    return {
+        KeepDraft: list(snapshot.drafts),
+        KeepOutgoing: list(snapshot.outgoing),
+        KeepRatchet: list(snapshot.ratchets),
+        KeepDeviceKeys: [snapshot.device_keys] if snapshot.device_keys else [],
+        KeepSealSecret: list(snapshot.seal_secrets),
+        KeepDeviceList: list(snapshot.device_lists),
+        KeepSealKey: list(snapshot.seal_keys),
+        KeepContact: list(snapshot.contacts),
+        KeepDeviceName: list(snapshot.device_names),
+        KeepStream: list(snapshot.streams),
+        KeepCursor: list(snapshot.cursors),
+        KeepRelay: [snapshot.relay] if snapshot.relay else [],
+        KeepTransfer: list(snapshot.transfers),
+    }
