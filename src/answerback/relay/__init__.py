@@ -1,0 +1,1 @@
+"""The server: keeps envelopes it cannot open."""

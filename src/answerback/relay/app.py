@@ -1,0 +1,252 @@
+"""Runs one relay: sockets to the exchange, the exchange's effects to sockets and store, on one event loop.
+
+The store works in a thread of its own (`GroupCommit`); everything else happens here, one input at a time.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import SystemRandom
+from typing import Final, assert_never
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from answerback.model.causes import Cause
+from answerback.model.errors import PeerError, StoreFullError
+from answerback.model.ids import ID_BYTES, AccountId, DeviceId
+from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
+from answerback.relay.exchange import Exchange
+from answerback.relay.limits import RelayLimits
+from answerback.relay.link import Link
+from answerback.relay.metrics import RelayMetrics
+from answerback.storage.database import Database, open_database
+from answerback.storage.group_commit import Committed, GroupCommit
+from answerback.storage.relay_store import HandleLookup, RelayStore
+from answerback.wire.codec import decode_client_frame, encode
+from answerback.wire.connection import FRAMES_PATH
+from answerback.wire.frames import FRAME_BYTES_MAX
+
+STORE_FILE = "relay.db"
+BACKLOG = 4_096
+"""Connections that may wait to be accepted; Linux lets no more wait by default (somaxconn)."""
+STOP_S_MAX = 10.0
+"""How long a stop may wait for commits and farewells; then what is left is cut, and nothing accepted is lost by it."""
+TICK_S = 0.5
+"""How often the clock is looked at."""
+
+_log = logging.getLogger(__name__)
+
+
+def _nobody(_db: Database, _handle: str) -> AccountId | None:
+    return None
+
+
+class RelayNode:
+    """One running relay's mail road."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        relay: bytes = b"",
+        limits: RelayLimits | None = None,
+        registry: CollectorRegistry | None = None,
+        account_of_handle: HandleLookup = _nobody,
+    ) -> None:
+        self._folder: Final = folder
+        self._relay = relay
+        self._limits = limits or RelayLimits()
+        self._account_of_handle = account_of_handle
+        self.metrics: Final = RelayMetrics(registry)
+        self._links: dict[int, Link] = {}
+        self._number = 0
+        self._unanswered = 0
+        self._is_store_well = True
+        self._stirred = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+
+    # ---- a relay's life --------------------------------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Open the store and be ready for connections."""
+        self.database = open_database(self._folder / STORE_FILE, schema="relay")
+        self.store = RelayStore(
+            self.database,
+            new_name=secrets.token_bytes(ID_BYTES),
+            account_of_handle=self._account_of_handle,
+            free_bytes=lambda: shutil.disk_usage(self._folder).free,
+        )
+        self.exchange = Exchange(
+            relay=self._relay or self.store.name,
+            store=self.store.name,
+            boot=secrets.token_bytes(ID_BYTES),
+            limits=self._limits,
+            random_bytes=secrets.token_bytes,
+            chance=SystemRandom().random,
+        )
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the store has broken and the relay must end."""
+        self.group = GroupCommit(self.store, self._committed, on_broken=self._store_broke)
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    async def start(self, host: str, port: int) -> None:
+        """Begin, and serve the mail road alone on a port of its own, without TLS."""
+        await self.begin()
+        application = web.Application()
+        application.add_routes([web.get(FRAMES_PATH, self.frames)])
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_S_MAX)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, backlog=BACKLOG).start()
+
+    @property
+    def port(self) -> int:
+        """The port that `start` listens on."""
+        assert self._runner is not None
+        return int(self._runner.addresses[0][1])
+
+    async def end(self) -> None:
+        """Commit what came in, answer it, send everybody away, and close the store."""
+        for link in self._links.values():
+            link.listen(on=False)
+        await self._until(lambda: self._unanswered == 0)
+        self._carry_out(self.exchange.stop(moment=_now()))
+        await self._until(lambda: not self._links)
+        for link in list(self._links.values()):
+            link.cut()
+        self._ticker.cancel()
+        await self.group.stop()
+        self.database.close()
+
+    async def stop(self) -> None:
+        """End a relay that was started."""
+        await self.end()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def device_of_token(self, token: bytes) -> DeviceId | None:
+        """Tell which device a bearer token was given to in this run of the relay."""
+        return self.exchange.device_of_token(token)
+
+    # ---- inputs ----------------------------------------------------------------------------------------------------
+
+    async def frames(self, request: web.Request) -> web.WebSocketResponse:
+        """Carry one device's WebSocket from its upgrade to its end."""
+        websocket = web.WebSocketResponse(compress=False, max_msg_size=FRAME_BYTES_MAX)
+        await websocket.prepare(request)
+        self._number += 1
+        number = self._number
+        link = self._links[number] = Link(number, self, websocket, request.transport)
+        try:
+            self._carry_out(self.exchange.connected(number, moment=_now()))
+            await link.run()
+        finally:
+            del self._links[number]
+            self._stirred.set()
+            self._carry_out(self.exchange.lost(number, moment=_now()))
+        return websocket
+
+    def heard(self, number: int, data: bytes) -> None:
+        """Take one frame from a link."""
+        try:
+            frame = decode_client_frame(data)
+        except PeerError as error:
+            self.broke(number, str(error))
+            return
+        self._carry_out(self.exchange.heard(number, frame, len(data), moment=_now()))
+
+    def broke(self, number: int, what: str) -> None:
+        """Learn that something came that is no frame."""
+        self._carry_out(self.exchange.broke(number, what, moment=_now()))
+
+    def writable(self, number: int, *, on: bool) -> None:
+        """Learn that a link's other side does not keep up, or does again."""
+        self._carry_out(self.exchange.writable(number, on=on, moment=_now()))
+
+    def _committed(self, committed: Committed) -> None:
+        self._unanswered -= len(committed.batch)
+        self._stirred.set()
+        self.metrics.committed(committed)
+        if committed.answers is not None:
+            if not self._is_store_well:
+                _log.warning("= the store keeps its promises again")
+            self._is_store_well = True
+            self._carry_out(self.exchange.learned(committed.batch, committed.answers, moment=_now()))
+            return
+        if self._is_store_well:
+            _log.error("= the store fails: %s", committed.error)
+        self._is_store_well = False
+        cause = Cause.RELAY_STORE_FULL if isinstance(committed.error, StoreFullError) else Cause.RELAY_FAULTY
+        self._carry_out(self.exchange.failed(committed.batch, cause, moment=_now()))
+
+    def _store_broke(self) -> None:
+        self._unanswered = 0
+        self._stirred.set()
+        if not self.broken.done():
+            self.broken.set_result(None)
+        for link in list(self._links.values()):
+            link.cut()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s = loop.time() + TICK_S
+            await asyncio.sleep(TICK_S)
+            self.metrics.loop_lag_s.set(max(loop.time() - due_s, 0.0))
+            self.metrics.queue_depth.set(self.group.depth)
+            self.metrics.mailbox_rows.set(self.store.rows)
+            self.metrics.mailbox_bytes.set(self.store.size_bytes)
+            self.metrics.connections.set(self.exchange.conversations.count)
+            self.metrics.devices.set(self.exchange.conversations.live_count)
+            moment = _now()
+            if moment.now_s >= self.exchange.wake_at_s(moment=moment):
+                self._carry_out(self.exchange.wake(moment=moment))
+
+    # ---- effects ---------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        self.metrics.said(effects)
+        for effect in effects:
+            match effect:
+                case Send():
+                    link = self._links.get(effect.connection)
+                    if link is not None:
+                        link.send(encode(effect.frame))
+                case Ask():
+                    self._unanswered += 1
+                    self.group.submit(effect.command)
+                case Close():
+                    link = self._links.get(effect.connection)
+                    if link is not None:
+                        link.close()
+                case Listen():
+                    link = self._links.get(effect.connection)
+                    if link is not None:
+                        link.listen(on=effect.on)
+                case Note():
+                    _write_down(effect)
+                case _:
+                    assert_never(effect)
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S_MAX):
+                while not is_so():
+                    self._stirred.clear()
+                    await self._stirred.wait()
+
+
+def _write_down(note: Note) -> None:
+    cause = f" ({note.cause.value})" if note.cause else ""
+    detail = f": {note.detail}" if note.detail else ""
+    device = f" device {note.device.hex()[:8]}" if note.device else ""
+    _log.info("= connection %d%s %s%s%s", note.connection, device, note.event.value, cause, detail)
+
+
+def _now() -> Moment:
+    return Moment(time.monotonic(), time.time_ns() // 1_000_000)

@@ -1,0 +1,298 @@
+"""Proves who each connection is, keeps one connection a device, and ends those that should not go on.
+
+Theory. A connection is a stranger until it has signed its challenge with the key that the device's account lists for
+it. Strangers are bounded in number, time and bytes. A device that connects again has lost its earlier connection,
+whether TCP knows it or not: the newer one wins, and only when it has proven itself.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from answerback.crypto.identity import check_challenge_answer
+from answerback.model.causes import Cause
+from answerback.model.devices import Device
+from answerback.model.errors import PeerError, TrustError
+from answerback.model.ids import AccountId, DeviceId
+from answerback.relay.effects import NOBODY, Ask, Close, Effect, Event, Listen, Moment, Note, Send
+from answerback.relay.limits import (
+    AHEAD_ALL_BYTES_MAX,
+    AHEAD_BYTES_MAX,
+    HELLO_S_MAX,
+    SILENCE_S_MAX,
+    STRANGERS_MAX,
+    RelayLimits,
+)
+from answerback.storage.relay_commands import LANE_COUNT, Answer, Cursors, Denied, Leave, Meet, Met, Open, Opened
+from answerback.wire.connection import Phase, after_device
+from answerback.wire.frames import (
+    CHALLENGE_BYTES,
+    WIRE_VERSION,
+    Challenge,
+    ClientFrame,
+    Farewell,
+    Hello,
+    Taken,
+    Welcome,
+)
+
+NO_ACCOUNT: Final = AccountId(b"")
+TOKEN_BYTES = 32
+RETRY_S = {
+    Cause.RELAY_BUSY: 2.0,
+    Cause.RELAY_STOPPING: 5.0,
+    Cause.RELAY_FAULTY: 10.0,
+    Cause.RELAY_STORE_FULL: 30.0,
+    Cause.RELAY_INCOMPATIBLE: 3_600.0,
+    Cause.NETWORK_CONNECTION_LOST: 60.0,
+    Cause.NETWORK_STALLED: 0.0,
+    Cause.ACCOUNT_RATE_LIMITED: 60.0,
+}
+"""When to come back, before the jitter that keeps a crowd from coming back at once; never where it is not named."""
+SUPERSEDED = "superseded"
+"""The detail of a farewell to a device that has connected anew: whoever gets it must not answer by connecting."""
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """One connection: how far it has proven itself, and what it said ahead of the welcome."""
+
+    number: int
+    nonce: bytes
+    since_s: float
+    heard_s: float
+    phase: Phase = Phase.CHALLENGED
+    device: DeviceId = NOBODY
+    account: AccountId = NO_ACCOUNT
+    entry: Device | None = None
+    signature: bytes = b""
+    taken: Cursors = ()
+    ahead: list[tuple[ClientFrame, int]] = field(default_factory=list)
+    ahead_bytes: int = 0
+
+
+class Conversations:
+    """All connections of one relay."""
+
+    def __init__(
+        self,
+        *,
+        relay: bytes,
+        store: bytes,
+        boot: bytes,
+        limits: RelayLimits,
+        random_bytes: Callable[[int], bytes],
+        chance: Callable[[], float],
+    ) -> None:
+        self._relay, self._store, self._boot = relay, store, boot
+        self._limits = limits
+        self._random_bytes = random_bytes
+        self._chance = chance
+        self._connections: dict[int, Connection] = {}
+        self._strangers: set[int] = set()
+        self._ahead_bytes = 0
+        self._live: dict[DeviceId, Connection] = {}
+        self._tokens: dict[DeviceId, bytes] = {}
+        self._devices: dict[bytes, DeviceId] = {}
+        self._last_words: Cause | None = None
+
+    # ---- questions -------------------------------------------------------------------------------------------------
+
+    def get(self, number: int) -> Connection | None:
+        """Find a connection that has not ended."""
+        return self._connections.get(number)
+
+    def live(self, device: DeviceId) -> Connection | None:
+        """Find a device's connection, if it has one."""
+        return self._live.get(device)
+
+    def device_of_token(self, token: bytes) -> DeviceId | None:
+        """Tell which device a bearer token was given to in this run of the relay."""
+        return self._devices.get(token)
+
+    def open_connections(self) -> list[Connection]:
+        """Give the connections of all devices that are here."""
+        return list(self._live.values())
+
+    @property
+    def count(self) -> int:
+        """Connections that have not ended."""
+        return len(self._connections)
+
+    @property
+    def live_count(self) -> int:
+        """Devices that are connected."""
+        return len(self._live)
+
+    def jittered_ms(self, cause: Cause) -> int:
+        """When trying again may help: between the cause's time and twice that; -1 for those no waiting helps."""
+        retry_s = RETRY_S.get(cause)
+        return -1 if retry_s is None else int(1000 * retry_s * (1.0 + self._chance()))
+
+    # ---- a connection's life ---------------------------------------------------------------------------------------
+
+    def connected(self, number: int, *, moment: Moment) -> list[Effect]:
+        """Greet whoever connects with a challenge, if there is room for another stranger."""
+        cause = self._last_words
+        if len(self._strangers) >= STRANGERS_MAX or len(self._connections) >= self._limits.connections_max:
+            cause = cause or Cause.RELAY_BUSY
+        if cause is not None:
+            return [Send(number, Farewell(cause.value, self.jittered_ms(cause))), Close(number)]
+        nonce = self._random_bytes(CHALLENGE_BYTES)
+        self._connections[number] = Connection(number, nonce, moment.now_s, moment.now_s)
+        self._strangers.add(number)
+        return [Send(number, Challenge(nonce, self._relay, moment.wall_ms))]
+
+    def heard(
+        self, connection: Connection, frame: ClientFrame, size_bytes: int, *, moment: Moment
+    ) -> list[Effect] | None:
+        """Take a frame; None means that it is an open connection's, for others to answer."""
+        connection.heard_s = moment.now_s
+        try:
+            connection.phase = after_device(connection.phase, frame)
+        except PeerError as error:
+            return self.broke(connection, str(error), moment=moment)
+        if isinstance(frame, Hello):
+            return self._hello(connection, frame, moment=moment)
+        if connection.phase is Phase.OPEN:
+            return None
+        connection.ahead.append((frame, size_bytes))
+        connection.ahead_bytes += size_bytes
+        self._ahead_bytes += size_bytes
+        if self._ahead_bytes > AHEAD_ALL_BYTES_MAX:
+            return self.farewell(connection, Cause.RELAY_BUSY, moment=moment)
+        return [Listen(connection.number, on=False)] if connection.ahead_bytes > AHEAD_BYTES_MAX else []
+
+    def broke(self, connection: Connection, what: str, *, moment: Moment) -> list[Effect]:
+        """End a connection that broke the protocol."""
+        note = Note(Event.BROKE, connection.number, connection.device, Cause.RELAY_INCOMPATIBLE, what)
+        return [note, *self.farewell(connection, Cause.RELAY_INCOMPATIBLE, moment=moment, detail=what)]
+
+    def met(self, connection: Connection, answer: Answer, *, moment: Moment) -> list[Effect]:
+        """Check the signature of a device that says who it is, against what its account says."""
+        if isinstance(answer, Denied):
+            return self.refuse(connection, answer.cause, moment=moment)
+        assert isinstance(answer, Met)
+        try:
+            check_challenge_answer(
+                connection.signature,
+                signing_key=answer.entry.signing_key,
+                nonce=connection.nonce,
+                relay=self._relay,
+            )
+        except TrustError:
+            return self.refuse(connection, Cause.ACCOUNT_NOT_REGISTERED, moment=moment)
+        connection.account, connection.entry = answer.account, answer.entry
+        connection.nonce = connection.signature = b""
+        return [Ask(Open(connection.number, connection.device, connection.taken, moment.wall_ms))]
+
+    def opened(self, connection: Connection, answer: Answer, *, moment: Moment) -> list[Effect]:
+        """Let a device in; its earlier connection ends."""
+        if isinstance(answer, Denied):
+            return self.refuse(connection, answer.cause, moment=moment)
+        assert isinstance(answer, Opened)
+        effects: list[Effect] = []
+        earlier = self._live.pop(connection.device, None)
+        if earlier is not None:
+            effects += self.farewell(earlier, Cause.NETWORK_CONNECTION_LOST, moment=moment, detail=SUPERSEDED)
+        self._strangers.discard(connection.number)
+        self._live[connection.device] = connection
+        connection.phase = Phase.OPEN
+        welcome = Welcome(
+            clock_ms=moment.wall_ms,
+            store=self._store,
+            boot=self._boot,
+            token=self._token(connection.device),
+            waiting=answer.waiting,
+            head=answer.head,
+            list_version=answer.list_version,
+            prekeys_left=answer.prekeys_left,
+            seal_key=answer.seal_id,
+        )
+        return [*effects, Note(Event.OPENED, connection.number, connection.device), Send(connection.number, welcome)]
+
+    def said_ahead(self, connection: Connection) -> tuple[list[tuple[ClientFrame, int]], list[Effect]]:
+        """Hand out what a device said before it was let in, and listen to it again."""
+        frames, connection.ahead = connection.ahead, []
+        is_paused = connection.ahead_bytes > AHEAD_BYTES_MAX
+        self._ahead_bytes -= connection.ahead_bytes
+        connection.ahead_bytes = 0
+        return frames, [Listen(connection.number, on=True)] if is_paused else []
+
+    def lost(self, connection: Connection, *, moment: Moment) -> list[Effect]:
+        """Learn that a connection is gone."""
+        was_live = self._live.get(connection.device) is connection
+        self._forget(connection)
+        if not was_live:
+            return []
+        left = Note(Event.LEFT, connection.number, connection.device)
+        return [left, Ask(Leave(connection.device, moment.wall_ms))]
+
+    # ---- endings ---------------------------------------------------------------------------------------------------
+
+    def refuse(self, connection: Connection, cause: Cause, *, moment: Moment) -> list[Effect]:
+        """End a connection whose device may not come in, or not stay."""
+        note = Note(Event.REFUSED, connection.number, connection.device, cause)
+        return [note, *self.farewell(connection, cause, moment=moment)]
+
+    def farewell(self, connection: Connection, cause: Cause, *, moment: Moment, detail: str = "") -> list[Effect]:
+        """End a connection with the reason for it."""
+        effects: list[Effect] = []
+        if self._live.get(connection.device) is connection:
+            effects.append(Ask(Leave(connection.device, moment.wall_ms)))
+        self._forget(connection)
+        frame = Farewell(cause.value, self.jittered_ms(cause), detail)
+        return [*effects, Send(connection.number, frame), Close(connection.number)]
+
+    def revoke(self, device: DeviceId) -> Connection | None:
+        """Forget a device's token; give its connection, which must end."""
+        token = self._tokens.pop(device, None)
+        if token is not None:
+            del self._devices[token]
+        return self._live.get(device)
+
+    def overdue(self, *, moment: Moment) -> Iterator[Connection]:
+        """Find the connections that have been strangers, or silent, for too long."""
+        for connection in list(self._connections.values()):
+            is_strange = connection.phase is not Phase.OPEN
+            silent_s = moment.now_s - connection.heard_s
+            if silent_s > SILENCE_S_MAX or (is_strange and moment.now_s - connection.since_s > HELLO_S_MAX):
+                yield connection
+
+    def stop(self) -> list[Connection]:
+        """Let nobody in any more; give all connections, which must end."""
+        self._last_words = Cause.RELAY_STOPPING
+        return list(self._connections.values())
+
+    # ---- private ---------------------------------------------------------------------------------------------------
+
+    def _hello(self, connection: Connection, hello: Hello, *, moment: Moment) -> list[Effect]:
+        connection.device = hello.device
+        if hello.wire != WIRE_VERSION:
+            return self.refuse(connection, Cause.RELAY_INCOMPATIBLE, moment=moment)
+        connection.taken = cursors(hello.taken)
+        connection.signature = hello.signature
+        return [Ask(Meet(connection.number, hello.device))]
+
+    def _token(self, device: DeviceId) -> bytes:
+        token = self._tokens.get(device)
+        if token is None:
+            token = self._tokens[device] = self._random_bytes(TOKEN_BYTES)
+            self._devices[token] = device
+        return token
+
+    def _forget(self, connection: Connection) -> None:
+        self.said_ahead(connection)
+        connection.phase = Phase.ENDED
+        self._connections.pop(connection.number, None)
+        self._strangers.discard(connection.number)
+        if self._live.get(connection.device) is connection:
+            del self._live[connection.device]
+
+
+def cursors(taken: list[Taken]) -> Cursors:
+    """Write what a device says it has taken as one position a lane; the highest counts."""
+    positions = [0] * LANE_COUNT
+    for entry in taken:
+        positions[entry.lane] = max(positions[entry.lane], entry.position)
+    return tuple(positions)

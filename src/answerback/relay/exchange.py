@@ -1,0 +1,284 @@
+"""Joins the relay's machines: one input in, effects out; nothing here knows a clock, a socket or a disk.
+
+Theory. Inputs are frames and ends of connections, the store's answers, the socket's state, and time. A shell carries
+out all effects of one input, in order, before it makes the next. Commands are asked in order and answered in order,
+batch by batch; what is said to anybody because of a batch is said after the batch is durable.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+from answerback.model.causes import Cause
+from answerback.model.errors import TrustError
+from answerback.model.ids import DeviceId
+from answerback.relay.conversation import Connection, Conversations
+from answerback.relay.directory import Directory
+from answerback.relay.effects import Ask, Effect, Moment, Send
+from answerback.relay.limits import SWEEP_S, WATCH_S, RelayLimits
+from answerback.relay.mailboxes import Mailboxes
+from answerback.storage.relay_commands import (
+    AddKeys,
+    Answer,
+    Append,
+    Appended,
+    ClaimKey,
+    Command,
+    Denied,
+    FetchLists,
+    FetchNewest,
+    Leave,
+    ListPut,
+    Locate,
+    Meet,
+    Open,
+    Opened,
+    Page,
+    PutList,
+    Read,
+    ResolveHandle,
+    Sweep,
+    Take,
+    Traced,
+)
+from answerback.wire.frames import (
+    Announce,
+    Claim,
+    ClientFrame,
+    Hello,
+    Inquire,
+    LookUp,
+    Ping,
+    Pong,
+    Publish,
+    Resolve,
+    Submit,
+    Took,
+)
+
+
+class Exchange:
+    """One relay's decisions."""
+
+    def __init__(
+        self,
+        *,
+        relay: bytes,
+        store: bytes,
+        boot: bytes,
+        limits: RelayLimits,
+        random_bytes: Callable[[int], bytes],
+        chance: Callable[[], float],
+    ) -> None:
+        self.conversations = Conversations(
+            relay=relay, store=store, boot=boot, limits=limits, random_bytes=random_bytes, chance=chance
+        )
+        retry_ms = self.conversations.jittered_ms
+        self.mailboxes = Mailboxes(rate=limits.envelopes, retry_ms=retry_ms, chance=chance)
+        self.directory = Directory(limits)
+        self._watch_at_s: float | None = None
+        self._sweep_at_s = 0.0
+
+    # ---- what connections do ---------------------------------------------------------------------------------------
+
+    def connected(self, number: int, *, moment: Moment) -> list[Effect]:
+        """Somebody connects."""
+        return self.conversations.connected(number, moment=moment)
+
+    def heard(self, number: int, frame: ClientFrame, size_bytes: int, *, moment: Moment) -> list[Effect]:
+        """A connection says something."""
+        connection = self.conversations.get(number)
+        if connection is None:
+            return []
+        effects = self.conversations.heard(connection, frame, size_bytes, moment=moment)
+        if effects is None:
+            return self._open_frame(connection, frame, size_bytes, moment)
+        return self._after_endings(connection, effects)
+
+    def broke(self, number: int, what: str, *, moment: Moment) -> list[Effect]:
+        """A connection says something that is not a frame."""
+        connection = self.conversations.get(number)
+        if connection is None:
+            return []
+        return self._after_endings(connection, self.conversations.broke(connection, what, moment=moment))
+
+    def lost(self, number: int, *, moment: Moment) -> list[Effect]:
+        """A connection is gone."""
+        connection = self.conversations.get(number)
+        if connection is None:
+            return []
+        return self._after_endings(connection, self.conversations.lost(connection, moment=moment))
+
+    def writable(self, number: int, *, on: bool, moment: Moment) -> list[Effect]:
+        """A connection's socket takes more again, or takes no more for now."""
+        connection = self.conversations.get(number)
+        return self.mailboxes.writable(connection, on=on, moment=moment) if connection else []
+
+    # ---- what the store does ---------------------------------------------------------------------------------------
+
+    def learned(self, batch: Sequence[Command], answers: Sequence[Answer], *, moment: Moment) -> list[Effect]:
+        """A batch is durable: say what it means to everybody it concerns."""
+        effects: list[Effect] = []
+        for command, answer in zip(batch, answers, strict=True):
+            if isinstance(command, Append):
+                if isinstance(answer, Appended):
+                    effects += self.mailboxes.appended(command, answer)
+                elif isinstance(answer, Denied):
+                    effects += self.mailboxes.not_appended(command, answer.cause)
+            elif not isinstance(command, Take | Leave | Sweep):
+                effects += self._answered(command, answer, moment)
+        return effects + self.mailboxes.speak(moment=moment)
+
+    def failed(self, batch: Sequence[Command], cause: Cause, *, moment: Moment) -> list[Effect]:
+        """Nothing of a batch was done: nobody is told otherwise, and everybody who waits is told why."""
+        effects: list[Effect] = []
+        for command in batch:
+            effects += self._unanswered(command, cause, moment)
+        return effects + self.mailboxes.speak(moment=moment)
+
+    # ---- time ------------------------------------------------------------------------------------------------------
+
+    def wake_at_s(self, *, moment: Moment) -> float:
+        """When `wake` next has work."""
+        if self._watch_at_s is None:
+            self._watch_at_s, self._sweep_at_s = moment.now_s + WATCH_S, moment.now_s + SWEEP_S
+        late_s = self.directory.wake_at_s
+        return self._watch_at_s if late_s is None else min(self._watch_at_s, late_s)
+
+    def wake(self, *, moment: Moment) -> list[Effect]:
+        """Do what is due."""
+        effects = self.directory.wake(moment=moment)
+        if moment.now_s < self.wake_at_s(moment=moment):
+            return effects
+        self._watch_at_s = moment.now_s + WATCH_S
+        for connection in list(self.conversations.overdue(moment=moment)):
+            effects += self._end(connection, Cause.NETWORK_STALLED, moment)
+        for connection in self.conversations.open_connections():
+            if self.mailboxes.silent(connection, moment=moment):
+                effects += self._end(connection, Cause.NETWORK_STALLED, moment)
+        effects += self.mailboxes.wake(moment=moment)
+        self.directory.forget_full(moment=moment)
+        if moment.now_s >= self._sweep_at_s:
+            self._sweep_at_s = moment.now_s + SWEEP_S
+            effects.append(Ask(Sweep(moment.wall_ms)))
+        return effects
+
+    def stop(self, *, moment: Moment) -> list[Effect]:
+        """Send everybody away until the relay is back."""
+        effects: list[Effect] = []
+        for connection in self.conversations.stop():
+            effects += self._end(connection, Cause.RELAY_STOPPING, moment)
+        return effects
+
+    def device_of_token(self, token: bytes) -> DeviceId | None:
+        """Tell which device a bearer token was given to in this run of the relay."""
+        return self.conversations.device_of_token(token)
+
+    # ---- routing ---------------------------------------------------------------------------------------------------
+
+    def _open_frame(self, connection: Connection, frame: ClientFrame, size_bytes: int, moment: Moment) -> list[Effect]:
+        match frame:
+            case Submit():
+                return self.mailboxes.submit(connection, frame, size_bytes, moment=moment)
+            case Took():
+                return self.mailboxes.took(connection, frame, moment=moment)
+            case Ping():
+                return [Send(connection.number, Pong(frame.echo, moment.wall_ms))]
+            case Inquire():
+                return self.mailboxes.inquire(connection, frame)
+            case LookUp() | Resolve() | Claim():
+                effects = self.directory.ask(connection, frame, moment=moment)
+                return self._refuse(connection, Cause.ACCOUNT_RATE_LIMITED, moment) if effects is None else effects
+            case Publish():
+                try:
+                    return self.directory.publish(connection, frame)
+                except TrustError:
+                    return self._refuse(connection, Cause.TRUST_SIGNATURE_WRONG, moment)
+            case Announce():
+                return self.directory.announce(connection, frame)
+            case Hello():
+                return []  # the table of states refuses a second one
+            case _:
+                assert_never(frame)
+
+    def _answered(self, command: Command, answer: Answer, moment: Moment) -> list[Effect]:
+        match command:
+            case Meet() | Open():
+                return self._opening(command, answer, moment)
+            case Read():
+                if isinstance(answer, Page | Denied):
+                    self.mailboxes.page(command, answer)
+                return []
+            case Locate():
+                return self.mailboxes.located(command, answer, moment=moment) if isinstance(answer, Traced) else []
+            case FetchLists() | FetchNewest() | AddKeys() | ClaimKey() | ResolveHandle() | PutList():
+                effects = self.directory.answered(command, answer)
+                if isinstance(command, PutList) and isinstance(answer, ListPut):
+                    effects += self._revoke(answer.revoked, moment)
+                return effects
+            case _:
+                return []
+
+    def _opening(self, command: Meet | Open, answer: Answer, moment: Moment) -> list[Effect]:
+        connection = self.conversations.get(command.connection)
+        if connection is None:
+            return self._left_while_opening(command, moment)
+        if isinstance(command, Meet):
+            return self._after_endings(connection, self.conversations.met(connection, answer, moment=moment))
+        earlier = self.conversations.live(command.device)
+        effects = self.conversations.opened(connection, answer, moment=moment)
+        if not isinstance(answer, Opened):
+            return self._after_endings(connection, effects)
+        if earlier is not None:
+            self._after_endings(earlier, [])
+        self.mailboxes.opened(connection, answer)
+        frames, listen = self.conversations.said_ahead(connection)
+        for frame, size_bytes in frames:
+            if self.conversations.get(connection.number) is connection:
+                effects += self._open_frame(connection, frame, size_bytes, moment)
+        return effects + listen
+
+    def _left_while_opening(self, command: Meet | Open, moment: Moment) -> list[Effect]:
+        if isinstance(command, Open) and self.conversations.live(command.device) is None:
+            return [Ask(Leave(command.device, moment.wall_ms))]
+        return []
+
+    def _unanswered(self, command: Command, cause: Cause, moment: Moment) -> list[Effect]:
+        match command:
+            case Append():
+                return self.mailboxes.not_appended(command, cause)
+            case Read():
+                self.mailboxes.not_read(command)
+                return []
+            case Take() | Sweep() | Leave():
+                return []  # the device's next Took says it again; the rest is for tidiness
+            case FetchLists() | FetchNewest() | PutList() | AddKeys() | ClaimKey() | ResolveHandle():
+                effects = self.directory.unanswered(command, cause)
+                connection = self.conversations.get(command.connection)
+                if effects is None and connection is not None:
+                    return self._refuse(connection, cause, moment)
+                return effects or []
+            case Meet() | Open() | Locate():
+                connection = self.conversations.get(command.connection)
+                return self._refuse(connection, cause, moment) if connection else []
+            case _:
+                assert_never(command)
+
+    def _revoke(self, devices: Sequence[DeviceId], moment: Moment) -> list[Effect]:
+        effects: list[Effect] = []
+        for device in devices:
+            connection = self.conversations.revoke(device)
+            if connection is not None:
+                effects += self._refuse(connection, Cause.ACCOUNT_DEVICE_REVOKED, moment)
+        return effects
+
+    def _refuse(self, connection: Connection, cause: Cause, moment: Moment) -> list[Effect]:
+        return self._after_endings(connection, self.conversations.refuse(connection, cause, moment=moment))
+
+    def _end(self, connection: Connection, cause: Cause, moment: Moment) -> list[Effect]:
+        return self._after_endings(connection, self.conversations.farewell(connection, cause, moment=moment))
+
+    def _after_endings(self, connection: Connection, effects: list[Effect]) -> list[Effect]:
+        if self.conversations.get(connection.number) is None:
+            self.mailboxes.ended(connection)
+            self.directory.ended(connection)
+        return effects
