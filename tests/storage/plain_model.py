@@ -29,12 +29,12 @@ from answerback.core.effects import (
     KeepTransfer,
     RaiseStage,
 )
+from answerback.core.memory import Memory
 from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.message import Message
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
 from answerback.model.timeline import Stage
 from answerback.storage.history import History
-from answerback.storage.snapshot import Snapshot
 
 KEYS: dict[type[Any], tuple[str, ...]] = {
     KeepDraft: ("id",),
@@ -66,7 +66,7 @@ class PlainModel:
 
     me: AccountId
     kept: dict[type[Any], dict[Hashable, Any]] = field(default_factory=dict)
-    messages: dict[MessageId, KeepMessage] = field(default_factory=dict)
+    messages: dict[tuple[AccountId, MessageId], KeepMessage] = field(default_factory=dict)
     copies: dict[tuple[MessageId, DeviceId], KeepCopy] = field(default_factory=dict)
     steps: list[KeepStep] = field(default_factory=list)
     seen: dict[bytes, KeepSeen] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class PlainModel:
     def keep(self, fact: Fact) -> None:
         match fact:
             case KeepMessage():
-                self.messages.setdefault(fact.message.id, fact)
+                self.messages.setdefault((fact.message.author, fact.message.id), fact)
             case KeepSeen():
                 self.seen.setdefault(fact.id, fact)
             case KeepStep():
@@ -138,7 +138,7 @@ class PlainModel:
         return message.author == self.me or message.stamp.wall_ms <= fact.arrived_wall_ms + DRIFT_MS_MAX
 
 
-def _by_kind(snapshot: Snapshot) -> dict[type[Any], list[Any]]:
+def _by_kind(snapshot: Memory) -> dict[type[Any], list[Any]]:
     return {
         KeepDraft: list(snapshot.drafts),
         KeepOutgoing: list(snapshot.outgoing),

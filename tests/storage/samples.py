@@ -186,7 +186,7 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(KeepContact, st.sampled_from(["a@example.org", "+4930123456"]), _accounts),
     st.builds(KeepDeviceName, _devices, st.text()),
     st.builds(KeepStream, _devices, _lanes, _small, _small, st.lists(st.tuples(_small, _small), max_size=3).map(tuple)),
-    st.builds(KeepSeen, _envelopes, _numbers),
+    st.builds(KeepSeen, _envelopes, _numbers, st.none() | _devices, st.none() | _messages, st.booleans()),
     st.builds(KeepCursor, _lanes, _numbers),
     st.builds(KeepRelay, _blobs, _blobs, _numbers),
     st.builds(KeepTransfer, _files, _messages, st.booleans(), _small, _small, st.booleans()),

@@ -13,7 +13,7 @@ from answerback.model.ids import MessageId
 from answerback.model.timeline import Evidence, Stage, Step
 from answerback.storage.journal import Journal
 from answerback.storage.keeping import statements
-from tests.storage.samples import KEY, LAPTOP, PHONE, copy_of, golden_facts, message_of
+from tests.storage.samples import KEY, LAPTOP, PHONE, copy_of, golden_facts, message_of, outgoing_of
 
 
 @pytest.fixture
@@ -80,3 +80,9 @@ def test_every_kind_of_fact_has_statements() -> None:
     gone = {kind for kind in get_args(Fact) if kind.__name__.startswith("Drop")}
     assert kept | gone | {RaiseStage} == set(get_args(Fact))
     assert all(list(statements(fact)) for fact in golden_facts())
+
+
+def test_a_copy_that_is_sealed_anew_has_the_new_bytes(journal: Journal) -> None:
+    journal.commit([outgoing_of(1), copy_of(1, Stage.SEALED, sealed=b"old")])
+    journal.commit([copy_of(1, Stage.SEALED, sealed=b"new")])
+    assert [copy.sealed for copy in journal.load().copies] == [b"new"]

@@ -53,3 +53,10 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="cannot be opened"):
         FolderLock(tmp_path / "file")
+
+
+def test_a_longer_number_of_an_earlier_holder_is_gone(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).write_text("9" * 15)
+    lock = FolderLock(tmp_path)
+    assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
+    lock.release()

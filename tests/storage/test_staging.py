@@ -163,3 +163,24 @@ def test_a_long_name_keeps_its_ending(staging: Staging) -> None:
     paths = [staging.receive("ü" * 500 + ".tar", [b"x"]) for _ in range(2)]
     assert all(path.suffix == ".tar" for path in paths)
     assert paths[0] != paths[1]
+
+
+def test_bytes_are_on_the_disk_before_a_file_has_its_name(
+    staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named_when_synced: list[list[str]] = []
+    real_sync = os.fsync
+
+    def sync(descriptor: int) -> None:
+        named_when_synced.append([name for name in _files(tmp_path) if ".draft-" not in name])
+        real_sync(descriptor)
+
+    for write in (lambda: staging.stage(BLOB, [b"x"]), lambda: staging.receive("x", [b"x"])):
+        (tmp_path / "device").mkdir(exist_ok=True)
+        before = _files(tmp_path)
+        monkeypatch.setattr(os, "fsync", sync)
+        write()
+        monkeypatch.undo()
+        assert before in named_when_synced, "the bytes first"
+        assert named_when_synced[-1] == _files(tmp_path), "then the name"
+        named_when_synced.clear()

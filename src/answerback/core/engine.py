@@ -318,6 +318,10 @@ class Engine:
         machines.inbox.restore(seen=memory.seen, cursors=memory.cursors, streams=memory.streams)
         machines.transfers.restore(memory.transfers)
         machines.threads.restore(memory.recent, last_stamp=memory.last_stamp)
+        for kept in memory.seen:
+            author = machines.roster.account_of(kept.device) if kept.device else None
+            if author is not None and kept.message is not None:
+                machines.threads.remember(author, kept.message)
         if memory.relay is not None:
             machines.store, machines.boot = memory.relay.store, memory.relay.boot
             machines.clock.offset_ms = memory.relay.offset_ms

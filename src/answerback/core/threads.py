@@ -27,12 +27,9 @@ class Threads:
 
     def add(self, message: Message) -> bool:
         """Take in a message; false if it was here before."""
-        name = message.author, message.id
-        if name in self._known:
+        if (message.author, message.id) in self._known:
             return False
-        self._known[name] = None
-        while len(self._known) > KNOWN_MAX:
-            del self._known[next(iter(self._known))]
+        self.remember(message.author, message.id)
         heads = self._heads.setdefault(message.conversation, {})
         for earlier in message.written_after:
             heads.pop(earlier, None)
@@ -41,9 +38,11 @@ class Threads:
             del heads[next(iter(heads))]
         return True
 
-    def knows(self, author: AccountId, message: MessageId) -> bool:
-        """Whether this message is here."""
-        return (author, message) in self._known
+    def remember(self, author: AccountId, message: MessageId) -> None:
+        """Know a message by its id, wherever it is kept."""
+        self._known[author, message] = None
+        while len(self._known) > KNOWN_MAX:
+            del self._known[next(iter(self._known))]
 
     def heads(self, conversation: ConversationId) -> frozenset[MessageId]:
         """What a message written now is written after."""

@@ -4,20 +4,17 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from answerback.core.effects import KeepContact, KeepCopy, KeepDeviceName, KeepStep, KeepTransfer
+from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.errors import UsageError
 from answerback.model.ids import ID_BYTES, AccountId, ConversationId, MessageId
-from answerback.model.message import Attachment, Message, Urgency
-from answerback.model.stamp import Stamp
 from answerback.model.timeline import Evidence, Stage, Step
-from answerback.storage.database import Database, Row
+from answerback.storage.database import Database
 from answerback.storage.identity import Identity, read_identity
+from answerback.storage.messages import MESSAGES, KeptMessage, kept_message
 from answerback.storage.snapshot import (
     COPY_COLUMNS,
-    Snapshot,
     copy_of,
     read_contacts,
     read_device_names,
@@ -25,32 +22,11 @@ from answerback.storage.snapshot import (
     read_transfers,
 )
 
-PAGE_MESSAGES = 50
+PAGEMESSAGES = 50
 """About two screens of a conversation."""
 PREFIX_CHARACTERS_MIN = 4
 """Fewer would hardly ever mean one message: ids begin with their time."""
 ARRIVAL_MAX = (1 << 63) - 1  # SQLite's largest integer
-
-_account_ids: Final = msgspec.msgpack.Decoder(frozenset[AccountId])
-_message_ids: Final = msgspec.msgpack.Decoder(frozenset[MessageId])
-_attachments: Final = msgspec.msgpack.Decoder(Attachment)
-
-_MESSAGES = (
-    "SELECT arrival, arrived_ms, mine, id, conversation, author, author_device, recipients, text, attachment, urgency, "
-    "stamp_ms, stamp_counter, written_after, expires_ms FROM messages"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class KeptMessage:
-    """A message, and how it came to this disk."""
-
-    arrival: int
-    """Counts in the order of arrival; never used twice."""
-    arrived_wall_ms: int
-    mine: bool
-    """Written by this account, on whichever device."""
-    message: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +61,7 @@ class History:
     def __init__(self, database: Database) -> None:
         self._database: Final = database
 
-    def load(self) -> Snapshot:
+    def load(self) -> Memory:
         """Return everything an engine needs to go on."""
         return read_snapshot(self._database)
 
@@ -103,18 +79,18 @@ class History:
         return dict(self._database.rows("SELECT name, value FROM settings ORDER BY name"))
 
     def messages(
-        self, *, conversation: ConversationId | None = None, limit: int = PAGE_MESSAGES, before: int | None = None
+        self, *, conversation: ConversationId | None = None, limit: int = PAGEMESSAGES, before: int | None = None
     ) -> list[KeptMessage]:
         """Return the messages that arrived last, newest first; the next page is `before` the last one's arrival."""
         newest = before if before is not None else ARRIVAL_MAX
         if conversation is None:
-            return self._kept(f"{_MESSAGES} WHERE arrival < ? ORDER BY arrival DESC LIMIT ?", newest, limit)
+            return self._kept(f"{MESSAGES} WHERE arrival < ? ORDER BY arrival DESC LIMIT ?", newest, limit)
         where = "WHERE conversation = ? AND arrival < ?"
-        return self._kept(f"{_MESSAGES} {where} ORDER BY arrival DESC LIMIT ?", conversation, newest, limit)
+        return self._kept(f"{MESSAGES} {where} ORDER BY arrival DESC LIMIT ?", conversation, newest, limit)
 
     def message(self, identity: MessageId) -> KeptMessage | None:
         """Find one message."""
-        return next(iter(self._kept(f"{_MESSAGES} WHERE id = ?", identity)), None)
+        return next(iter(self._kept(f"{MESSAGES} WHERE id = ?", identity)), None)
 
     def find_message(self, prefix: str) -> KeptMessage | None:
         """Find the one message whose id begins like this; raise UsageError where several do."""
@@ -125,7 +101,7 @@ class History:
                 "of its characters 0-9, a-f"
             )
         first, last = (bytes.fromhex(digits.ljust(2 * ID_BYTES, fill)) for fill in "0f")
-        found = self._kept(f"{_MESSAGES} WHERE id BETWEEN ? AND ? LIMIT 2", first, last)
+        found = self._kept(f"{MESSAGES} WHERE id BETWEEN ? AND ? LIMIT 2", first, last)
         if len(found) > 1:
             raise UsageError(f"several messages' ids begin with {prefix!r}: give more of it")
         return found[0] if found else None
@@ -136,7 +112,7 @@ class History:
             counted = self._database.rows("SELECT max(arrival), count(*) FROM messages GROUP BY conversation")
             found = []
             for arrival, count in sorted(counted, reverse=True):
-                last = self._kept(f"{_MESSAGES} WHERE arrival = ?", arrival)[0]
+                last = self._kept(f"{MESSAGES} WHERE arrival = ?", arrival)[0]
                 found.append(Conversation(last.message.conversation, count, last))
             return found
 
@@ -187,23 +163,4 @@ class History:
         self._database.close()
 
     def _kept(self, sql: str, *values: bytes | int) -> list[KeptMessage]:
-        return [_kept(row) for row in self._database.rows(sql, values)]
-
-
-def _kept(row: Row) -> KeptMessage:
-    arrival, arrived_ms, mine, identity, conversation, author, author_device, recipients, text, attachment, *rest = row
-    urgency, stamp_ms, stamp_counter, written_after, expires_ms = rest
-    message = Message(
-        id=identity,
-        conversation=conversation,
-        author=author,
-        author_device=author_device,
-        recipients=_account_ids.decode(recipients),
-        text=text,
-        attachment=None if attachment is None else _attachments.decode(attachment),
-        urgency=Urgency(urgency),
-        stamp=Stamp(stamp_ms, stamp_counter),
-        written_after=_message_ids.decode(written_after),
-        expires_ms=expires_ms,
-    )
-    return KeptMessage(arrival, arrived_ms, bool(mine), message)
+        return [kept_message(row) for row in self._database.rows(sql, values)]

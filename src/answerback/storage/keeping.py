@@ -42,7 +42,7 @@ _MESSAGE = """
     INSERT INTO messages (id, conversation, author, author_device, mine, recipients, text, attachment, urgency,
         stamp_ms, stamp_counter, written_after, expires_ms, arrived_ms)
     VALUES (?, ?, ?, ?, EXISTS (SELECT 1 FROM identity WHERE account = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO NOTHING"""
+    ON CONFLICT (author, id) DO NOTHING"""
 _DRAFT = """
     INSERT INTO drafts (id, handles, accounts, text, attachment, urgency, stamp_ms, stamp_counter, lifetime_s,
         accepted_ms)
@@ -100,7 +100,8 @@ _DEVICE_NAME = "INSERT INTO device_names VALUES (?, ?) ON CONFLICT (device) DO U
 _STREAM = """
     INSERT INTO streams VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (device, lane) DO UPDATE SET given = excluded.given, seen = excluded.seen, missing = excluded.missing"""
-_SEEN = "INSERT INTO seen (id, wall_ms) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
+_SEEN = """
+    INSERT INTO seen (id, wall_ms, device, message, opened) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 _CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (lane) DO UPDATE SET position = excluded.position"
 _RELAY = """
     INSERT INTO relay VALUES (1, ?, ?, ?)
@@ -134,8 +135,8 @@ def statements(fact: Fact) -> Iterator[Statement]:
             raisable = (message, device, int(step.stage), *given_up, step.stage.answered)
             yield _RAISED_STEP, (*_step(step), *raisable)
             yield _RAISED_COPY, (int(step.stage), *raisable)
-        case KeepSeen(identity, wall_ms):
-            yield _SEEN, (identity, wall_ms)
+        case KeepSeen():
+            yield _SEEN, (fact.id, fact.wall_ms, fact.device, fact.message, fact.opened)
         case KeepStream():
             yield _STREAM, (fact.device, int(fact.lane), fact.given, fact.seen, _pack(fact.missing))
         case KeepCursor(lane, position):

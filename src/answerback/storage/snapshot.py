@@ -1,6 +1,5 @@
 """Reads back everything an engine needs to go on where it stopped."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -22,13 +21,15 @@ from answerback.core.effects import (
     KeepStream,
     KeepTransfer,
 )
+from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId, DeviceId
-from answerback.model.message import Attachment, Lane, Urgency
+from answerback.model.message import WRITTEN_AFTER_MAX, Attachment, Lane, Message, Urgency
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
 from answerback.model.timeline import Stage
 from answerback.storage.database import Database, Row
+from answerback.storage.messages import MESSAGES, kept_message
 
 SEEN_MAX = 100_000
 """Envelopes remembered as taken. The relay hands out again only what lies beyond the cursor, at most one unfinished
@@ -43,39 +44,10 @@ _ranges: Final = msgspec.msgpack.Decoder(tuple[tuple[int, int], ...])
 COPY_COLUMNS = "message, account, device, lane, stage, attempts, sequence, envelope, {sealed}, cause, boot, accepted_ms"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What is on disk, as the very facts that were asked to be kept, the newest of each."""
-
-    drafts: tuple[KeepDraft, ...]
-    """Promises to handles not yet looked up, in the order they were made."""
-    outgoing: tuple[KeepOutgoing, ...]
-    """Promises not yet kept, in the order they were made."""
-    copies: tuple[KeepCopy, ...]
-    """Theirs, with the sealed bytes, in the order they were laid out."""
-    ratchets: tuple[KeepRatchet, ...]
-    device_keys: KeepDeviceKeys | None
-    """None before the device's first keys were made."""
-    seal_secrets: tuple[KeepSealSecret, ...]
-    device_lists: tuple[KeepDeviceList, ...]
-    seal_keys: tuple[KeepSealKey, ...]
-    contacts: tuple[KeepContact, ...]
-    device_names: tuple[KeepDeviceName, ...]
-    streams: tuple[KeepStream, ...]
-    seen: tuple[KeepSeen, ...]
-    """The newest `SEEN_MAX`, oldest first."""
-    cursors: tuple[KeepCursor, ...]
-    relay: KeepRelay | None
-    """None before the first meeting."""
-    transfers: tuple[KeepTransfer, ...]
-    last_stamp: Stamp
-    """The highest stamp our clock gave out or was allowed to follow."""
-
-
-def read_snapshot(database: Database) -> Snapshot:
+def read_snapshot(database: Database) -> Memory:
     """Read it all as of one moment."""
     with database.reading():
-        return Snapshot(
+        return Memory(
             drafts=_drafts(database),
             outgoing=_outgoing(database),
             copies=_copies(database),
@@ -93,6 +65,7 @@ def read_snapshot(database: Database) -> Snapshot:
             cursors=_cursors(database),
             relay=_relay(database),
             transfers=read_transfers(database),
+            recent=_recent(database),
             last_stamp=_last_stamp(database),
         )
 
@@ -217,12 +190,25 @@ def _streams(database: Database) -> tuple[KeepStream, ...]:
 
 
 def _seen(database: Database) -> tuple[KeepSeen, ...]:
-    rows = database.rows("SELECT id, wall_ms FROM seen ORDER BY number DESC LIMIT ?", (SEEN_MAX,))
-    return tuple(KeepSeen(*row) for row in reversed(rows))
+    columns = "id, wall_ms, device, message, opened"
+    rows = database.rows(f"SELECT {columns} FROM seen ORDER BY number DESC LIMIT ?", (SEEN_MAX,))  # noqa: S608
+    return tuple(
+        KeepSeen(identity, wall_ms, device, message, opened=bool(opened))
+        for identity, wall_ms, device, message, opened in reversed(rows)
+    )
 
 
 def _cursors(database: Database) -> tuple[KeepCursor, ...]:
     return tuple(KeepCursor(Lane(lane), position) for lane, position in database.rows("SELECT * FROM cursors"))
+
+
+def _recent(database: Database) -> tuple[Message, ...]:
+    rows = database.rows(
+        "WITH placed AS (SELECT arrival, row_number() OVER (PARTITION BY conversation ORDER BY arrival DESC) AS place "
+        "FROM messages) " + MESSAGES + " WHERE arrival IN (SELECT arrival FROM placed WHERE place <= ?) ORDER BY arrival",
+        (WRITTEN_AFTER_MAX,),
+    )
+    return tuple(kept_message(row).message for row in rows)
 
 
 def _relay(database: Database) -> KeepRelay | None:

@@ -149,7 +149,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Inquire(Frame, frozen=True, array_like=True, tag=True):
-    """Where are these envelopes, which were accepted but never answered?"""
+    """Ask where envelopes are that were accepted and never answered."""
 
     entries: list[Asked]
 

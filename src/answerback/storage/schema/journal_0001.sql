@@ -24,7 +24,7 @@ CREATE TABLE settings (
 -- `arrival` is the order in which messages came to this disk; the order they are shown in follows from the stamps.
 CREATE TABLE messages (
     arrival INTEGER PRIMARY KEY AUTOINCREMENT,
-    id BLOB NOT NULL UNIQUE,
+    id BLOB NOT NULL,
     conversation BLOB NOT NULL,
     author BLOB NOT NULL,
     author_device BLOB NOT NULL,
@@ -37,8 +37,11 @@ CREATE TABLE messages (
     stamp_counter INTEGER NOT NULL,
     written_after BLOB NOT NULL, -- MessagePack array of message ids
     expires_ms INTEGER NOT NULL,
-    arrived_ms INTEGER NOT NULL
+    arrived_ms INTEGER NOT NULL,
+    -- Not the id alone: another author of a group could take an id before its owner's message is here.
+    UNIQUE (author, id)
 ) STRICT;
+CREATE INDEX messages_by_id ON messages (id);
 CREATE INDEX messages_by_conversation ON messages (conversation, arrival);
 CREATE INDEX messages_by_stamp ON messages (stamp_ms, stamp_counter);
 
@@ -164,7 +167,10 @@ CREATE TABLE streams (
 CREATE TABLE seen (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id BLOB NOT NULL UNIQUE,
-    wall_ms INTEGER NOT NULL
+    wall_ms INTEGER NOT NULL,
+    device BLOB, -- NULL: nobody knows who sent it
+    message BLOB, -- NULL: it carried no post, or could not be opened
+    opened INTEGER NOT NULL CHECK (opened IN (0, 1))
 ) STRICT;
 
 CREATE TABLE cursors (

@@ -1,0 +1,1 @@
+"""One device: the shell around the engine."""

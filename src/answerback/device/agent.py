@@ -1,0 +1,260 @@
+"""Waits, makes one change, carries out all it asks for, and waits again.
+
+Theory. The engine decides; this shell has the journal, the connection and the clock. Every change runs to its end
+without giving way to another: its facts are committed in one transaction, then its frames go to the connection's
+queue, then people are told ("save, then speak"). If the disk refuses, nothing of the change leaves this process: the
+engine has run ahead of the truth, so it is thrown away and begun again from the journal, as after a crash.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, assert_never
+
+from answerback.core.effects import (
+    Connect,
+    Disconnect,
+    Download,
+    Effect,
+    LinkChanged,
+    Moment,
+    News,
+    Save,
+    Tell,
+    Transmit,
+    Upload,
+)
+from answerback.core.engine import Engine
+from answerback.core.machines import Self
+from answerback.crypto.identity import DeviceKeys
+from answerback.device.carrier import FileCarrier
+from answerback.model.causes import Cause
+from answerback.model.errors import AnswerbackError, PeerError, StorageError, UsageError
+from answerback.storage.identity import Identity
+from answerback.storage.journal import Journal
+from answerback.transport.failures import Unreachable
+from answerback.transport.ports import Ports, RelayLine
+from answerback.wire.frames import ClientFrame, Submit
+
+log = logging.getLogger(__name__)
+
+FRAMES_AT_ONCE = 32
+"""Frames handed to the connection before looking at the queue again."""
+Listener = Callable[[News], None]
+Change = Callable[[Engine, Moment], list[Effect]]
+
+
+class Agent:
+    """One device at work."""
+
+    def __init__(self, journal: Journal, identity: Identity, files: FileCarrier, ports: Ports) -> None:
+        self.journal: Final = journal
+        self.identity: Final = identity
+        self._files: Final = files
+        self._ports: Final = ports
+        self._listeners: list[Listener] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._line_task: asyncio.Task[None] | None = None
+        self._line: RelayLine | None = None
+        self._outgoing: list[ClientFrame] = []
+        self._outgoing_ready = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._running = False
+        self.failure: BaseException | None = None
+        """A defect that stopped this agent; whoever waits for anything is told."""
+        self.engine = self._restored()
+
+    # ---- life
+
+    def start(self) -> None:
+        """Begin to connect; needs a running event loop."""
+        self._running = True
+        self.change(lambda engine, now: engine.start(now=now))
+
+    async def stop(self) -> None:
+        """Let go of the connection; everything promised stays in the journal."""
+        self._running = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._drop_line()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Hear all news from now on; returns how to stop hearing."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @property
+    def now(self) -> Moment:
+        """This moment, in both times."""
+        return Moment(self._ports.monotonic_s(), self._ports.wall_ms())
+
+    # ---- changes
+
+    def change(self, make: Change) -> None:
+        """Make one change and carry out all of its effects, the disk first. Raises `StorageError`."""
+        effects = make(self.engine, self.now)
+        self.carry_out(effects)
+
+    def carry_out(self, effects: Sequence[Effect]) -> None:
+        """Disk, then network, then person."""
+        facts = [effect.fact for effect in effects if isinstance(effect, Save)]
+        try:
+            self.journal.commit(facts)
+        except StorageError:
+            self._begin_again()
+            raise
+        told: list[News] = []
+        for effect in effects:
+            match effect:
+                case Save():
+                    pass
+                case Connect():
+                    self._open_line()
+                case Disconnect(cause):
+                    self._drop_line()
+                    self._soon(lambda engine, now, cause=cause: engine.lost(cause, now=now))  # type: ignore[misc]
+                case Transmit(frame):
+                    self._outgoing.append(frame)
+                    self._outgoing_ready.set()
+                case Upload() | Download():
+                    self._spawn(self._carry(effect), name="file")
+                case Tell(news):
+                    told.append(news)
+                case _:
+                    assert_never(effect)
+        for news in told:
+            self._tell(news)
+        self._set_timer()
+
+    def _tell(self, news: News) -> None:
+        if isinstance(news, LinkChanged):
+            log.info(
+                "= relay is %s%s", "up" if news.connected else "down", f" ({news.cause.value})" if news.cause else ""
+            )
+        for listener in list(self._listeners):
+            listener(news)
+
+    def _begin_again(self) -> None:
+        """The engine is ahead of the disk: forget it, and begin again from what is true."""
+        log.error("! the journal refused a change; beginning again from the disk")
+        self._drop_line()
+        self.engine = self._restored()
+        if self._running:
+            loop = asyncio.get_running_loop()
+            loop.call_later(1.0, self._try, lambda engine, now: engine.start(now=now))
+
+    def _restored(self) -> Engine:
+        memory = self.journal.load()
+        if memory.device_keys is None:
+            raise UsageError("this device has no keys yet: register or link it first")
+        identity = self.identity
+        own = Self(identity.account, identity.device, identity.device_name, identity.handle.text)
+        keys = DeviceKeys.from_pickle(memory.device_keys.pickle, identity.pickle_key)
+        return Engine(own, keys, pickle_key=identity.pickle_key, randomness=self._ports.randomness, memory=memory)
+
+    def _try(self, make: Change) -> None:
+        """Make a change that nobody waits for: what the disk refuses is logged, and tried again later."""
+        if not self._running:
+            return
+        try:
+            self.change(make)
+        except StorageError as error:
+            log.error("! the disk refused: %s", error)  # noqa: TRY400 - its message says it all
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: BaseException) -> None:
+        log.critical("! a defect stopped the agent", exc_info=error)
+        self.failure, self._running = error, False
+        self._drop_line()
+
+    def _soon(self, make: Change) -> None:
+        asyncio.get_running_loop().call_soon(self._try, make)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake = self.engine.wake_at
+        if wake is not None and self._running:
+            delay_s = max(0.0, wake.at_s - self._ports.monotonic_s())
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(delay_s, self._try, lambda engine, now: engine.wake(now=now))
+
+    # ---- the connection
+
+    def _open_line(self) -> None:
+        self._drop_line()
+        self._line_task = self._spawn(self._hold_line(), name="line")
+
+    def _drop_line(self) -> None:
+        self._outgoing.clear()
+        task, self._line_task, self._line = self._line_task, None, None
+        if task is not None and not task.done():
+            task.cancel()
+
+    async def _hold_line(self) -> None:
+        cause = Cause.NETWORK_CONNECTION_LOST
+        line: RelayLine | None = None
+        writer: asyncio.Task[None] | None = None
+        try:
+            line = await self._ports.open_line()
+            self._line = line
+            self._outgoing.clear()
+            self._try(lambda engine, now: engine.opened(now=now))
+            writer = self._spawn(self._write(line), name="writer")
+            async for frame in line.frames():
+                self._try(lambda engine, now, frame=frame: engine.received(frame, now=now))  # type: ignore[misc]
+        except Unreachable as error:
+            cause = error.cause
+        except PeerError as error:
+            log.warning("! the relay broke the protocol: %s", error)
+            cause = Cause.RELAY_FAULTY
+        finally:
+            if writer is not None:
+                writer.cancel()
+            if line is not None:
+                self._spawn(line.close(), name="closing")
+        if self._line_task is asyncio.current_task():
+            self._line_task = self._line = None
+            self._outgoing.clear()
+            self._try(lambda engine, now: engine.lost(cause, now=now))
+
+    async def _write(self, line: RelayLine) -> None:
+        while True:
+            await self._outgoing_ready.wait()
+            frames = self._outgoing[:FRAMES_AT_ONCE]
+            del self._outgoing[: len(frames)]
+            if not self._outgoing:
+                self._outgoing_ready.clear()
+            with contextlib.suppress(Unreachable):  # the reader learns the same, and says why
+                await line.send(frames)
+                written = [envelope.id for frame in frames if isinstance(frame, Submit) for envelope in frame.envelopes]
+                if written:
+                    self._try(lambda engine, now, written=written: engine.written(written, now=now))  # type: ignore[misc]
+
+    # ---- files
+
+    async def _carry(self, piece: Upload | Download) -> None:
+        outcome = await self._files.carry(piece)
+        self._try(lambda engine, now: outcome(engine, now))
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]", *, name: str) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, AnswerbackError):
+            self._fail(error)

@@ -1,0 +1,103 @@
+"""Carries the pieces of files between this device's staging folder and the relay's blob store."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from answerback.core.effects import Download, Effect, Moment, Upload
+from answerback.core.engine import Engine
+from answerback.crypto.files import open_file
+from answerback.crypto.primitives import CannotOpenError, sha256
+from answerback.model.causes import Cause
+from answerback.model.errors import PeerError, RefusedError
+from answerback.model.ids import BlobId
+from answerback.model.message import Message
+from answerback.storage.journal import Journal
+from answerback.storage.staging import Staging
+from answerback.transport.failures import Deferred, Unreachable
+from answerback.transport.relay_http import RelayHttp
+
+Outcome = Callable[[Engine, Moment], list[Effect]]
+PIECE_S_MAX = 60.0
+"""A piece is about a second's worth; one that takes a minute is on a link that is gone."""
+
+
+class FileCarrier:
+    """The files of one device, one piece at a time."""
+
+    def __init__(self, journal: Journal, staging: Staging, *, url: str, pin: bytes | None) -> None:
+        self._journal: Final = journal
+        self._staging: Final = staging
+        self._url: Final = url
+        self._pin: Final = pin or b""
+
+    async def carry(self, piece: Upload | Download) -> Outcome:
+        """Move one piece and say what came of it, as the change the engine is to make."""
+        uploading = isinstance(piece, Upload)
+        try:
+            async with asyncio.timeout(PIECE_S_MAX), RelayHttp(self._url, pin=self._pin) as relay:
+                if isinstance(piece, Upload):
+                    done_bytes = await self._upload(relay, piece)
+                    return lambda engine, now: engine.moved(piece.blob, uploading=True, done_bytes=done_bytes, now=now)
+                return await self._download(relay, piece)
+        except RefusedError as error:
+            missing = error.cause is Cause.MESSAGE_FILE_MISSING
+            return self._failed(piece.blob, uploading=uploading, missing=missing)
+        except (Unreachable, Deferred, PeerError, TimeoutError):
+            return self._failed(piece.blob, uploading=uploading, missing=False)
+
+    async def _upload(self, relay: RelayHttp, piece: Upload) -> int:
+        total_bytes = self._staging.staged_bytes(piece.blob)
+        if total_bytes is None:
+            raise RefusedError(Cause.MESSAGE_FILE_MISSING, "the staged file is gone from this disk")
+        content = self._staging.read_staged(piece.blob, offset=piece.offset, length=piece.length)
+        return await relay.upload_piece(
+            piece.blob, content, offset=piece.offset, total_bytes=total_bytes, token=piece.token
+        )
+
+    async def _download(self, relay: RelayHttp, piece: Download) -> Outcome:
+        offset = min(piece.offset, self._staging.incoming_bytes(piece.blob))
+        end = piece.offset + piece.length
+        async for part in relay.download_range(piece.blob, start=offset, end=end, token=piece.token):
+            self._staging.write_at(piece.blob, part, offset=offset)
+            offset += len(part)
+        message = self._message_of(piece.blob)
+        if message is None or message.attachment is None or offset < message.attachment.sealed_bytes:
+            return lambda engine, now: engine.moved(piece.blob, uploading=False, done_bytes=offset, now=now)
+        return self._finish(message)
+
+    def _finish(self, message: Message) -> Outcome:
+        """Open the whole file and check it; only then is its message delivered."""
+        attachment = message.attachment
+        assert attachment is not None
+        try:
+            opened = b"".join(open_file(attachment.key, self._staging.incoming_pieces(attachment.blob)))
+            if sha256(opened) != attachment.sha256:
+                raise CannotOpenError("the file is not the one its message names")
+        except CannotOpenError:
+            self._staging.discard_incoming(attachment.blob)
+            return self._failed(attachment.blob, uploading=False, missing=True)
+        path = self._staging.receive(attachment.name, [opened])
+        self._journal.keep_setting(f"file.{attachment.blob.hex()}", str(path))
+        self._staging.discard_incoming(attachment.blob)
+
+        def finished(engine: Engine, now: Moment) -> list[Effect]:
+            moved = engine.moved(attachment.blob, uploading=False, done_bytes=attachment.sealed_bytes, now=now)
+            return [*moved, *engine.file_checked(attachment.blob, message, now=now)]
+
+        return finished
+
+    def _failed(self, blob: BlobId, *, uploading: bool, missing: bool) -> Outcome:
+        message = None if uploading else self._message_of(blob)
+        author_device = message.author_device if message else None
+        return lambda engine, now: engine.transfer_failed(
+            blob, uploading=uploading, missing=missing, author_device=author_device, now=now
+        )
+
+    def _message_of(self, blob: BlobId) -> Message | None:
+        for transfer in self._journal.transfers():
+            if transfer.blob == blob:
+                kept = self._journal.message(transfer.message)
+                if kept is not None:
+                    return kept.message
+        return None

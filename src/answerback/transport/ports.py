@@ -1,0 +1,46 @@
+"""What a shell asks of the world: the time, randomness, and one connection to the relay.
+
+The agent is given these; it never reaches for them itself. A simulator gives others.
+"""
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from answerback.wire.frames import ClientFrame, RelayFrame
+
+
+class RelayLine(Protocol):
+    """One open connection to the relay, frame by frame."""
+
+    async def send(self, frames: list[ClientFrame]) -> None:
+        """Hand frames to the operating system; returns when it has taken them. Raises `Unreachable`."""
+        ...
+
+    def frames(self) -> AsyncIterator[RelayFrame]:
+        """What the relay says, until the connection ends. Raises `Unreachable` or `PeerError`."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection now; bytes on the way are lost."""
+        ...
+
+
+class OpenLine(Protocol):
+    """How to reach the relay. Raises `Unreachable` with its cause."""
+
+    async def __call__(self) -> RelayLine:
+        """Open a connection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The world, as far as an agent needs it."""
+
+    open_line: OpenLine
+    monotonic_s: Callable[[], float] = time.monotonic
+    wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    randomness: Callable[[int], bytes] = os.urandom

@@ -1,0 +1,95 @@
+"""Carries frames over one WebSocket to one relay, its certificate pinned or vouched for by an authority."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+import aiohttp
+
+from answerback.model.causes import Cause
+from answerback.model.errors import PeerError
+from answerback.transport.failures import Unreachable, unreachable
+from answerback.wire.codec import decode_relay_frame, encode
+from answerback.wire.frames import FRAME_BYTES_MAX, ClientFrame, RelayFrame
+
+ROUTE = "/v1/frames"
+CONNECT_S_MAX = 15.0
+"""The engine gives an attempt up before this; here it only bounds what a forgotten attempt can hold."""
+CLOSE_S_MAX = 0.5
+"""A goodbye is a courtesy: a dead path must not keep us from trying a live one."""
+WRITE_BUFFER_BYTES = 64 * 1024
+"""What may lie in our own buffer before writing waits: whatever lies there can no longer be overtaken."""
+
+
+class WebSocketLine:
+    """One connection; see `ports.RelayLine`."""
+
+    def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._session: Final = session
+        self._socket: Final = socket
+
+    @classmethod
+    async def open(cls, url: str, *, pin: bytes | None) -> "WebSocketLine":
+        """Connect. Raises `Unreachable`; a certificate that does not match is its cause `tls.untrusted`."""
+        tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(pin) if pin else True
+        session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls, force_close=True))
+        try:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                socket = await session.ws_connect(
+                    url.rstrip("/") + ROUTE,
+                    autoping=True,
+                    compress=0,
+                    max_msg_size=FRAME_BYTES_MAX + 1,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S_MAX),
+                )
+        except aiohttp.ServerFingerprintMismatch as error:
+            await session.close()
+            raise Unreachable(Cause.TLS_UNTRUSTED, "the relay's certificate is not the one we know") from error
+        except aiohttp.WSServerHandshakeError as error:
+            await session.close()
+            raise Unreachable(Cause.RELAY_BUSY if error.status >= 500 else Cause.RELAY_FAULTY, str(error)) from error  # noqa: PLR2004
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            await session.close()
+            raise unreachable(error) from error
+        except BaseException:
+            await session.close()
+            raise
+        transport = socket.get_extra_info("transport") or getattr(socket, "_conn", None)
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        return cls(session, socket)
+
+    async def send(self, frames: list[ClientFrame]) -> None:
+        """Hand frames to the operating system, one WebSocket message each."""
+        try:
+            for frame in frames:
+                await self._socket.send_bytes(encode(frame))
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            raise unreachable(error) from error
+
+    async def frames(self) -> AsyncIterator[RelayFrame]:
+        """What the relay says, until the connection ends."""
+        while True:
+            try:
+                message = await self._socket.receive()
+            except (aiohttp.ClientError, OSError) as error:
+                raise unreachable(error) from error
+            if message.type is aiohttp.WSMsgType.BINARY:
+                yield decode_relay_frame(message.data)
+            elif message.type in _ENDS:
+                return
+            else:
+                raise PeerError(f"a {message.type.name} message; only binary ones are spoken here")
+
+    async def close(self) -> None:
+        """End the connection now."""
+        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await self._socket.close()
+        await self._session.close()
+
+
+_ENDS = frozenset(
+    {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+)
