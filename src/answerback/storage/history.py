@@ -22,7 +22,7 @@ from answerback.storage.snapshot import (
     read_transfers,
 )
 
-PAGEMESSAGES = 50
+PAGE_MESSAGES = 50
 """About two screens of a conversation."""
 PREFIX_CHARACTERS_MIN = 4
 """Fewer would hardly ever mean one message: ids begin with their time."""
@@ -79,7 +79,7 @@ class History:
         return dict(self._database.rows("SELECT name, value FROM settings ORDER BY name"))
 
     def messages(
-        self, *, conversation: ConversationId | None = None, limit: int = PAGEMESSAGES, before: int | None = None
+        self, *, conversation: ConversationId | None = None, limit: int = PAGE_MESSAGES, before: int | None = None
     ) -> list[KeptMessage]:
         """Return the messages that arrived last, newest first; the next page is `before` the last one's arrival."""
         newest = before if before is not None else ARRIVAL_MAX
