@@ -1,0 +1,108 @@
+"""Puts the rooms of the relay's HTTP side together: one application, one list of background work."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from answerback.model.devices import DeviceList, Signed
+from answerback.model.errors import StorageError
+from answerback.relay.accounts import AccountRoutes, Accounts, Courier, Errands
+from answerback.relay.blobs import BlobLimits, BlobRoutes, BlobShelf, DeviceOfToken, sweep_for_ever
+from answerback.relay.boxes import BoxRoutes
+from answerback.relay.health import HealthRoutes
+from answerback.relay.http import Door, HttpLimits, add_safe_headers
+from answerback.storage.account_store import AccountStore
+from answerback.storage.blobs import BlobObjects, BlobRows, sweep_strays
+from answerback.storage.database import Database
+from answerback.storage.group_commit import GroupCommit
+from answerback.storage.relay_directory import newest_list, put_first_list
+from answerback.storage.turns import Turns
+
+_log = logging.getLogger(__name__)
+FORGET_EVERY_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpNeeds:
+    """What the HTTP side is given."""
+
+    database: Database
+    """Changed in the thread of `group` only."""
+    reader: Database
+    """The same file, opened for reading: a read on the event loop must not wait for a commit."""
+    group: GroupCommit
+    blob_folder: Path
+    secret: bytes = field(repr=False)
+    """Keys the hashes of one-time codes; not in the database."""
+    is_open: bool
+    courier: Courier
+    device_of_token: DeviceOfToken
+    registry: CollectorRegistry
+    http_limits: HttpLimits
+    blob_limits: BlobLimits
+    metrics_token: str = field(default="", repr=False)
+
+
+class HttpSide:
+    """Accounts, boxes, blobs and health, ready to be served; whoever carries the mail adds its route."""
+
+    def __init__(self, needs: HttpNeeds) -> None:
+        self._database = needs.database
+        self._turns = Turns(needs.group, needs.database)
+        self._store = AccountStore(needs.database)
+        self.door = Door(needs.http_limits, registry=needs.registry)
+        self._accounts = Accounts(
+            self._store, secret=needs.secret, is_open=needs.is_open, keep_first_list=self._keep_first_list
+        )
+        self._errands = Errands(needs.courier, registry=needs.registry)
+        rows, objects = BlobRows(needs.database), BlobObjects(needs.blob_folder)
+        sweep_strays(rows, objects)
+        self.shelf = BlobShelf(rows=rows, objects=objects, turns=self._turns, limits=needs.blob_limits)
+        blobs = BlobRoutes(
+            shelf=self.shelf,
+            reader=BlobRows(needs.reader),
+            objects=objects,
+            device_of_token=needs.device_of_token,
+            limits=needs.blob_limits,
+        )
+        accounts = AccountRoutes(self.door, turns=self._turns, accounts=self._accounts, errands=self._errands)
+        health = HealthRoutes(beat=self._beat, registry=needs.registry, metrics_token=needs.metrics_token)
+        self.boxes = BoxRoutes(self.door)
+        self.application = web.Application(middlewares=[self.door.middleware()])
+        for room in (accounts, self.boxes, blobs, health):
+            self.application.add_routes(room.routes())
+        self.application.on_response_prepare.append(add_safe_headers)
+
+    async def tend(self) -> None:
+        """Carry codes and tidy up until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._errands.run())
+            group.create_task(sweep_for_ever(self.shelf))
+            group.create_task(self._forget_for_ever())
+
+    async def close(self, *, within_s: float) -> None:
+        """Take no more requests, and return when those that have begun have ended, or after a while."""
+        self.boxes.close()
+        await self.door.close(within_s=within_s)
+
+    async def _forget_for_ever(self) -> None:
+        while True:
+            try:
+                await self._turns.take(lambda: self._accounts.forget_old(now_ms=time.time_ns() // 1_000_000))
+            except StorageError as error:
+                _log.error("old codes could not be forgotten: %s", error)
+            await asyncio.sleep(FORGET_EVERY_S)
+
+    async def _beat(self, mark: bytes) -> bytes:
+        return await self._turns.take(lambda: self._store.beat(mark))
+
+    def _keep_first_list(self, signed: Signed, devices: DeviceList) -> bool:
+        if newest_list(self._database, devices.account).signed is not None:
+            return False
+        put_first_list(self._database, signed, devices)
+        return True

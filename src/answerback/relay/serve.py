@@ -1,0 +1,300 @@
+"""Runs a whole relay: one process, one port, one folder, from its start-up line to its last farewell."""
+
+import asyncio
+import logging
+import secrets
+import signal
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum, unique
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from answerback.model.errors import StorageError, UsageError
+from answerback.model.handle import Handle, parse_handle
+from answerback.model.ids import AccountId
+from answerback.relay.app import BACKLOG, STORE_FILE, RelayNode
+from answerback.relay.blobs import BlobLimits
+from answerback.relay.certificate import Certificate, CertificateFiles, hosts_of, own_certificate
+from answerback.relay.codes import CODE_LIFETIME_MS, SECRET_BYTES
+from answerback.relay.http import HEAD_BYTES_MAX, HEADERS_MAX, KEEPALIVE_S, HttpLimits
+from answerback.relay.limits import RelayLimits
+from answerback.relay.rooms import HttpNeeds, HttpSide
+from answerback.storage.account_store import AccountStore
+from answerback.storage.database import Database, open_database
+from answerback.storage.durable import create_file
+from answerback.storage.lock import FolderLock
+from answerback.transport.mail import MailSettings, mail_code
+from answerback.wire.connection import FRAMES_PATH
+
+_log = logging.getLogger(__name__)
+PORT_USUAL = 7443
+BLOB_FOLDER: Final = "blobs"
+CODES_KEY_FILE: Final = "codes.key"
+TLS_HELLO_S_MAX = 15.0
+"""How long a TLS handshake may take: three round trips on the worst link we know, and no more for a scanner."""
+LINGER_S = 2.0
+"""How long what is left of a refused body is read, so that the other side can read the refusal."""
+STOP_S_MAX = 5.0
+"""How long a stop waits for requests that have begun."""
+CUT_S_MAX = 1.0
+"""How long connections may then take to close; what is cut is asked again."""
+
+
+@unique
+class Tls(Enum):
+    """Whose certificate the relay shows."""
+
+    OWN = "own"
+    """One it made itself; devices know it by the pin in their invitation."""
+    FILES = "files"
+    """One the operator gives; devices trust its authority. Read again on SIGHUP."""
+    NONE = "none"
+    """None: behind a proxy on this machine that has one, or for trying out on loopback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """What an operator decides about one relay."""
+
+    folder: Path
+    host: str = "127.0.0.1"
+    """Where to listen; devices elsewhere need an address that leads here."""
+    port: int = PORT_USUAL
+    tls: Tls = Tls.OWN
+    certificate: CertificateFiles | None = None
+    is_open: bool = False
+    """Whether anybody may join; else only who is invited."""
+    mail: MailSettings | None = None
+    """Who carries codes; without it they are given to `on_code`, on the operator's terminal."""
+    public_url: str = ""
+    """Where devices reach it, as `https://host:port`, if that is not where it listens."""
+    metrics_token: str = field(default="", repr=False)
+    mail_road: RelayLimits = field(default_factory=RelayLimits)
+    http: HttpLimits = field(default_factory=HttpLimits)
+    blobs: BlobLimits = field(default_factory=BlobLimits)
+
+    def __post_init__(self) -> None:
+        if (self.tls is Tls.FILES) != (self.certificate is not None):
+            raise UsageError("a certificate and its key are given with tls=files, and only then")
+        if self.public_url and not self.public_url.startswith("https://"):
+            raise UsageError("the public URL begins with https://: devices do not talk in clear")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A relay that takes connections."""
+
+    url: str
+    port: int
+    pin: bytes
+    """Empty if devices check the certificate in another way."""
+
+
+async def run_relay(
+    settings: RelaySettings,
+    *,
+    on_ready: Callable[[Ready], None],
+    on_code: Callable[[Handle, str], None],
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Run a relay until SIGTERM, SIGINT or `stop`; raise StorageError if its store breaks."""
+    stop = stop or asyncio.Event()
+    runners: list[web.AppRunner] = []
+    async with AsyncExitStack() as stack:  # ends from the bottom up: each line below needs those above it
+        lock = FolderLock(settings.folder)
+        stack.callback(lock.release)
+        certificate = _certificate(settings)
+        stack.push_async_callback(_clean_up, runners)  # cuts what is left once the mail road has said its farewells
+        node = RelayNode(settings.folder, limits=settings.mail_road, account_of_handle=_account_of_handle)
+        await node.begin()
+        stack.push_async_callback(node.end)
+        side = _http_side(settings, node, on_code=on_code, stack=stack)
+        stack.push_async_callback(side.close, within_s=STOP_S_MAX)
+        runners.append(await _runner(side))
+        server = await _listen(settings, runners[0], certificate)
+        stack.callback(server.close)
+        tending = asyncio.create_task(side.tend())
+        stack.push_async_callback(_end, tending)
+        stack.enter_context(_signals(stop, certificate))
+        on_ready(_ready(settings, int(server.sockets[0].getsockname()[1]), certificate))
+        await _until_first(stop, node.broken, tending)
+    if node.broken.done():
+        raise StorageError("the store broke; what was accepted is on the disk, and the next start begins there")
+
+
+def _http_side(
+    settings: RelaySettings, node: RelayNode, *, on_code: Callable[[Handle, str], None], stack: AsyncExitStack
+) -> HttpSide:
+    reader = open_database(settings.folder / STORE_FILE, schema="relay", read_only=True)
+    stack.callback(reader.close)
+    side = HttpSide(
+        HttpNeeds(
+            database=node.database,
+            reader=reader,
+            group=node.group,
+            blob_folder=settings.folder / BLOB_FOLDER,
+            secret=_secret(settings.folder),
+            is_open=settings.is_open,
+            courier=_Courier(settings.mail, on_code),
+            device_of_token=node.device_of_token,
+            registry=node.metrics.registry,
+            http_limits=settings.http,
+            blob_limits=settings.blobs,
+            metrics_token=settings.metrics_token,
+        )
+    )
+    side.door.long_lived.add(FRAMES_PATH)
+    side.application.add_routes([web.get(FRAMES_PATH, node.frames, allow_head=False)])
+    return side
+
+
+class _Courier:
+    """Codes for e-mail addresses by mail where there is a mail server, all others to the operator's terminal."""
+
+    def __init__(self, mail: MailSettings | None, on_code: Callable[[Handle, str], None]) -> None:
+        self._mail = mail
+        self._on_code = on_code
+
+    async def __call__(self, handle: Handle, code: str) -> None:
+        """Carry one code."""
+        if self._mail is not None and "@" in handle.text:
+            await mail_code(self._mail, handle=handle, code=code, minutes=CODE_LIFETIME_MS // 60_000)
+        else:
+            self._on_code(handle, code)
+
+
+async def _runner(side: HttpSide) -> web.AppRunner:
+    runner = web.AppRunner(
+        side.application,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=CUT_S_MAX,
+        lingering_time=LINGER_S,
+        max_line_size=HEAD_BYTES_MAX,
+        max_field_size=HEAD_BYTES_MAX,
+        max_headers=HEADERS_MAX,
+        handle_signals=False,
+    )
+    await runner.setup()
+    return runner
+
+
+async def _clean_up(runners: list[web.AppRunner]) -> None:
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def _listen(settings: RelaySettings, runner: web.AppRunner, certificate: Certificate | None) -> asyncio.Server:
+    tls: ssl.SSLContext | None = certificate.context if certificate else None
+    try:
+        return await asyncio.get_running_loop().create_server(
+            _counted(runner, connections_max=settings.mail_road.connections_max),
+            settings.host,
+            settings.port,
+            ssl=tls,
+            ssl_handshake_timeout=TLS_HELLO_S_MAX if tls else None,
+            backlog=BACKLOG,
+        )
+    except OSError as error:
+        raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+
+
+def _counted(runner: web.AppRunner, *, connections_max: int) -> Callable[[], asyncio.BaseProtocol]:
+    served = runner.server
+    assert served is not None
+
+    def protocol() -> asyncio.BaseProtocol:
+        return served() if len(served.connections) < connections_max else _TurnedAway()
+
+    return protocol
+
+
+class _TurnedAway(asyncio.Protocol):
+    """A connection too many: closed before a word is read, which costs least."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        transport.close()
+
+
+@contextmanager
+def _signals(stop: asyncio.Event, certificate: Certificate | None) -> Iterator[None]:
+    """Stop on SIGTERM and SIGINT, read the certificate again on SIGHUP; where there are such signals."""
+    loop = asyncio.get_running_loop()
+    handlers: dict[str, Callable[[], None]] = {"SIGTERM": stop.set, "SIGINT": stop.set}
+    if certificate is not None:
+        handlers["SIGHUP"] = lambda: _reload(certificate)
+    known = [(getattr(signal, name), handler) for name, handler in handlers.items() if hasattr(signal, name)]
+    set_here: list[signal.Signals] = []
+    for number, handler in known:
+        try:
+            loop.add_signal_handler(number, handler)
+        except (NotImplementedError, RuntimeError, ValueError):
+            continue  # Windows' loop has none, and only a main thread may: whoever runs us there sets `stop`
+        set_here.append(number)
+    try:
+        yield
+    finally:
+        for number in set_here:
+            loop.remove_signal_handler(number)
+
+
+def _reload(certificate: Certificate) -> None:
+    try:
+        certificate.reload()
+    except UsageError as error:
+        _log.error("the old certificate stays in use: %s", error)
+    else:
+        _log.info("= the certificate was read again")
+
+
+async def _until_first(stop: asyncio.Event, broken: "asyncio.Future[None]", tending: "asyncio.Task[None]") -> None:
+    stopped = asyncio.create_task(stop.wait())
+    watched: set[asyncio.Future[Any]] = {stopped, broken, tending}
+    await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    await _end(stopped)
+    if tending.done():
+        tending.result()  # it only ends by an error nobody foresaw: end the relay with it rather than half a relay
+
+
+async def _end(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait([task])
+
+
+def _certificate(settings: RelaySettings) -> Certificate | None:
+    match settings.tls:
+        case Tls.NONE:
+            return None
+        case Tls.FILES:
+            assert settings.certificate is not None
+            return Certificate(settings.certificate)
+        case Tls.OWN:
+            return Certificate(own_certificate(settings.folder, hosts=hosts_of(settings.host)))
+
+
+def _secret(folder: Path) -> bytes:
+    path = folder / CODES_KEY_FILE
+    if not path.exists():
+        create_file(path, secrets.token_bytes(SECRET_BYTES))
+    return path.read_bytes()
+
+
+def _account_of_handle(database: Database, handle: str) -> AccountId | None:
+    try:
+        return AccountStore(database).account_of(parse_handle(handle).text)
+    except UsageError:
+        return None  # what is no handle is nobody's
+
+
+def _ready(settings: RelaySettings, port: int, certificate: Certificate | None) -> Ready:
+    scheme = "https" if certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    pin = certificate.pin if certificate and settings.tls is Tls.OWN else b""
+    return Ready(settings.public_url or f"{scheme}://{host}:{port}", port, pin)

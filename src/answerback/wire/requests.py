@@ -1,0 +1,114 @@
+"""Every HTTP request and answer between a device and a relay, as JSON.
+
+JSON, and not the frames' MessagePack, because these few requests are the ones an operator tries by hand; bytes stand in
+base64, as `msgspec` writes them. Blobs and boxes are bare octets. A refusal is a `RefusalBody` with a fitting status.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from answerback.model.devices import Signed
+from answerback.model.errors import PeerError
+from answerback.model.ids import AccountId
+
+JSON_BYTES_MAX = 16 * 1024
+"""Bounds a request's JSON: a list of sixteen devices is about 3 KiB."""
+PIECE_BYTES_MAX = 1024 * 1024
+"""The largest piece of a blob in one request: lost with its connection, so not larger."""
+PIECE_BYTES_MIN = 16 * 1024
+"""The smallest piece but the last: two seconds on a 64 kbit/s link, and bounds a blob to 6,400 pieces."""
+BLOB_BYTES_MAX = 100 * 1024 * 1024
+BOX_BYTES_MAX = 16 * 1024
+"""What one slot of a box holds: linking a device takes about 2 KiB a slot."""
+BOX_SLOTS = 4
+"""A linking takes three steps; one to spare."""
+BOX_WAIT_S_MAX = 25
+"""The longest a relay holds a `GET` of an empty slot: below the 30 s after which many middleboxes forget a flow."""
+
+OFFSET_HEADER = "Upload-Offset"
+"""How many bytes of a blob are on the relay's disk; stands in every answer to `PUT` and `HEAD`, refusals too."""
+LENGTH_HEADER = "Upload-Length"
+
+_T = TypeVar("_T")
+
+
+class Body(msgspec.Struct, frozen=True):
+    """What all bodies share: they are values."""
+
+
+class CodeRequest(Body, frozen=True):
+    """Send a one-time code to this handle."""
+
+    handle: str
+    invitation: str = ""
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is."""
+        return "CodeRequest(…)"
+
+
+class CodeSent(Body, frozen=True):
+    """A code is on its way; the same answer for every handle, so that nobody learns who has an account."""
+
+    expires_in_s: int
+
+
+class AccountRequest(Body, frozen=True):
+    """Make an account for a handle whose code is given, with its first signed device list."""
+
+    handle: str
+    code: str
+    list: Signed
+    invitation: str = ""
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is, nor its code."""
+        return "AccountRequest(…)"
+
+
+class AccountCreated(Body, frozen=True):
+    """The account and its first device are on the relay's disk."""
+
+    account: AccountId
+
+
+class PieceKept(Body, frozen=True):
+    """This many bytes of the blob are on the relay's disk now."""
+
+    stored_bytes: int
+    total_bytes: int
+
+
+class Health(Body, frozen=True):
+    """How the relay is: said after a real write and read of its store."""
+
+    well: bool
+    version: str
+    uptime_s: int
+    store: str
+    """`writable`, or the kind of error the write met."""
+    store_ms: float
+
+
+class RefusalBody(Body, frozen=True):
+    """Why a request was refused, and when trying again may help; -1 if only somebody's action can."""
+
+    cause: str
+    message: str
+    retry_after_ms: int = -1
+
+
+def encode_json(body: Body) -> bytes:
+    """Write a request or an answer."""
+    return msgspec.json.encode(body)
+
+
+def decode_json(data: bytes, kind: type[_T]) -> _T:
+    """Read a request or an answer of a known kind; what it does not know in it is passed over."""
+    if len(data) > JSON_BYTES_MAX:
+        raise PeerError(f"a {kind.__name__} is {len(data)} bytes; at most {JSON_BYTES_MAX} allowed")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise PeerError(f"not a {kind.__name__}: {error}") from error

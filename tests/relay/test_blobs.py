@@ -1,0 +1,228 @@
+"""Proves that a blob arrives whole or says how far it is, and that nobody touches what is not theirs."""
+
+import asyncio
+import io
+import secrets
+from pathlib import Path
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from answerback.relay.blobs import BlobLimits
+from answerback.wire.requests import PIECE_BYTES_MAX, PIECE_BYTES_MIN
+from tests.relay.standing import Standing, standing
+
+
+def blob_url(relay: Standing) -> str:
+    return f"{relay.url}/v1/blobs/{secrets.token_hex(16)}"
+
+
+async def put(
+    relay: Standing, url: str, content: bytes, *, offset: int, total: int, token: dict[str, str]
+) -> tuple[int, int]:
+    params = {"offset": offset, "total": total}
+    async with relay.web.put(url, params=params, data=io.BytesIO(content), headers=token) as response:
+        return response.status, int(response.headers.get("Upload-Offset", -1))
+
+
+async def upload(relay: Standing, url: str, content: bytes, *, token: dict[str, str], piece_bytes: int) -> None:
+    for offset in range(0, len(content), piece_bytes):
+        part = content[offset : offset + piece_bytes]
+        answer = await put(relay, url, part, offset=offset, total=len(content), token=token)
+        assert answer == (200, offset + len(part))
+
+
+def test_a_blob_in_pieces_comes_back_byte_for_byte_to_another_device(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            sender, reader, url = relay.token(), relay.token(), blob_url(relay)
+            content = secrets.token_bytes(3 * PIECE_BYTES_MAX + 12_345)
+            await upload(relay, url, content, token=sender, piece_bytes=PIECE_BYTES_MAX)
+            async with relay.web.get(url, headers=reader) as response:
+                assert (response.status, response.content_length) == (200, len(content))
+                assert await response.read() == content
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=16383-16384", 16383, 16385),
+        ("bytes=100-", 100, 50_000),
+        ("bytes=-10", 49_990, 50_000),
+        ("bytes=49000-99999", 49_000, 50_000),
+        ("bytes=-99999", 0, 50_000),
+    ],
+)
+def test_a_range_is_read_across_pieces(tmp_path: Path, asked: str, start: int, end: int) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url, content = relay.token(), blob_url(relay), secrets.token_bytes(50_000)
+            await upload(relay, url, content, token=token, piece_bytes=PIECE_BYTES_MIN)
+            async with relay.web.get(url, headers=token | {"Range": asked}) as response:
+                assert await response.read() == content[start:end]
+                if (start, end) != (0, len(content)):
+                    assert response.status == 206
+                    assert response.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(content)}"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("asked", ["bytes=50000-", "bytes=9-5", "lines=1-2", "bytes=a-b", "bytes=0-1,5-6"])
+def test_a_range_that_is_not_there_is_refused(tmp_path: Path, asked: str) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url = relay.token(), blob_url(relay)
+            await upload(relay, url, bytes(50_000), token=token, piece_bytes=PIECE_BYTES_MAX)
+            async with relay.web.get(url, headers=token | {"Range": asked}) as response:
+                assert response.status == 416
+                assert response.headers["Content-Range"] == "bytes */50000"
+
+    asyncio.run(run())
+
+
+def test_a_piece_that_does_not_go_where_the_blob_ends_is_told_where_that_is(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url, size = relay.token(), blob_url(relay), PIECE_BYTES_MIN
+            assert await put(relay, url, bytes(size), offset=0, total=3 * size, token=token) == (200, size)
+            for offset in (0, size - 1, 2 * size):
+                assert await put(relay, url, bytes(size), offset=offset, total=3 * size, token=token) == (409, size)
+            assert await put(relay, url, bytes(size), offset=size, total=4 * size, token=token) == (409, size)
+            assert await put(relay, url, bytes(3 * size), offset=size, total=3 * size, token=token) == (409, size)
+            async with relay.web.head(url, headers=token) as response:
+                head = response.headers["Upload-Offset"], response.headers["Upload-Length"]
+                assert head == (str(size), str(3 * size))
+
+    asyncio.run(run())
+
+
+def test_the_same_piece_sent_twice_at_once_is_kept_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url = relay.token(), blob_url(relay)
+            content = [secrets.token_bytes(PIECE_BYTES_MIN) for _ in range(6)]
+            total = 2 * PIECE_BYTES_MIN
+            answers = await asyncio.gather(
+                *(put(relay, url, each, offset=0, total=total, token=token) for each in content)
+            )
+            assert sorted(status for status, _ in answers) == [200] + [409] * 5
+            winner = content[[status for status, _ in answers].index(200)]
+            last = secrets.token_bytes(PIECE_BYTES_MIN)
+            assert await put(relay, url, last, offset=PIECE_BYTES_MIN, total=total, token=token) == (200, total)
+            async with relay.web.get(url, headers=token) as response:
+                assert await response.read() == winner + last
+            assert len(list((tmp_path / "blobs").iterdir())) == 2
+
+    asyncio.run(run())
+
+
+def test_another_devices_blob_does_not_exist_until_it_is_whole(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            ann, mallory, url, size = relay.token(), relay.token(), blob_url(relay), PIECE_BYTES_MIN
+            assert (await put(relay, url, bytes(size), offset=0, total=2 * size, token=ann))[0] == 200
+            assert await put(relay, url, bytes(size), offset=size, total=2 * size, token=mallory) == (404, -1)
+            for ask in (relay.web.head, relay.web.get):
+                async with ask(url, headers=mallory) as response:
+                    assert response.status == 404
+            async with relay.web.get(url, headers=ann) as response:
+                assert response.status == 404, "nobody reads half a blob"
+            assert (await put(relay, url, bytes(size), offset=size, total=2 * size, token=ann))[0] == 200
+            assert (await put(relay, url, b"x", offset=2 * size, total=2 * size, token=mallory))[0] == 404
+            async with relay.web.get(url, headers=mallory) as response:
+                assert response.status == 200, "whoever was told the id may read it"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer zz", "Bearer abc", "Bearer " + "ab" * 32, "Basic YTpi"])
+def test_without_a_known_token_nothing_is_read_or_written(tmp_path: Path, header: str) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token = {"Authorization": header} if header else {}
+            url = blob_url(relay)
+            assert (await put(relay, url, b"x", offset=0, total=1, token=token))[0] == 401
+            async with relay.web.get(url, headers=token) as response:
+                assert response.status == 401
+            assert relay.database.row("SELECT count(*) FROM blobs") == (0,)
+            assert list((tmp_path / "blobs").iterdir()) == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../../etc/passwd", "..%2f..%2fsecret", "%00" * 16, "A" * 32, "0" * 31, "0" * 33]
+)
+def test_an_id_never_becomes_a_path(tmp_path: Path, name: str) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            url = URL(f"{relay.url}/v1/blobs/{name}", encoded=True)
+            async with relay.web.put(url, data=b"x", headers=relay.token()) as response:
+                assert response.status == 404
+            assert [path.name for path in (tmp_path / "blobs").iterdir()] == []
+
+    asyncio.run(run())
+
+
+def test_what_is_too_large_or_too_small_is_refused_before_it_is_kept(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url = relay.token(), blob_url(relay)
+            huge = 100 * 1024 * 1024 + 1
+            assert (await put(relay, url, b"x" * PIECE_BYTES_MIN, offset=0, total=huge, token=token))[0] == 413
+            assert (await put(relay, url, bytes(PIECE_BYTES_MAX + 1), offset=0, total=huge - 1, token=token))[0] == 413
+            assert (await put(relay, url, b"tiny", offset=0, total=100_000, token=token))[0] == 400
+            assert (await put(relay, url, b"", offset=0, total=5, token=token))[0] == 400
+            assert (await put(relay, url, b"", offset=0, total=0, token=token))[0] == 413
+            for bad in ("-1", "x", "1e9", "9" * 30, ""):
+                async with relay.web.put(url, params={"offset": bad, "total": "5"}, headers=token) as response:
+                    assert response.status == 400
+            assert relay.database.row("SELECT count(*) FROM blobs") == (0,)
+
+    asyncio.run(run())
+
+
+def test_a_device_has_its_room_and_no_more(tmp_path: Path) -> None:
+    async def run() -> None:
+        limits = BlobLimits(device_bytes_max=100_000, device_blobs_max=3)
+        async with standing(tmp_path, blob_limits=limits) as relay:
+            ann, bea = relay.token(), relay.token()
+            assert (await put(relay, blob_url(relay), bytes(80_000), offset=0, total=80_000, token=ann))[0] == 200
+            assert (await put(relay, blob_url(relay), bytes(30_000), offset=0, total=30_000, token=ann))[0] == 429
+            assert (await put(relay, blob_url(relay), bytes(30_000), offset=0, total=30_000, token=bea))[0] == 200
+            for expected in (200, 200, 429):
+                assert (await put(relay, blob_url(relay), b"x", offset=0, total=1, token=ann))[0] == expected
+
+    asyncio.run(run())
+
+
+def test_an_expired_blob_is_gone_from_answers_rows_and_disk(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url = relay.token(), blob_url(relay)
+            await upload(relay, url, bytes(50_000), token=token, piece_bytes=PIECE_BYTES_MIN)
+            relay.database.run("UPDATE blobs SET expires_ms = 1")
+            async with relay.web.get(url, headers=token) as response:
+                assert response.status == 404
+            assert await relay.side.shelf.sweep(now_ms=2) == 1
+            assert relay.database.row("SELECT (SELECT count(*) FROM blobs) + (SELECT count(*) FROM pieces)") == (0,)
+            assert list((tmp_path / "blobs").iterdir()) == []
+
+    asyncio.run(run())
+
+
+def test_a_piece_that_vanished_breaks_the_download_off_instead_of_padding_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url = relay.token(), blob_url(relay)
+            await upload(relay, url, bytes(3 * PIECE_BYTES_MIN), token=token, piece_bytes=PIECE_BYTES_MIN)
+            sorted((tmp_path / "blobs").iterdir())[1].unlink()
+            with pytest.raises(aiohttp.ClientError):
+                async with relay.web.get(url, headers=token) as response:
+                    await response.read()
+
+    asyncio.run(run())

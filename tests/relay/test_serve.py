@@ -1,0 +1,179 @@
+"""Proves a relay's whole life: it says where it is, serves, holds its folder alone, and stops when told to."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerback.model.causes import Cause
+from answerback.model.errors import StoreLockedError, UsageError
+from answerback.model.handle import Handle, parse_handle
+from answerback.relay.invitations import make_invitation
+from answerback.relay.serve import Ready, RelaySettings, Tls, run_relay
+from answerback.storage.account_store import AccountStore
+from answerback.storage.database import open_database
+from answerback.transport.failures import Unreachable
+from answerback.transport.relay_http import RelayHttp
+from tests.relay.standing import first_list
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(settings: RelaySettings, codes: "asyncio.Queue[str] | None" = None) -> AsyncIterator[Ready]:
+    """Run a relay in this loop until the block ends."""
+    ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+
+    def on_code(_handle: Handle, code: str) -> None:
+        if codes is not None:
+            codes.put_nowait(code)
+
+    task = asyncio.create_task(run_relay(settings, on_ready=ready.set_result, on_code=on_code, stop=stop))
+    watched: set[asyncio.Future[Any]] = {task, ready}
+    await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    yield ready.result()
+    stop.set()
+    await asyncio.wait_for(task, 20)
+
+
+def test_an_invited_person_joins_over_tls_with_nothing_but_the_link(tmp_path: Path) -> None:
+    async def run() -> None:
+        codes: asyncio.Queue[str] = asyncio.Queue()
+        settings = RelaySettings(folder=tmp_path, host=HOST, port=free_port())
+        async with running(settings, codes) as ready:
+            link = make_invitation(settings)
+            assert link.pin == ready.pin
+            assert link.url == ready.url
+            async with RelayHttp(link.url, pin=link.pin) as relay:
+                handle = parse_handle("ann@example.org")
+                await relay.request_code(handle, invitation=link.token)
+                code = await asyncio.wait_for(codes.get(), 10)
+                signed = first_list()
+                account = await relay.create_account(handle, code=code, first_list=signed, invitation=link.token)
+                assert len(account) == 16
+                assert (await relay.health()).well
+
+    asyncio.run(run())
+
+
+def test_a_relay_with_another_certificate_is_not_spoken_to(tmp_path: Path) -> None:
+    async def run() -> None:
+        settings = RelaySettings(folder=tmp_path, host=HOST, port=0, is_open=True)
+        async with running(settings) as ready:
+            for pin in (b"x" * 32, b""):
+                async with RelayHttp(ready.url, pin=pin) as relay:
+                    with pytest.raises(Unreachable) as failed:
+                        await relay.health()
+                    assert failed.value.cause is Cause.TLS_UNTRUSTED
+
+    asyncio.run(run())
+
+
+def test_the_folder_is_for_one_relay_at_a_time_and_the_second_says_who_has_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        settings = RelaySettings(folder=tmp_path, host=HOST, port=0, tls=Tls.NONE)
+        async with running(settings):
+            with pytest.raises(StoreLockedError, match=str(os.getpid())):
+                async with running(settings):
+                    pass
+        async with running(settings):
+            pass  # and the lock is free again
+
+    asyncio.run(run())
+
+
+def test_a_port_in_use_is_said_and_leaves_the_folder_free(tmp_path: Path) -> None:
+    async def run() -> None:
+        with socket.socket() as other:
+            other.bind((HOST, 0))
+            other.listen()
+            taken = RelaySettings(folder=tmp_path, host=HOST, port=other.getsockname()[1], tls=Tls.NONE)
+            with pytest.raises(UsageError, match="cannot listen"):
+                async with running(taken):
+                    pass
+        async with running(RelaySettings(folder=tmp_path, host=HOST, port=0, tls=Tls.NONE)):
+            pass
+
+    asyncio.run(run())
+
+
+def test_a_stop_sends_those_who_wait_for_a_box_away_at_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        settings = RelaySettings(folder=tmp_path, host=HOST, port=0, tls=Tls.NONE)
+        async with AsyncExitStack() as stack:
+            async with running(settings) as ready:
+                relay = await stack.enter_async_context(RelayHttp(ready.url))
+                waiting = asyncio.create_task(relay.get_box(b"b" * 16, slot=0, wait_s=25))
+                for _ in range(3):
+                    await relay.health()
+                began_s = time.monotonic()
+            assert await waiting is None
+            assert time.monotonic() - began_s < 20, "not the 25 seconds it asked for"
+
+    asyncio.run(run())
+
+
+def serve_in_child(folder: str, port: int, tls: str) -> None:
+    """Run a relay in a process of its own; print a line when it is ready."""
+
+    def on_ready(ready: Ready) -> None:
+        print(ready.port, flush=True)
+
+    settings = RelaySettings(folder=Path(folder), host=HOST, port=port, tls=Tls(tls), is_open=True)
+    asyncio.run(run_relay(settings, on_ready=on_ready, on_code=lambda _handle, code: print(code, flush=True)))
+
+
+@contextmanager
+def child(folder: Path, *, tls: str = "none") -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """Run a relay in a process of its own until the block ends."""
+    words = f"from tests.relay.test_serve import serve_in_child; serve_in_child({str(folder)!r}, 0, {tls!r})"
+    process = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process, int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_relay_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with child(tmp_path) as (process, _):
+        process.send_signal(number)
+        assert process.wait(20) == 0
+
+
+def test_accounts_survive_kill_9(tmp_path: Path) -> None:
+    async def join(port: int, process: "subprocess.Popen[str]") -> None:
+        async with RelayHttp(f"http://{HOST}:{port}") as relay:
+            handle = parse_handle("ann@example.org")
+            await relay.request_code(handle)
+            assert process.stdout is not None
+            code = process.stdout.readline().strip()
+            await relay.create_account(handle, code=code, first_list=first_list())
+            process.kill()
+
+    with child(tmp_path) as (process, port):
+        asyncio.run(join(port, process))
+    database = open_database(tmp_path / "relay.db", schema="relay")
+    assert AccountStore(database).account_of("ann@example.org") is not None
+    database.close()
