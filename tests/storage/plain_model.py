@@ -101,9 +101,12 @@ class PlainModel:
         kind = DROPS[type(fact)]
         self.kept.get(kind, {}).pop(tuple(getattr(fact, name) for name in KEYS[kind]), None)
         if isinstance(fact, DropOutgoing):
-            for about, copy in self.copies.items():
-                if copy.message == fact.id:
+            shown = any(identity == fact.id for _, identity in self.messages)
+            for about, copy in list(self.copies.items()):
+                if copy.message == fact.id and shown:
                     self.copies[about] = replace(copy, sealed=None)
+                elif copy.message == fact.id:
+                    del self.copies[about]
 
     def matches(self, history: History) -> None:
         """Fail where the journal says anything else."""

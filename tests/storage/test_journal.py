@@ -254,12 +254,19 @@ def test_a_number_too_large_for_the_disk_is_refused_as_a_whole(journal: Journal)
 
 
 def test_a_kept_promise_leaves_its_stage_but_no_bytes(journal: Journal) -> None:
-    journal.commit([outgoing_of(1), copy_of(1, Stage.SEALED, sealed=b"bytes"), copy_of(1, Stage.DELIVERED)])
+    journal.commit([KeepMessage(message_of(1), 1), outgoing_of(1)])
+    journal.commit([copy_of(1, Stage.SEALED, sealed=b"bytes"), copy_of(1, Stage.DELIVERED)])
     assert [copy.sealed for copy in journal.load().copies] == [b"bytes"]
     journal.commit([DropOutgoing(message_of(1).id)])
     assert journal.load().copies == ()
     assert journal._database.rows("SELECT * FROM sealed") == []
     assert [copy.stage for copy in journal.copies(message_of(1).id)] == [Stage.DELIVERED]
+
+
+def test_a_kept_receipt_leaves_nothing(journal: Journal) -> None:
+    journal.commit([outgoing_of(1), copy_of(1, Stage.ACCEPTED, sealed=b"bytes")])
+    journal.commit([DropOutgoing(message_of(1).id)])
+    assert journal.copies(message_of(1).id) == []
 
 
 def test_only_the_newest_seen_envelopes_are_remembered(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

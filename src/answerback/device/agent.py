@@ -242,8 +242,7 @@ class Agent:
     # ---- files
 
     async def _carry(self, piece: Upload | Download) -> None:
-        outcome = await self._files.carry(piece)
-        self._try(lambda engine, now: outcome(engine, now))
+        self._try(await self._files.carry(piece))
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]", *, name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)

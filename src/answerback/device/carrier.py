@@ -1,17 +1,18 @@
 """Carries the pieces of files between this device's staging folder and the relay's blob store."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import Final
 
 from answerback.core.effects import Download, Effect, Moment, Upload
 from answerback.core.engine import Engine
 from answerback.crypto.files import open_file
-from answerback.crypto.primitives import CannotOpenError, sha256
+from answerback.crypto.primitives import CannotOpenError
 from answerback.model.causes import Cause
 from answerback.model.errors import PeerError, RefusedError
 from answerback.model.ids import BlobId
-from answerback.model.message import Message
+from answerback.model.message import Attachment, Message
 from answerback.storage.journal import Journal
 from answerback.storage.staging import Staging
 from answerback.transport.failures import Deferred, Unreachable
@@ -71,13 +72,10 @@ class FileCarrier:
         attachment = message.attachment
         assert attachment is not None
         try:
-            opened = b"".join(open_file(attachment.key, self._staging.incoming_pieces(attachment.blob)))
-            if sha256(opened) != attachment.sha256:
-                raise CannotOpenError("the file is not the one its message names")
+            path = self._staging.receive(attachment.name, self._checked(attachment))
         except CannotOpenError:
             self._staging.discard_incoming(attachment.blob)
             return self._failed(attachment.blob, uploading=False, missing=True)
-        path = self._staging.receive(attachment.name, [opened])
         self._journal.keep_setting(f"file.{attachment.blob.hex()}", str(path))
         self._staging.discard_incoming(attachment.blob)
 
@@ -86,6 +84,14 @@ class FileCarrier:
             return [*moved, *engine.file_checked(attachment.blob, message, now=now)]
 
         return finished
+
+    def _checked(self, attachment: Attachment) -> Iterator[bytes]:
+        digest = sha256()
+        for piece in open_file(attachment.key, self._staging.incoming_pieces(attachment.blob)):
+            digest.update(piece)
+            yield piece
+        if digest.digest() != attachment.sha256:
+            raise CannotOpenError("the file is not the one its message names")
 
     def _failed(self, blob: BlobId, *, uploading: bool, missing: bool) -> Outcome:
         message = None if uploading else self._message_of(blob)

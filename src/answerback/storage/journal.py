@@ -65,6 +65,12 @@ class Journal(History):
         """Keep what registration gave this device."""
         write_identity(self._database, identity)
 
+    def forget_registration(self) -> None:
+        """Forget what a registration that never ended had prepared."""
+        with self._database.transaction():
+            for table in ("identity", "device_keys", "device_lists"):
+                self._database.run(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+
     def keep_setting(self, name: str, value: str) -> None:
         """Keep a setting in place of the one before."""
         self._database.run(

@@ -59,6 +59,7 @@ _OUTGOING = """
         expires_ms = excluded.expires_ms, addressed = excluded.addressed, blob = excluded.blob"""
 _DROP_OUTGOING = "DELETE FROM outgoing WHERE id = ?"
 _DROP_SEALED = "DELETE FROM sealed WHERE copy IN (SELECT number FROM copies WHERE message = ?)"
+_DROP_UNSHOWN = "DELETE FROM copies WHERE message = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE id = ?)"
 _COPY = """
     INSERT INTO copies (message, device, account, lane, stage, attempts, sequence, envelope, cause, boot, accepted_ms)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -126,6 +127,7 @@ def statements(fact: Fact) -> Iterator[Statement]:
         case DropOutgoing(identity):
             yield _DROP_OUTGOING, (identity,)
             yield _DROP_SEALED, (identity,)
+            yield _DROP_UNSHOWN, (identity, identity)
         case KeepCopy():
             yield from _copy(fact)
         case KeepStep():

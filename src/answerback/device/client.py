@@ -1,0 +1,288 @@
+"""The Python SDK: send, receive, read, ask.
+
+async with Client.open() as me:
+    sent = await me.send("bea@example.org", "on my way", urgency=Urgency.URGENT)
+    await sent.delivered()
+    async for message in me.received():
+        print(message.text)
+"""
+
+import asyncio
+import mimetypes
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from answerback.core.effects import Answered, Arrived, Effect, Moment, News, Progressed
+from answerback.core.engine import Engine
+from answerback.crypto.files import make_file_key, seal_file
+from answerback.crypto.primitives import random_bytes
+from answerback.device.agent import Agent
+from answerback.device.carrier import FileCarrier
+from answerback.device.home import default_folder, open_journal
+from answerback.device.linking import Linking
+from answerback.device.reports import Status, timeline
+from answerback.model.causes import Cause
+from answerback.model.devices import Device, Signed
+from answerback.model.errors import RefusedError, UsageError
+from answerback.model.handle import parse_handle
+from answerback.model.ids import ID_BYTES, BlobId, MessageId
+from answerback.model.message import LIFETIME_S, TEXT_BYTES_MAX, Attachment, Message, Urgency
+from answerback.model.timeline import Stage, Timeline, Wait
+from answerback.storage.journal import Journal
+from answerback.storage.messages import KeptMessage
+from answerback.storage.staging import Staging
+from answerback.transport.ports import OpenLine, Ports
+from answerback.transport.websocket import WebSocketLine
+from answerback.wire.requests import BLOB_BYTES_MAX
+
+FILE_BYTES_MAX = BLOB_BYTES_MAX - 64 * 1024
+"""What a blob may hold, less its seals."""
+PIECE_BYTES = 256 * 1024
+NEWS_MAX = 10_000
+"""News kept for one slow listener; one that is further behind reads the journal instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A promise: the message is in the journal, whatever the network does."""
+
+    id: MessageId
+    _client: "Client"
+
+    async def reached(self, stage: Stage, *, timeout_s: float | None = None) -> Timeline:
+        """Wait until every recipient's device has come this far, or until nothing more will be tried.
+
+        Raises `TimeoutError`; the message is still on its way then.
+        """
+        async with asyncio.timeout(timeout_s):
+            with self._client.hearing() as news:
+                while True:
+                    told = self._client.timeline(self.id)
+                    assert told is not None
+                    if told.stage >= stage:
+                        return told
+                    while not (isinstance(heard := await news.get(), Progressed) and heard.message == self.id):
+                        pass
+
+    async def delivered(self, *, timeout_s: float | None = None) -> Timeline:
+        """Wait until every recipient's device has answered back."""
+        return await self.reached(Stage.DELIVERED, timeout_s=timeout_s)
+
+
+class Client:
+    """One device, for programs."""
+
+    def __init__(self, folder: Path, journal: Journal, *, ports: Ports | None = None) -> None:
+        identity = journal.identity()
+        if identity is None or not identity.registered_ms:
+            raise UsageError(f"the device in {folder} is not registered: `answerback register` or `answerback link`")
+        self.identity: Final = identity
+        self.journal: Final = journal
+        self.staging: Final = Staging(folder)
+        carrier = FileCarrier(journal, self.staging, url=identity.relay_url, pin=identity.relay_pin)
+        self.agent: Final = Agent(
+            journal, identity, carrier, ports or Ports(_line_opener(identity.relay_url, identity.relay_pin))
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, folder: Path | None = None, *, passphrase: str | None = None) -> AsyncIterator[Self]:
+        """Open a device and keep it connected. Raises `StoreLockedError` while another process has it."""
+        home = folder or default_folder()
+        client = cls(home, open_journal(home, passphrase=passphrase))
+        async with client:
+            yield client
+
+    async def __aenter__(self) -> Self:
+        """Begin to connect; nothing waits for it."""
+        self.staging.tidy()
+        self.agent.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of connection and journal; everything promised is on disk."""
+        await self.agent.stop()
+        self.journal.close()
+
+    # ---- sending
+
+    async def send(
+        self,
+        *recipients: str,
+        text: str = "",
+        file: Path | None = None,
+        urgency: Urgency = Urgency.NORMAL,
+        lifetime_s: int = LIFETIME_S,
+    ) -> Sent:
+        """Promise a message. It is on this device's disk when this returns; the network may come later.
+
+        Raises `UsageError` for what no relay could carry, `StorageError` if this disk refuses.
+        """
+        handles = [parse_handle(recipient).text for recipient in recipients]
+        if not handles:
+            raise UsageError("nobody to send it to")
+        if not text and file is None:
+            raise UsageError("nothing to send: give a text or a file")
+        if len(text.encode()) > TEXT_BYTES_MAX:
+            raise UsageError(f"a text has at most {TEXT_BYTES_MAX} bytes; send this one as a file")
+        attachment = await asyncio.to_thread(self._stage, file) if file is not None else None
+        identity: list[MessageId] = []
+
+        def make(engine: Engine, now: Moment) -> list[Effect]:
+            made, effects = engine.send(
+                handles=handles, text=text, attachment=attachment, urgency=urgency, lifetime_s=lifetime_s, now=now
+            )
+            identity.append(made)
+            return effects
+
+        self.agent.change(make)
+        return Sent(identity[0], self)
+
+    def read(self, messages: Sequence[Message]) -> None:
+        """Tell the authors' devices that these were read."""
+        self.agent.change(lambda engine, now: engine.read(messages, now=now))
+
+    def _stage(self, file: Path) -> Attachment:
+        try:
+            size_bytes = file.stat().st_size
+            if not file.is_file():
+                raise UsageError(f"{file} is not a file")
+        except OSError as error:
+            raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+        if size_bytes > FILE_BYTES_MAX:
+            raise UsageError(f"{file} is {size_bytes} bytes; at most {FILE_BYTES_MAX} can be sent")
+        blob, key, digest = BlobId(random_bytes(ID_BYTES)), make_file_key(), sha256()
+        read_bytes = 0
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal read_bytes
+            with file.open("rb") as opened:
+                while piece := opened.read(PIECE_BYTES):
+                    digest.update(piece)
+                    read_bytes += len(piece)
+                    yield piece
+
+        sealed_bytes = self.staging.stage(blob, seal_file(key, pieces()))
+        media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return Attachment(blob, key, sealed_bytes, read_bytes, digest.digest(), file.name, media_type)
+
+    # ---- receiving
+
+    def hearing(self) -> "Hearing":
+        """Hear all news while in the `with` block."""
+        return Hearing(self.agent.listen)
+
+    async def received(self) -> AsyncIterator[Message]:
+        """Every message from others, as it arrives."""
+        with self.hearing() as news:
+            while True:
+                heard = await news.get()
+                if isinstance(heard, Arrived) and heard.message.author != self.identity.account:
+                    yield heard.message
+
+    def messages(self, *, limit: int = 50) -> list[KeptMessage]:
+        """The newest messages on this device, newest first."""
+        return self.journal.messages(limit=limit)
+
+    # ---- asking
+
+    def wait_of(self, message: MessageId, device: bytes | None) -> Wait | None:
+        """Why a message, or one copy, stays where it is."""
+        return self.agent.engine.wait_of(message, device, now=self.agent.now)  # type: ignore[arg-type]
+
+    def timeline(self, message: MessageId) -> Timeline | None:
+        """What became of a message; none if it is unknown."""
+        return timeline(self.journal, message, own=self.identity.account, wait_of=self.wait_of)
+
+    def status(self) -> Status:
+        """How this device stands."""
+        machines, own, now = self.agent.engine.machines, self.identity, self.agent.now
+        wake = None if machines.link.up else machines.pacing.wake_at or machines.link.wake_at
+        return Status(
+            handle=own.handle.text,
+            account=own.account,
+            device=own.device,
+            device_name=own.device_name,
+            relay_url=own.relay_url,
+            running=True,
+            connected=machines.link.up,
+            cause=machines.link.cause,
+            next_attempt_ms=now.wall_ms + max(0, round((wake.at_s - now.now_s) * 1000)) if wake else None,
+            next_reason=wake.reason.value if wake else None,
+            rtt_ms=machines.link.rtt_s * 1000 if machines.link.measured else None,
+            rate_bytes_per_s=machines.link.rate_bytes_per_s,
+            clock_offset_ms=machines.clock.offset_ms,
+            behind=machines.catchup.behind,
+            prekeys_left=machines.registration.prekeys_left,
+            attempts=machines.link.attempts,
+            wasted_attempts=machines.link.wasted_attempts,
+            messages=self.journal.counts().messages,
+            waiting=sum(promise.letter.answered for promise in machines.outbox),
+            files_moving=len(machines.transfers),
+        )
+
+    def devices(self) -> tuple[Device, ...]:
+        """The devices of this account."""
+        return self.agent.engine.machines.roster.devices(self.identity.account)
+
+    # ---- linking
+
+    async def link(
+        self, *, show: Callable[[Linking], None], confirm: Callable[[str, Device], bool], timeout_s: float = 620.0
+    ) -> Device:
+        """Add a device: show the code, meet it, ask the person, put it on the list."""
+        linking = Linking.begin(self.identity)
+        show(linking)
+        request = await linking.meet()
+        if not await asyncio.to_thread(confirm, request.name, request.device):
+            raise RefusedError(Cause.UNKNOWN, "not linked: you said no")
+        async with asyncio.timeout(timeout_s):
+            current = self.agent.engine.machines.roster.list_of(self.identity.account)
+            assert current is not None
+            return await linking.grant(request, current, announce=self._announce, now_ms=self.agent.now.wall_ms)
+
+    async def _announce(self, signed: Signed) -> None:
+        with self.hearing() as news:
+            self.agent.change(lambda engine, now: engine.announce(signed, now=now))
+            while not (isinstance(heard := await news.get(), Answered) and heard.account == self.identity.account):
+                pass
+        if heard.cause is not None:
+            raise RefusedError(heard.cause, "the relay did not take the new device list")
+
+
+class Hearing:
+    """A queue of news for one listener."""
+
+    def __init__(self, listen: Callable[[Callable[[News], None]], Callable[[], None]]) -> None:
+        self._listen = listen
+        self._queue: asyncio.Queue[News] = asyncio.Queue(NEWS_MAX)
+        self._stop: Callable[[], None] | None = None
+
+    def __enter__(self) -> asyncio.Queue[News]:
+        """Begin to hear."""
+        self._stop = self._listen(self._take)
+        return self._queue
+
+    def __exit__(self, *_: object) -> None:
+        """Hear no more."""
+        if self._stop is not None:
+            self._stop()
+
+    def _take(self, news: News) -> None:
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(news)
+
+
+def _line_opener(url: str, pin: bytes | None) -> OpenLine:
+    async def open_line() -> WebSocketLine:
+        return await WebSocketLine.open(url, pin=pin)
+
+    return open_line

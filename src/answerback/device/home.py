@@ -1,0 +1,64 @@
+"""Finds, makes and opens one device's folder: its key, its journal, its files."""
+
+import os
+import sys
+from pathlib import Path
+
+from answerback.crypto.primitives import argon2id
+from answerback.model.errors import StorageError, UsageError
+from answerback.storage.history import History
+from answerback.storage.journal import Journal
+from answerback.storage.vault import KeySource, create_key, key_source, keyring_usable, open_key
+
+FOLDER_VARIABLE = "ANSWERBACK_HOME"
+PASSPHRASE_VARIABLE = "ANSWERBACK_PASSPHRASE"  # noqa: S105 - the name of a variable
+
+
+def default_folder() -> Path:
+    """Where this person's device lives unless they say otherwise."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Answerback"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Answerback"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "answerback"
+
+
+def usual_key_source() -> KeySource:
+    """Choose where a new device keeps its key: a passphrase if one is given, a keyring if there is one, else a file."""
+    if os.environ.get(PASSPHRASE_VARIABLE):
+        return KeySource.PASSPHRASE
+    return KeySource.KEYRING if keyring_usable() else KeySource.FILE
+
+
+def make_journal(folder: Path, *, source: KeySource, passphrase: str | None = None) -> Journal:
+    """Make a device's folder, or open the one whose making was interrupted."""
+    if key_source(folder) is not None:
+        return open_journal(folder, passphrase=passphrase)
+    key = create_key(folder, source=source, passphrase=_passphrase(passphrase), stretch=argon2id)
+    return Journal.open(folder, key=key)
+
+
+def open_journal(folder: Path, *, passphrase: str | None = None) -> Journal:
+    """Open a device's journal for this process alone. Raises `StoreLockedError` while another has it."""
+    return Journal.open(folder, key=_key(folder, passphrase))
+
+
+def open_history(folder: Path, *, passphrase: str | None = None) -> History:
+    """Open a device's journal for reading, also while its daemon is at work."""
+    return Journal.read_only(folder, key=_key(folder, passphrase))
+
+
+def _key(folder: Path, passphrase: str | None) -> bytes:
+    if key_source(folder) is None:
+        raise UsageError(f"there is no device in {folder}: `answerback register` or `answerback link` makes one")
+    try:
+        return open_key(folder, passphrase=_passphrase(passphrase), stretch=argon2id)
+    except OSError as error:
+        raise StorageError(f"the key of the device in {folder} cannot be read: {error.strerror}") from error
+
+
+def _passphrase(given: str | None) -> str | None:
+    return given if given is not None else os.environ.get(PASSPHRASE_VARIABLE)

@@ -1,0 +1,208 @@
+"""Adds a second device to an account: two devices meet in a box at the relay, with a code only they know.
+
+    slot 0  old → new   Offer    who the account is, where its relay is and how to recognise it
+    slot 1  new → old   Request  the new device's public keys and name
+    slot 2  old → new   Grant    the device list that now has it, and the account's root key
+
+Everything in the box is sealed with a key stretched from the code (crypto/linking.py): the relay carries it and cannot
+read, change or add a device. The old device asks its person before it grants.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+import msgspec
+
+from answerback.core.effects import KeepDeviceKeys, KeepDeviceList
+from answerback.crypto.identity import DeviceKeys, RootKey, next_device_list, read_device_list
+from answerback.crypto.linking import Direction, LinkCode, box_open, box_seal, make_link_code, parse_link_code
+from answerback.crypto.primitives import KEY_BYTES, CannotOpenError, random_bytes
+from answerback.device.home import make_journal
+from answerback.device.registering import Relay
+from answerback.model.causes import Cause
+from answerback.model.devices import Device, Signed
+from answerback.model.errors import RefusedError, TrustError, UsageError
+from answerback.model.handle import Handle
+from answerback.model.ids import AccountId, account_id
+from answerback.storage.identity import Identity
+from answerback.storage.vault import KeySource
+from answerback.transport.relay_http import RelayHttp
+from answerback.wire.codec import decode, encode
+
+OFFER, REQUEST, GRANT = range(3)
+WAITS_MAX = 24
+"""Long polls of 25 s: ten minutes, as long as a box and its code live."""
+SCHEME = "answerback://link"
+
+
+class Offer(msgspec.Struct, frozen=True, array_like=True):
+    """What the old device says first."""
+
+    account: AccountId
+    handle: str
+    relay_url: str
+    relay_pin: bytes
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True):
+    """What the new device answers."""
+
+    device: Device
+    name: str
+
+
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """What makes it one of the account's devices."""
+
+    list: Signed
+    root_seed: bytes
+
+    def __repr__(self) -> str:
+        """Never show the root key."""
+        return "Grant(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkText:
+    """All a new device needs to know: in a QR code, or typed."""
+
+    relay: Relay
+    code: str
+
+    def __str__(self) -> str:
+        """Write it for a QR code or for pasting."""
+        words = {"relay": self.relay.url, "code": self.code}
+        if self.relay.pin:
+            words["pin"] = self.relay.pin.hex()
+        return f"{SCHEME}?{urlencode(words, quote_via=quote)}"
+
+
+def parse_link_text(text: str) -> LinkText:
+    """Read what a QR code held."""
+    parts = urlsplit(text.strip())
+    words = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    if f"{parts.scheme}://{parts.netloc}" != SCHEME or not {"relay", "code"} <= words.keys():
+        raise UsageError("this is not a link text; one looks like answerback://link?relay=…&code=…")
+    pin = bytes.fromhex(words["pin"]) if "pin" in words else None
+    return LinkText(Relay(words["relay"], pin), words["code"])
+
+
+# ---- the old device ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Linking:
+    """The old device's side of one linking."""
+
+    identity: Identity
+    code: LinkCode
+
+    @classmethod
+    def begin(cls, identity: Identity) -> "Linking":
+        """Make a code. Only a device that holds the account's root key can."""
+        if identity.root_seed is None:
+            raise UsageError("this device may not add others: it does not hold the account's root key")
+        return cls(identity, make_link_code())
+
+    @property
+    def text(self) -> LinkText:
+        """What the QR code shows."""
+        return LinkText(Relay(self.identity.relay_url, self.identity.relay_pin), self.code.text)
+
+    async def meet(self) -> Request:
+        """Wait for the new device. Raises `RefusedError` if it did not come in time."""
+        own = self.identity
+        offer = Offer(own.account, own.handle.text, own.relay_url, own.relay_pin or b"")
+        async with RelayHttp(own.relay_url, pin=own.relay_pin or b"") as http:
+            sealed = box_seal(self.code.key, encode(offer), direction=Direction.TO_NEW_DEVICE)
+            await http.put_box(self.code.box_id, slot=OFFER, content=sealed)
+            answer = await _wait(http, self.code, REQUEST)
+        return decode(_opened(self.code, answer, Direction.FROM_NEW_DEVICE), Request)
+
+    async def grant(
+        self, request: Request, current: Signed, *, announce: Callable[[Signed], Awaitable[None]], now_ms: int
+    ) -> Device:
+        """Put the new device on the account's list, have the relay take the list, then hand over what it needs."""
+        own = self.identity
+        assert own.root_seed is not None
+        root = RootKey.from_seed(own.root_seed)
+        before = read_device_list(own.account, current)
+        device = msgspec.structs.replace(request.device, added_ms=now_ms)
+        others = tuple(known for known in before.devices if known.id != device.id)
+        signed = next_device_list(root, current, (*others, device), now_ms)
+        await announce(signed)
+        async with RelayHttp(own.relay_url, pin=own.relay_pin or b"") as http:
+            grant = box_seal(self.code.key, encode(Grant(signed, root.seed)), direction=Direction.TO_NEW_DEVICE)
+            await http.put_box(self.code.box_id, slot=GRANT, content=grant)
+        return device
+
+
+# ---- the new device ------------------------------------------------------------------------------------------------
+
+
+async def join(
+    folder: Path,
+    relay: Relay,
+    code_text: str,
+    *,
+    device_name: str,
+    source: KeySource,
+    passphrase: str | None = None,
+    now_ms: int,
+) -> Identity:
+    """Become one of an account's devices. Raises `TrustError` if relay or account are not those of the offer."""
+    code = parse_link_code(code_text)
+    journal = make_journal(folder, source=source, passphrase=passphrase)
+    try:
+        before = journal.identity()
+        if before is not None and before.registered_ms:
+            raise UsageError(f"this device is registered already, as {before.handle}; give another --home")
+        keys, pickle_key = DeviceKeys.generate(), random_bytes(KEY_BYTES)
+        async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
+            offer = decode(_opened(code, await _wait(http, code, OFFER), Direction.TO_NEW_DEVICE), Offer)
+            if (offer.relay_pin or None) != relay.pin:
+                raise TrustError("the relay we reached is not the one the other device uses: its certificate differs")
+            # Save, then speak: the keys must be here before anybody can put them on a list.
+            journal.forget_registration()
+            journal.commit([KeepDeviceKeys(keys.pickle(pickle_key))])
+            request = Request(keys.device(now_ms), device_name)
+            sealed = box_seal(code.key, encode(request), direction=Direction.FROM_NEW_DEVICE)
+            await http.put_box(code.box_id, slot=REQUEST, content=sealed)
+            grant = decode(_opened(code, await _wait(http, code, GRANT), Direction.TO_NEW_DEVICE), Grant)
+        newest = read_device_list(offer.account, grant.list)
+        root = RootKey.from_seed(grant.root_seed)
+        if newest.device(keys.device_id) is None or account_id(root.public_key) != offer.account:
+            raise TrustError("what the other device handed over does not make this device one of its account's")
+        identity = Identity(
+            account=offer.account,
+            device=keys.device_id,
+            device_name=device_name,
+            handle=Handle(offer.handle),
+            relay_url=relay.url,
+            relay_pin=relay.pin,
+            root_seed=grant.root_seed,
+            pickle_key=pickle_key,
+            registered_ms=now_ms,
+        )
+        journal.commit([KeepDeviceList(offer.account, newest.version, grant.list)])
+        journal.keep_identity(identity)
+        return identity
+    finally:
+        journal.close()
+
+
+async def _wait(http: RelayHttp, code: LinkCode, slot: int) -> bytes:
+    for _ in range(WAITS_MAX):
+        content = await http.get_box(code.box_id, slot=slot)
+        if content is not None:
+            return content
+    raise RefusedError(Cause.ACCOUNT_CODE_EXPIRED, "the other device did not answer in ten minutes; make a new code")
+
+
+def _opened(code: LinkCode, sealed: bytes, direction: Direction) -> bytes:
+    try:
+        return box_open(code.key, sealed, direction=direction)
+    except CannotOpenError as error:
+        raise TrustError("what lies in the box was not put there by a device that knows the code") from error

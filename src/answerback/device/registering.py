@@ -1,0 +1,86 @@
+"""Makes a new account with its first device: keys, a proven handle, the relay's word.
+
+Save, then speak: keys and identity are on disk before the relay hears of them, so that an answer lost on the way costs
+nothing: the same call again sends the same request. An identity whose `registered_ms` is 0 is such an unfinished one.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from answerback.core.effects import KeepDeviceKeys, KeepDeviceList
+from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
+from answerback.crypto.primitives import KEY_BYTES, random_bytes
+from answerback.device.home import make_journal
+from answerback.model.devices import Signed
+from answerback.model.errors import UsageError
+from answerback.model.handle import Handle
+from answerback.storage.identity import Identity
+from answerback.storage.journal import Journal
+from answerback.storage.vault import KeySource
+from answerback.transport.relay_http import RelayHttp
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Where a relay is, and how to recognise it."""
+
+    url: str
+    pin: bytes | None
+
+
+async def request_code(relay: Relay, handle: Handle, *, invitation: str = "") -> int:
+    """Have a one-time code sent to a handle; returns for how many seconds it is good."""
+    async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
+        return (await http.request_code(handle, invitation=invitation)).expires_in_s
+
+
+async def register(
+    folder: Path,
+    relay: Relay,
+    handle: Handle,
+    *,
+    code: str,
+    invitation: str = "",
+    device_name: str,
+    source: KeySource,
+    passphrase: str | None = None,
+    now_ms: int,
+) -> Identity:
+    """Make the account. Raises `RefusedError` with its cause, `Unreachable`, or `UsageError` if there is one."""
+    journal = make_journal(folder, source=source, passphrase=passphrase)
+    try:
+        identity, first_list = _prepared(journal, relay, handle, device_name, now_ms)
+        async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
+            await http.create_account(handle, code=code, first_list=first_list, invitation=invitation)
+        registered = replace(identity, registered_ms=now_ms)
+        journal.keep_identity(registered)
+        return registered
+    finally:
+        journal.close()
+
+
+def _prepared(journal: Journal, relay: Relay, handle: Handle, device_name: str, now_ms: int) -> tuple[Identity, Signed]:
+    """Take up what an earlier call prepared for the same handle, or prepare it now."""
+    before = journal.identity()
+    if before is not None and before.registered_ms:
+        raise UsageError(f"this device is registered already, as {before.handle}; give another --home for another one")
+    if before is not None and before.handle == handle and before.relay_url == relay.url:
+        (kept,) = journal.load().device_lists
+        return before, kept.list
+    root, keys, pickle_key = RootKey.generate(), DeviceKeys.generate(), random_bytes(KEY_BYTES)
+    first_list = first_device_list(root, keys.device(now_ms), now_ms=now_ms)
+    identity = Identity(
+        account=root.account_id,
+        device=keys.device_id,
+        device_name=device_name,
+        handle=handle,
+        relay_url=relay.url,
+        relay_pin=relay.pin,
+        root_seed=root.seed,
+        pickle_key=pickle_key,
+        registered_ms=0,
+    )
+    journal.forget_registration()
+    journal.keep_identity(identity)
+    journal.commit([KeepDeviceKeys(keys.pickle(pickle_key)), KeepDeviceList(root.account_id, 1, first_list)])
+    return identity, first_list

@@ -1,0 +1,87 @@
+"""Answers what people ask about their messages: where is each copy, and why does it stay there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from answerback.core.effects import KeepCopy, KeepStep
+from answerback.model.causes import Cause
+from answerback.model.ids import AccountId, DeviceId, MessageId
+from answerback.model.timeline import CopyTimeline, Stage, Step, Timeline, Wait
+from answerback.storage.history import History
+
+WaitOf = Callable[[MessageId, DeviceId | None], Wait | None]
+AGENT_STOPPED = Wait(Cause.NETWORK_AGENT_STOPPED, None, "connect.first")
+"""Nothing can move while no agent of this device runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How this device stands."""
+
+    handle: str
+    account: AccountId
+    device: DeviceId
+    device_name: str
+    relay_url: str
+    running: bool
+    connected: bool
+    cause: Cause | None
+    """Why it is not connected."""
+    next_attempt_ms: int | None
+    next_reason: str | None
+    rtt_ms: float | None
+    rate_bytes_per_s: float
+    clock_offset_ms: int
+    behind: int
+    """Envelopes in the mailbox that are still to be taken."""
+    prekeys_left: int
+    attempts: int
+    wasted_attempts: int
+    messages: int
+    waiting: int
+    """Messages of ours that are not answered by every device."""
+    files_moving: int
+
+
+def timeline(history: History, message: MessageId, *, own: AccountId, wait_of: WaitOf | None) -> Timeline | None:
+    """Tell the life of one message; none if nothing is known of it. Without an agent, what is open waits for one."""
+    steps = history.steps(message)
+    copies = history.copies(message)
+    kept = history.message(message)
+    if not steps and not copies and kept is None:
+        return None
+    names = {known.device: known.name for known in history.device_names()}
+    told = tuple(_copy(copy, steps, names, wait_of) for copy in copies)
+    whole = tuple(step.step for step in steps if step.device is None)
+    stage = _stage(whole, [copy for copy in told if copy.account != own] or list(told))
+    wait = None
+    if not told and not stage.final and (kept is None or kept.message.author == own):
+        wait = wait_of(message, None) if wait_of else AGENT_STOPPED
+    return Timeline(message, stage, whole, told, wait)
+
+
+def _copy(
+    copy: KeepCopy, steps: Sequence[KeepStep], names: dict[DeviceId, str], wait_of: WaitOf | None
+) -> CopyTimeline:
+    own_steps = tuple(step.step for step in steps if step.device == copy.device)
+    wait = None
+    if not (copy.stage.answered or copy.stage.final):
+        wait = wait_of(copy.message, copy.device) if wait_of else AGENT_STOPPED
+    return CopyTimeline(
+        message=copy.message,
+        account=copy.account,
+        device=copy.device,
+        device_name=names.get(copy.device) or f"device {copy.device.hex()[:6]}",
+        stage=copy.stage,
+        attempts=copy.attempts,
+        steps=own_steps,
+        wait=wait,
+    )
+
+
+def _stage(whole: Sequence[Step], copies: Sequence[CopyTimeline]) -> Stage:
+    """Say only what is true of every copy that still counts; a device that is gone does not, unless all are."""
+    counted = [copy for copy in copies if not copy.stage.final] or list(copies)
+    if counted:
+        return min(copy.stage for copy in counted)
+    return max((step.stage for step in whole), default=Stage.COMPOSED)

@@ -1,0 +1,38 @@
+"""Looks at a relay's certificate before there is a reason to trust it, to compare it with a pin received later."""
+
+import asyncio
+import contextlib
+import hashlib
+import ssl
+from urllib.parse import urlsplit
+
+from answerback.model.causes import Cause
+from answerback.transport.failures import Unreachable, unreachable
+
+LOOK_S_MAX = 15.0
+HTTPS_PORT = 443
+
+
+async def seen_pin(url: str) -> bytes | None:
+    """Give the SHA-256 of the certificate that answers at this address; none where there is no TLS. Proves nothing."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or parts.hostname is None:
+        return None
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # looking is all we do here: nothing is sent, nothing believed
+    try:
+        async with asyncio.timeout(LOOK_S_MAX):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or HTTPS_PORT, ssl=context)
+    except (OSError, TimeoutError) as error:
+        raise unreachable(error) from error
+    try:
+        channel: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+        certificate = channel.getpeercert(binary_form=True) if channel is not None else None
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            await asyncio.wait_for(writer.wait_closed(), 1.0)
+    if certificate is None:
+        raise Unreachable(Cause.TLS_UNTRUSTED, "the relay showed no certificate")
+    return hashlib.sha256(certificate).digest()
