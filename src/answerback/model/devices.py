@@ -6,7 +6,8 @@ again to check a signature, so no two encoders need to agree.
 
 import msgspec
 
-from answerback.model.ids import AccountId, DeviceId
+from answerback.model.bounds import ItsAccount, ItsDevice, Natural
+from answerback.model.ids import DeviceId
 
 DEVICES_MAX = 16
 """More devices than anybody owns; bounds the fan-out of one message to 32 people."""
@@ -23,25 +24,25 @@ class Signed(msgspec.Struct, frozen=True, array_like=True):
 class Device(msgspec.Struct, frozen=True, array_like=True):
     """One entry of a device list: the keys that are this device."""
 
-    id: DeviceId
+    id: ItsDevice
     signing_key: bytes
     """Ed25519; the device's id is its hash."""
     identity_key: bytes
     """Curve25519, for Olm."""
-    added_ms: int
+    added_ms: Natural
 
 
 class DeviceList(msgspec.Struct, frozen=True, array_like=True):
     """All devices of an account at one version; each version names the hash of the one before."""
 
-    account: AccountId
+    account: ItsAccount
     root_key: bytes
     """Ed25519; the account's id is its hash."""
-    version: int
+    version: Natural
     previous: bytes
     """SHA-256 of the signed bytes of the version before; empty for version 1."""
     devices: tuple[Device, ...]
-    issued_ms: int
+    issued_ms: Natural
 
     def device(self, identity: DeviceId) -> Device | None:
         """Find one device, if it is still listed."""
@@ -51,7 +52,7 @@ class DeviceList(msgspec.Struct, frozen=True, array_like=True):
 class PreKey(msgspec.Struct, frozen=True, array_like=True):
     """A key left at the relay so that somebody can start a session while this device sleeps."""
 
-    device: DeviceId
+    device: ItsDevice
     key: bytes
     """Curve25519."""
     fallback: bool
@@ -61,8 +62,8 @@ class PreKey(msgspec.Struct, frozen=True, array_like=True):
 class SealKey(msgspec.Struct, frozen=True, array_like=True):
     """The X-Wing public key that envelopes for a device are sealed to, rotated about weekly."""
 
-    device: DeviceId
+    device: ItsDevice
     id: bytes
     """First eight bytes of the key's SHA-256; stands in clear on each envelope so that the right key is tried."""
     key: bytes
-    created_ms: int
+    created_ms: Natural

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from answerback.model.ids import DeviceId, EnvelopeId
+from answerback.model.bounds import ItsDevice, ItsEnvelope, Natural
 from answerback.model.message import Lane
 
 SEALED_BYTES_MAX = 64 * 1024
@@ -12,10 +12,10 @@ SEALED_BYTES_MAX = 64 * 1024
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
     """Ciphertext for one device. `id` is the hash of `sealed`, so the same bytes are the same envelope."""
 
-    id: EnvelopeId
-    device: DeviceId
+    id: ItsEnvelope
+    device: ItsDevice
     lane: Lane
-    lifetime_s: int
+    lifetime_s: Natural
     """How long the relay may keep it, counted on the relay's clock from acceptance."""
     sealed: bytes
 
@@ -27,11 +27,11 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
 class Delivery(msgspec.Struct, frozen=True, array_like=True):
     """An envelope as its mailbox hands it over."""
 
-    position: int
+    position: Natural
     """Where it stands in the mailbox. Grows for ever and is taken from the relay's clock (µs) where that is ahead, so
     that a relay restored from a backup does not give out a position twice."""
     lane: Lane
-    id: EnvelopeId
+    id: ItsEnvelope
     sealed: bytes
 
     def __repr__(self) -> str:

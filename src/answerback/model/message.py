@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from enum import IntEnum, unique
+from typing import Annotated
 
 import msgspec
 
-from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, MessageId
+from answerback.model.bounds import ItsBlob, Key, Natural
+from answerback.model.ids import AccountId, ConversationId, DeviceId, MessageId
 from answerback.model.stamp import Stamp
 
 TEXT_BYTES_MAX = 48 * 1024
@@ -14,6 +16,8 @@ RECIPIENTS_MAX = 32
 """Groups are sealed pairwise (95 envelopes, 14 ms measured for 32 people); larger ones need another design."""
 WRITTEN_AFTER_MAX = 16
 """How many messages one may name as seen before it was written: a conversation seldom has more open ends."""
+NAME_CHARACTERS_MAX = 255
+"""What file systems allow; media types (RFC 6838 §4.2) stay below it."""
 LIFETIME_S = 30 * 86_400
 """How long a message is tried for when its author says nothing else: the mailbox's longest age."""
 
@@ -47,13 +51,13 @@ class Urgency(IntEnum):
 class Attachment(msgspec.Struct, frozen=True, array_like=True):
     """A file that travels as an encrypted blob; whoever holds this can fetch and open it."""
 
-    blob: BlobId
-    key: bytes
-    sealed_bytes: int
-    size_bytes: int
-    sha256: bytes
-    name: str
-    media_type: str
+    blob: ItsBlob
+    key: Key
+    sealed_bytes: Natural
+    size_bytes: Natural
+    sha256: Key
+    name: Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS_MAX)]
+    media_type: Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS_MAX)]
 
     def __repr__(self) -> str:
         """Say the size only: the name is content and the key is a secret."""

@@ -9,11 +9,12 @@ orders its own message only.
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import msgspec
 
+from answerback.model.bounds import Natural
 from answerback.model.ids import MessageId
 
 DRIFT_MS_MAX = 5 * 60_000
@@ -24,8 +25,8 @@ COUNTER_MAX = (1 << 31) - 1
 class Stamp(msgspec.Struct, frozen=True, array_like=True, order=True):
     """A moment in a conversation: corrected wall time, then a counter within one millisecond."""
 
-    wall_ms: int
-    counter: int
+    wall_ms: Natural
+    counter: Natural
 
 
 class Ordered(Protocol):
@@ -54,7 +55,7 @@ OrderedT = TypeVar("OrderedT", bound=Ordered)
 class HybridClock:
     """Gives out stamps that never run backwards, whatever the wall clock does."""
 
-    last: Stamp = Stamp(0, 0)
+    last: Stamp = field(default_factory=lambda: Stamp(0, 0))
 
     def tick(self, *, wall_ms: int) -> Stamp:
         """Stamp something written now; `wall_ms` is already corrected by the relay's offset."""

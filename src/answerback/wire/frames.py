@@ -7,9 +7,10 @@ default, and a changed meaning gets a new name and a new `WIRE_VERSION`.
 
 import msgspec
 
+from answerback.model.bounds import ItsDevice, ItsEnvelope, Natural, NaturalOrNone
 from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery, Envelope
-from answerback.model.ids import AccountId, DeviceId, EnvelopeId
+from answerback.model.ids import AccountId
 from answerback.model.message import Lane
 
 WIRE_VERSION = 1
@@ -33,27 +34,27 @@ class Challenge(Frame, frozen=True, array_like=True, tag=True):
     nonce: bytes
     relay: bytes
     """The relay's id, mixed into the signature so that it cannot be replayed at another relay."""
-    clock_ms: int
-    wire: int = WIRE_VERSION
+    clock_ms: Natural
+    wire: Natural = WIRE_VERSION
 
 
 class Welcome(Frame, frozen=True, array_like=True, tag=True):
     """You are who you say; this is what waits for you."""
 
-    clock_ms: int
+    clock_ms: Natural
     store: bytes
     """Names the relay's store; another name means that it began anew and has forgotten everything."""
     boot: bytes
     """Names this run of the relay: after another one, what was accepted is asked about, not trusted."""
     token: bytes
     """Bearer token for this device's HTTP requests (blobs); lives as long as the relay's run, an hour at least."""
-    waiting: int
+    waiting: Natural
     """Envelopes in this device's mailbox."""
-    head: int
+    head: Natural
     """The mailbox's last position: all catch-up is done when it has been taken."""
-    list_version: int
+    list_version: Natural
     """The newest device list of this device's own account."""
-    prekeys_left: int
+    prekeys_left: Natural
     seal_key: bytes
     """Id of the seal key the relay hands out for this device; empty if it has none."""
 
@@ -62,7 +63,7 @@ class Farewell(Frame, frozen=True, array_like=True, tag=True):
     """The relay closes this connection: why, and when to come back."""
 
     cause: str
-    retry_after_ms: int
+    retry_after_ms: NaturalOrNone
     detail: str = ""
 
 
@@ -73,14 +74,14 @@ class Taken(msgspec.Struct, frozen=True, array_like=True):
     """How far one lane of a mailbox has been read."""
 
     lane: Lane
-    position: int
+    position: Natural
 
 
 class Hello(Frame, frozen=True, array_like=True, tag=True):
     """A device answers the challenge and says how far it has read; it need not wait for `Welcome` to go on."""
 
-    wire: int
-    device: DeviceId
+    wire: Natural
+    device: ItsDevice
     signature: bytes
     taken: list[Taken]
     """How far each lane of its mailbox is on the device's disk."""
@@ -98,10 +99,10 @@ class Submit(Frame, frozen=True, array_like=True, tag=True):
 class Acceptance(msgspec.Struct, frozen=True, array_like=True):
     """The relay's word that one envelope is on its disk."""
 
-    id: EnvelopeId
-    list_version: int
+    id: ItsEnvelope
+    list_version: Natural
     """The newest device list of the recipient's account: newer than ours means that a device came or went."""
-    away_s: int
+    away_s: NaturalOrNone
     """0 if the recipient's device is connected, else seconds since it last was; -1 if it never was."""
 
 
@@ -115,11 +116,11 @@ class Accepted(Frame, frozen=True, array_like=True, tag=True):
 class Refusal(msgspec.Struct, frozen=True, array_like=True):
     """One envelope the relay will not keep."""
 
-    id: EnvelopeId
+    id: ItsEnvelope
     cause: str
-    retry_after_ms: int
+    retry_after_ms: NaturalOrNone
     """When trying again may help; -1 if only somebody's action can."""
-    list_version: int = 0
+    list_version: Natural = 0
     """As in `Acceptance`, where the relay knows the account."""
 
 
@@ -144,8 +145,8 @@ class Took(Frame, frozen=True, array_like=True, tag=True):
 class Asked(msgspec.Struct, frozen=True, array_like=True):
     """One envelope asked about."""
 
-    device: DeviceId
-    id: EnvelopeId
+    device: ItsDevice
+    id: ItsEnvelope
 
 
 class Inquire(Frame, frozen=True, array_like=True, tag=True):
@@ -157,10 +158,10 @@ class Inquire(Frame, frozen=True, array_like=True, tag=True):
 class Whereabouts(msgspec.Struct, frozen=True, array_like=True):
     """Where the relay says one envelope is: held for its device, taken by it, or unknown (lost or forgotten)."""
 
-    id: EnvelopeId
+    id: ItsEnvelope
     held: bool
     taken: bool
-    away_s: int
+    away_s: NaturalOrNone
 
 
 class Located(Frame, frozen=True, array_like=True, tag=True):
@@ -175,15 +176,15 @@ class Located(Frame, frozen=True, array_like=True, tag=True):
 class LookUp(Frame, frozen=True, array_like=True, tag=True):
     """Ask for an account's device lists after the version we know, and its devices' seal keys."""
 
-    request: int
+    request: Natural
     account: AccountId
-    known_version: int
+    known_version: Natural
 
 
 class Listed(Frame, frozen=True, array_like=True, tag=True):
     """The device lists after the known version, oldest first, and today's seal keys of the newest one's devices."""
 
-    request: int
+    request: Natural
     account: AccountId
     lists: list[Signed]
     seal_keys: list[Signed]
@@ -192,14 +193,14 @@ class Listed(Frame, frozen=True, array_like=True, tag=True):
 class Resolve(Frame, frozen=True, array_like=True, tag=True):
     """Ask which account a handle stands for."""
 
-    request: int
+    request: Natural
     handle: str
 
 
 class Resolved(Frame, frozen=True, array_like=True, tag=True):
     """Answer to `Resolve`; an empty account if nobody has proven that handle."""
 
-    request: int
+    request: Natural
     handle: str
     account: AccountId
 
@@ -207,15 +208,15 @@ class Resolved(Frame, frozen=True, array_like=True, tag=True):
 class Claim(Frame, frozen=True, array_like=True, tag=True):
     """Ask for one pre-key of a device; each one-time key is handed out exactly once."""
 
-    request: int
-    device: DeviceId
+    request: Natural
+    device: ItsDevice
 
 
 class Claimed(Frame, frozen=True, array_like=True, tag=True):
     """Answer to `Claim`: a signed pre-key, or none and the cause."""
 
-    request: int
-    device: DeviceId
+    request: Natural
+    device: ItsDevice
     prekey: Signed | None
     cause: str = ""
 
@@ -223,7 +224,7 @@ class Claimed(Frame, frozen=True, array_like=True, tag=True):
 class Publish(Frame, frozen=True, array_like=True, tag=True):
     """New keys of this device: one-time pre-keys to add; fallback key and seal key to replace the old ones."""
 
-    request: int
+    request: Natural
     prekeys: list[Signed]
     fallback: Signed | None
     seal_key: Signed | None
@@ -232,22 +233,22 @@ class Publish(Frame, frozen=True, array_like=True, tag=True):
 class Published(Frame, frozen=True, array_like=True, tag=True):
     """The keys are on the relay's disk."""
 
-    request: int
-    prekeys_left: int
+    request: Natural
+    prekeys_left: Natural
 
 
 class Announce(Frame, frozen=True, array_like=True, tag=True):
     """The next device list of this device's own account, signed by its root key."""
 
-    request: int
+    request: Natural
     list: Signed
 
 
 class Announced(Frame, frozen=True, array_like=True, tag=True):
     """The list is the account's newest now; or, with a cause, it is not."""
 
-    request: int
-    version: int
+    request: Natural
+    version: Natural
     cause: str = ""
 
 
@@ -257,14 +258,14 @@ class Announced(Frame, frozen=True, array_like=True, tag=True):
 class Ping(Frame, frozen=True, array_like=True, tag=True):
     """Are you there? The number comes back."""
 
-    echo: int
+    echo: Natural
 
 
 class Pong(Frame, frozen=True, array_like=True, tag=True):
     """Yes; and this is the relay's clock."""
 
-    echo: int
-    clock_ms: int
+    echo: Natural
+    clock_ms: Natural
 
 
 ClientFrame = Hello | Submit | Took | Inquire | LookUp | Resolve | Claim | Publish | Announce | Ping

@@ -1,23 +1,36 @@
 """What devices say to each other inside the seal: letters, and the slip that carries their key.
 
-    sealed  = HPKE X-Wing( Inner ), padded                          seen by the relay
-    Inner   = who claims to send, lane, an Olm message, the encrypted letter
-    Slip    = inside the Olm message: the letter's key and hash, ids, sequence number, both identities
-    Letter  = Post | Receipt | Nack | Void, encrypted once under a random key for all devices
+sealed  = HPKE X-Wing( Inner ), padded                          seen by the relay
+Inner   = who claims to send, lane, an Olm message, the encrypted letter
+Slip    = inside the Olm message: the letter's key and hash, ids, sequence number, both identities
+Letter  = Post | Receipt | Nack | Void, encrypted once under a random key for all devices
 """
+
+from typing import Annotated
 
 import msgspec
 
-from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
-from answerback.model.message import Attachment, Lane, Urgency
+from answerback.model.bounds import (
+    ItsAccount,
+    ItsBlob,
+    ItsConversation,
+    ItsDevice,
+    ItsEnvelope,
+    ItsMessage,
+    Key,
+    Natural,
+)
+from answerback.model.devices import DEVICE_NAME_CHARACTERS_MAX
+from answerback.model.handle import HANDLE_CHARACTERS_MAX
+from answerback.model.message import RECIPIENTS_MAX, WRITTEN_AFTER_MAX, Attachment, Lane, Urgency
 from answerback.model.stamp import Stamp
 
 
 class Inner(msgspec.Struct, frozen=True, array_like=True):
     """What the outer seal hides. The sender stands here as a claim only: the slip proves it."""
 
-    account: AccountId
-    device: DeviceId
+    account: ItsAccount
+    device: ItsDevice
     lane: Lane
     olm_type: int
     """0 for a pre-key message, 1 for a normal one (Olm specification)."""
@@ -32,18 +45,18 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
 class Slip(msgspec.Struct, frozen=True, array_like=True):
     """The small secret one device hands to one other: how to open the letter, and what binds it to us two."""
 
-    message: MessageId
-    key: bytes
-    letter_sha256: bytes
-    sequence: int
+    message: ItsMessage
+    key: Key
+    letter_sha256: Key
+    sequence: Natural
     """Counts what this device sent to that device in this lane, from 1: a gap is a loss."""
-    author: AccountId
-    author_device: DeviceId
-    reader: AccountId
-    reader_device: DeviceId
-    list_version: int
+    author: ItsAccount
+    author_device: ItsDevice
+    reader: ItsAccount
+    reader_device: ItsDevice
+    list_version: Natural
     """The version of the author's own device list, so that a reader with an older one asks for the newer."""
-    device_name: str
+    device_name: Annotated[str, msgspec.Meta(max_length=DEVICE_NAME_CHARACTERS_MAX)]
 
     def __repr__(self) -> str:
         """Show which message it belongs to, never the key."""
@@ -61,16 +74,16 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, tag=True):
 class Post(Letter, frozen=True, array_like=True, tag=True):
     """A person's message."""
 
-    message: MessageId
-    conversation: ConversationId
-    recipients: list[AccountId]
+    message: ItsMessage
+    conversation: ItsConversation
+    recipients: Annotated[list[ItsAccount], msgspec.Meta(max_length=RECIPIENTS_MAX)]
     text: str
     attachment: Attachment | None
     urgency: Urgency
     stamp: Stamp
-    written_after: list[MessageId]
-    expires_ms: int
-    handle: str = ""
+    written_after: Annotated[list[ItsMessage], msgspec.Meta(max_length=WRITTEN_AFTER_MAX)]
+    expires_ms: Natural
+    handle: Annotated[str, msgspec.Meta(max_length=HANDLE_CHARACTERS_MAX)] = ""
     """The author's own handle, for showing; trust follows the account id, never this."""
 
     __repr__ = Letter.__repr__
@@ -79,8 +92,8 @@ class Post(Letter, frozen=True, array_like=True, tag=True):
 class Receipt(Letter, frozen=True, array_like=True, tag=True):
     """Evidence for the author: these messages are on this device's disk, and these were read."""
 
-    delivered: list[MessageId]
-    read: list[MessageId]
+    delivered: list[ItsMessage]
+    read: list[ItsMessage]
 
     __repr__ = Letter.__repr__
 
@@ -89,16 +102,16 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
     """Sequence numbers of one lane that never came, both ends included."""
 
     lane: Lane
-    first: int
-    last: int
+    first: Natural
+    last: Natural
 
 
 class Nack(Letter, frozen=True, array_like=True, tag=True):
     """A call for repair: envelopes that could not be opened, numbers that never came, files the relay has not got."""
 
-    unopened: list[EnvelopeId]
+    unopened: list[ItsEnvelope]
     gaps: list[Gap]
-    blobs: list[BlobId]
+    blobs: list[ItsBlob]
 
     __repr__ = Letter.__repr__
 
