@@ -123,17 +123,17 @@ class Exchange:
                 if isinstance(answer, Appended):
                     effects += self.mailboxes.appended(command, answer)
                 elif isinstance(answer, Denied):
-                    effects += self.mailboxes.not_appended(command, answer.cause)
+                    effects += self._audible(self.mailboxes.not_appended(command, answer.cause))
             elif not isinstance(command, Take | Leave | Sweep):
                 effects += self._answered(command, answer, moment)
-        return effects + self.mailboxes.speak(moment=moment)
+        return effects + self._audible(self.mailboxes.speak(moment=moment))
 
     def failed(self, batch: Sequence[Command], cause: Cause, *, moment: Moment) -> list[Effect]:
         """Nothing of a batch was done: nobody is told otherwise, and everybody who waits is told why."""
         effects: list[Effect] = []
         for command in batch:
             effects += self._unanswered(command, cause, moment)
-        return effects + self.mailboxes.speak(moment=moment)
+        return effects
 
     # ---- time ------------------------------------------------------------------------------------------------------
 
@@ -209,9 +209,10 @@ class Exchange:
                     self.mailboxes.page(command, answer)
                 return []
             case Locate():
-                return self.mailboxes.located(command, answer, moment=moment) if isinstance(answer, Traced) else []
+                assert isinstance(answer, Traced)
+                return self._audible(self.mailboxes.located(command, answer, moment=moment))
             case FetchLists() | FetchNewest() | AddKeys() | ClaimKey() | ResolveHandle() | PutList():
-                effects = self.directory.answered(command, answer)
+                effects = self._audible(self.directory.answered(command, answer))
                 if isinstance(command, PutList) and isinstance(answer, ListPut):
                     effects += self._revoke(answer.revoked, moment)
                 return effects
@@ -245,7 +246,7 @@ class Exchange:
     def _unanswered(self, command: Command, cause: Cause, moment: Moment) -> list[Effect]:
         match command:
             case Append():
-                return self.mailboxes.not_appended(command, cause)
+                return self._audible(self.mailboxes.not_appended(command, cause))
             case Read():
                 self.mailboxes.not_read(command)
                 return []
@@ -256,7 +257,7 @@ class Exchange:
                 connection = self.conversations.get(command.connection)
                 if effects is None and connection is not None:
                     return self._refuse(connection, cause, moment)
-                return effects or []
+                return self._audible(effects or [])
             case Meet() | Open() | Locate():
                 connection = self.conversations.get(command.connection)
                 return self._refuse(connection, cause, moment) if connection else []
@@ -276,6 +277,11 @@ class Exchange:
 
     def _end(self, connection: Connection, cause: Cause, moment: Moment) -> list[Effect]:
         return self._after_endings(connection, self.conversations.farewell(connection, cause, moment=moment))
+
+    def _audible(self, effects: list[Effect]) -> list[Effect]:
+        """Leave out what would be said to connections that have ended: nothing follows a farewell."""
+        get = self.conversations.get
+        return [effect for effect in effects if not isinstance(effect, Send) or get(effect.connection) is not None]
 
     def _after_endings(self, connection: Connection, effects: list[Effect]) -> list[Effect]:
         if self.conversations.get(connection.number) is None:

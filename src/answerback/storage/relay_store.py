@@ -308,7 +308,7 @@ class RelayStore:
     def _put_list(self, command: PutList) -> Answer:
         newest = directory.newest_list(self.db, command.devices.account)
         if newest.version != command.devices.version - 1:
-            return Denied(Cause.TRUST_SIGNATURE_WRONG, newest.version)
+            return Denied(Cause.TRUST_KEYS_CHANGED, newest.version)  # somebody else was quicker
         try:
             revoked = directory.put_list(self.db, command.signed, command.devices)
         except RefusedError as refused:  # raised before anything was written
