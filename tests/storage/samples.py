@@ -30,11 +30,12 @@ from answerback.core.effects import (
     KeepTransfer,
     RaiseStage,
 )
+from answerback.model.bounds import NATURAL_MAX
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
-from answerback.model.message import Attachment, Lane, Message, Urgency
+from answerback.model.message import NAME_CHARACTERS_MAX, Attachment, Lane, Message, Urgency
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Evidence, Stage, Step
 from answerback.storage.identity import Identity
@@ -136,7 +137,10 @@ _lanes = st.sampled_from(Lane)
 _envelopes = st.sampled_from([EnvelopeId(bytes([number]) * 16) for number in range(4)])
 _files = st.sampled_from([BlobId(b"f" * 16), BlobId(b"g" * 16)])
 _stamps = st.builds(Stamp, _numbers, _numbers)
-_attachments = st.none() | st.builds(Attachment, _files, _blobs, _numbers, _numbers, _blobs, st.text(), st.text())
+_keys = st.binary(min_size=32, max_size=32)
+_sizes = st.integers(0, NATURAL_MAX)
+_names = st.text(max_size=NAME_CHARACTERS_MAX)
+_attachments = st.none() | st.builds(Attachment, _files, _keys, _sizes, _sizes, _keys, _names, _names)
 _signed = st.builds(Signed, _blobs, _blobs)
 _steps = st.builds(
     Step, st.sampled_from(Stage), st.sampled_from(Evidence), _numbers, st.sampled_from(Cause), st.integers(0, 99)

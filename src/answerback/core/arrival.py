@@ -19,6 +19,7 @@ from answerback.core.effects import (
     Transmit,
     Warned,
 )
+from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.sessions import Opened
 from answerback.crypto.primitives import CannotOpenError
@@ -32,6 +33,8 @@ from answerback.wire.letters import Gap, Inner, Nack, Post, Receipt, Void
 
 PARKED_MAX = 1024
 """Envelopes that wait for a look-up; one that finds no place here is delivered again after the next connection."""
+RESEALS_MAX = 8
+"""A message sealed afresh this often, each time on a fresh session, and still not opened, never will be: say so."""
 NACK_NUMBERS_MAX = 1000
 """Numbers of one gap answered at once; the rest are asked for again."""
 
@@ -196,11 +199,16 @@ class Arrival:
         lanes = set()
         for envelope in nack.unopened:
             copy = outbox.copy_of(envelope)
-            if copy is not None and copy.device == device and copy.open:
-                lanes.add(copy.lane)
-                effects += self.departure.again(copy, reseal=True)
+            if copy is None or copy.device != device or not copy.open:
+                continue
+            if copy.reseals >= RESEALS_MAX:
+                effects += outbox.failed(copy, Cause.RECIPIENT_CANNOT_OPEN, now=now)
+                continue
+            lanes.add(copy.lane)
+            effects += self.departure.again(copy, reseal=True)
         for lane in lanes:
-            self.machines.sessions.renew(device, lane, now=now)
+            until_s = self.machines.sessions.replace(device, lane, now=now)
+            self.machines.lanes.hold(device, lane, Hold(Cause.RECIPIENT_CANNOT_OPEN, until_s))
         void: list[Gap] = []
         for gap in nack.gaps:
             for sequence in range(gap.first, min(gap.last, gap.first + NACK_NUMBERS_MAX - 1) + 1):

@@ -182,12 +182,13 @@ class Departure:
         machines = self.machines
         effects: list[Effect] = []
         for promise in machines.outbox:
+            # New devices first: a promise whose last device goes would end before the one that replaces it has a copy.
+            if not promise.letter.devices and (account in promise.letter.recipients or account == machines.own.account):
+                effects += self.address(promise.id)
             for copy in [copy for copy in promise.copies.values() if copy.account == account and copy.open]:
                 if machines.roster.device(copy.device) is None:
                     machines.lanes.withdraw(copy.key)
                     effects += machines.outbox.failed(copy, Cause.RECIPIENT_DEVICE_GONE, now=now)
-            if not promise.letter.devices and (account in promise.letter.recipients or account == machines.own.account):
-                effects += self.address(promise.id)
         return effects
 
     def queue(self, copy: Copy) -> None:
@@ -228,14 +229,14 @@ class Departure:
             return effects
         batch: list[Envelope] = []
         batch_bytes = 0
-        while (turn := machines.lanes.next()) is not None:
-            lane, key = turn
-            copy = machines.outbox.copy(key)
+        while self._room(STRICT_WINDOW_FACTOR):
+            # Asked only for what has room: a turn given back would cost its lane its share.
+            turn = machines.lanes.next(strict_only=not self._room(1))
+            if turn is None:
+                break
+            copy = machines.outbox.copy(turn[1])
             if copy is None or copy.stage not in (Stage.QUEUED, Stage.SEALED):
                 continue
-            if not self._room(lane):
-                machines.lanes.push(key, lane=lane, order=copy.order)
-                break
             envelope, made = self._sealed(copy, now=now)
             effects += made
             if envelope is None:
@@ -250,9 +251,8 @@ class Departure:
             effects.append(Transmit(Submit(batch)))
         return effects
 
-    def _room(self, lane: Lane) -> bool:
-        window = self.machines.link.window_bytes * (STRICT_WINDOW_FACTOR if lane <= Lane.URGENT else 1)
-        return self.machines.outbox.flying_bytes < window
+    def _room(self, windows: int) -> bool:
+        return self.machines.outbox.flying_bytes < self.machines.link.window_bytes * windows
 
     def _sealed(self, copy: Copy, *, now: Moment) -> tuple[Envelope | None, list[Effect]]:
         machines = self.machines

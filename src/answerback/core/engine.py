@@ -276,7 +276,7 @@ class Engine:
     def _welcomed(self, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
         effects = machines.link.welcomed(now_s=now.now_s)
-        machines.pacing.succeeded()
+        machines.pacing.succeeded(now_s=now.now_s)
         machines.lanes.release_all()
         machines.token = frame.token
         machines.catchup.welcomed(frame.waiting)

@@ -47,7 +47,10 @@ class Inbox:
     """What has arrived on this device."""
 
     _seen: dict[EnvelopeId, KeepSeen] = field(default_factory=dict)
-    _waiting: dict[Lane, dict[int, bool]] = field(default_factory=lambda: {lane: {} for lane in Lane})
+    _waiting: dict[Lane, dict[int, EnvelopeId]] = field(default_factory=lambda: {lane: {} for lane in Lane})
+    """What this connection handed over beyond the cursor, by position."""
+    _done: set[EnvelopeId] = field(default_factory=set)
+    """Those of them that are on disk."""
     _cursors: dict[Lane, int] = field(default_factory=dict)
     _streams: dict[tuple[DeviceId, Lane], Stream] = field(default_factory=dict)
     duplicates: int = 0
@@ -68,11 +71,11 @@ class Inbox:
     def take(self, delivery: Delivery) -> KeepSeen | None:
         """Take note of an arrival; if the same bytes came before, what they were."""
         if delivery.position > self._cursors.get(delivery.lane, 0):
-            self._waiting[delivery.lane].setdefault(delivery.position, False)
+            self._waiting[delivery.lane][delivery.position] = delivery.id
         before = self._seen.get(delivery.id)
         if before is not None:
             self.duplicates += 1
-            self._done(delivery)
+            self._done.add(delivery.id)
         return before
 
     def done(
@@ -89,13 +92,14 @@ class Inbox:
         self._seen[delivery.id] = kept
         while len(self._seen) > SEEN_MAX:
             del self._seen[next(iter(self._seen))]
-        self._done(delivery)
+        self._done.add(delivery.id)
         return kept
 
     def disconnected(self) -> None:
         """Whatever was not done will be delivered again."""
         for waiting in self._waiting.values():
             waiting.clear()
+        self._done.clear()
 
     def advance(self) -> list[KeepCursor]:
         """Move each lane's cursor over all that is done, and say which moved."""
@@ -103,13 +107,15 @@ class Inbox:
         for lane, waiting in self._waiting.items():
             position = 0
             for candidate in sorted(waiting):
-                if not waiting[candidate]:
+                if waiting[candidate] not in self._done:
                     break
                 position = candidate
                 del waiting[candidate]
             if position > self._cursors.get(lane, 0):
                 self._cursors[lane] = position
                 moved.append(KeepCursor(lane, position))
+        if not any(self._waiting.values()):
+            self._done.clear()
         return moved
 
     @property
@@ -166,10 +172,6 @@ class Inbox:
         return min((stream.ask_at_s for stream in self._streams.values() if stream.ask_at_s is not None), default=None)
 
     # ---- private
-
-    def _done(self, delivery: Delivery) -> None:
-        if delivery.position in self._waiting[delivery.lane]:
-            self._waiting[delivery.lane][delivery.position] = True
 
     def _stream(self, device: DeviceId, lane: Lane) -> Stream:
         return self._streams.setdefault((device, lane), Stream())

@@ -80,11 +80,13 @@ class Lanes:
         """When something held must be looked at again."""
         return min((hold.until_s for hold in self._held.values() if hold.until_s is not None), default=None)
 
-    def next(self) -> tuple[Lane, CopyKey] | None:
-        """Take the copy that goes next."""
+    def next(self, *, strict_only: bool = False) -> tuple[Lane, CopyKey] | None:
+        """Take the copy that goes next; only control and urgent where the link has no room for others."""
         for lane in STRICT:
             if (key := self._pop(lane)) is not None:
                 return lane, key
+        if strict_only:
+            return None
         for _ in range(2):
             for lane in WEIGHTS:
                 if self._credit[lane] > 0 and (key := self._pop(lane)) is not None:

@@ -213,7 +213,7 @@ class Outbox:
     def written(self, envelope: EnvelopeId, *, now: Moment) -> list[Effect]:
         """The socket took the copy's bytes."""
         copy = self._by_envelope.get(envelope)
-        if copy is None or copy.stage >= Stage.SENT:
+        if copy is None or copy.sent_s is None or copy.stage >= Stage.SENT:
             return []
         copy.stage, copy.cause = Stage.SENT, None
         return [Save(copy.fact()), *self._tell(copy, self._said(copy, Stage.SENT, Evidence.SOCKET, now))]
@@ -258,7 +258,7 @@ class Outbox:
             copy = self.copy((message, device))
             if copy is None:
                 effects += [Save(RaiseStage(message, device, step)), Tell(Progressed(message, device, step))]
-            elif copy.stage < stage:
+            elif copy.stage < stage or copy.stage.final:  # a receipt is stronger than our having given up
                 self._landed(copy)
                 copy.stage, copy.cause = stage, None
                 effects += [Save(copy.fact()), *self._tell(copy, step), *self.settle(message)]

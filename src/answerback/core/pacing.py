@@ -16,6 +16,8 @@ CADENCE_S = 1.5
 FLAT_S = 90.0
 SPACING_S_MAX = 60.0
 """A device offline for a day still asks once a minute; issue of battery is decided by the platform profile."""
+STEADY_S = 10.0
+"""A connection that ends sooner was none: a relay that welcomes and falls over would be stormed by its devices."""
 JITTER = 0.25
 """Each wait is drawn from ±25 %, so that devices that fell together do not come back together."""
 
@@ -26,6 +28,7 @@ class Pacing:
 
     _next: Wake | None = None
     _down_since_s: float | None = None
+    _up_since_s: float = 0.0
     failures: int = 0
 
     @property
@@ -41,16 +44,17 @@ class Pacing:
         """No more attempts until `start`."""
         self._next = None
 
-    def succeeded(self) -> None:
-        """The relay welcomed us: the slate is clean."""
-        self._next, self._down_since_s, self.failures = None, None, 0
+    def succeeded(self, *, now_s: float) -> None:
+        """The relay welcomed us: the slate is clean if this lasts."""
+        self._next, self._up_since_s, self.failures = None, now_s, 0
 
     def failed(self, *, now_s: float, draw: float, was_up: bool) -> None:
         """An attempt failed or the connection broke; `draw` is a random number in [0, 1)."""
         self.failures += 1
-        if self._down_since_s is None:
+        lasted = was_up and now_s - self._up_since_s >= STEADY_S
+        if self._down_since_s is None or lasted:
             self._down_since_s = now_s
-        if was_up:
+        if lasted:
             self._next = Wake(now_s, Reason.CONNECT_EVIDENCE)
             return
         spacing_s = self._spacing_s(now_s - self._down_since_s)

@@ -85,13 +85,22 @@ class Sessions:
 
     def renew(self, device: DeviceId, lane: Lane, *, now: Moment) -> bool:
         """Stop sealing with the sessions of this lane, so that a fresh one is begun; false if that was just done."""
-        last_s = self._renewed_s.get((device, lane))
-        if last_s is not None and now.now_s - last_s < RENEW_S_MIN:
+        if now.now_s < self._renewable_s(device, lane):
             return False
-        self._renewed_s[device, lane] = now.now_s
-        self._spent.add((device, lane))
-        self.renewals += 1
+        self.replace(device, lane, now=now)
         return True
+
+    def replace(self, device: DeviceId, lane: Lane, *, now: Moment) -> float:
+        """As `renew`, but without fail: returns the moment before which the fresh session must not be begun."""
+        begin_s = max(now.now_s, self._renewable_s(device, lane))
+        if (device, lane) not in self._spent:
+            self._renewed_s[device, lane] = begin_s
+            self._spent.add((device, lane))
+            self.renewals += 1
+        return begin_s
+
+    def _renewable_s(self, device: DeviceId, lane: Lane) -> float:
+        return self._renewed_s.get((device, lane), -RENEW_S_MIN) + RENEW_S_MIN
 
     def seal(
         self, locked: LockedLetter, slip: Slip, *, lane: Lane, seal_key: SealKey, lifetime_s: int
