@@ -30,16 +30,14 @@ class Drive:
         self.wall_ms = NOW_MS
         self.number = 0
         self.db: Database | None = None
-        self.begin()
-        assert self.db is not None
-        move_in(self.db, people)
+        move_in(self.begin(), people)
 
-    def begin(self) -> None:
+    def begin(self) -> Database:
         """Start, or start again with what is on the disk."""
         if self.db is not None:
             self.db.close()
-        self.db = open_database(self.folder / "relay.db", schema="relay")
-        self.store = RelayStore(self.db, new_name=b"store" * 3)
+        database = self.db = open_database(self.folder / "relay.db", schema="relay")
+        self.store = RelayStore(database, new_name=b"store" * 3)
         self.exchange = Exchange(
             relay=b"relay",
             store=self.store.name,
@@ -53,6 +51,7 @@ class Drive:
         self.closed: set[int] = set()
         self.deaf: set[int] = set()
         self.notes: list[Note] = []
+        return database
 
     @property
     def moment(self) -> Moment:

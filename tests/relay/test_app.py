@@ -24,7 +24,6 @@ from answerback.wire.frames import (
     FRAME_BYTES_MAX,
     Accepted,
     Challenge,
-
     Farewell,
     Ping,
     Pong,

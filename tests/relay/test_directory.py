@@ -9,6 +9,7 @@ from answerback.crypto.prekeys import make_seal_key
 from answerback.model.causes import Cause
 from answerback.model.devices import PreKey, Signed
 from answerback.model.ids import AccountId
+from answerback.model.message import Lane
 from answerback.relay import limits
 from answerback.relay.limits import Rate, RelayLimits
 from answerback.storage.database import Database
@@ -26,10 +27,13 @@ from answerback.wire.frames import (
     Published,
     Resolve,
     Resolved,
+    Submit,
+    Taken,
+    Took,
     Welcome,
 )
 from tests.relay.drive import Drive
-from tests.relay.residents import NOW_MS, Resident
+from tests.relay.residents import NOW_MS, Resident, envelope
 
 
 def prekeys(who: Resident, count: int, *, fallback: bool = False) -> list[Signed]:
@@ -181,6 +185,19 @@ def test_asking_without_end_is_not_answered(tmp_path: Path, people: list[Residen
     drive.pass_time(1_000_000)
     drive.settle()
     assert drive.heard(ann, Listed) == []
+
+
+def test_numbers_no_database_can_hold_harm_nobody(tmp_path: Path, people: list[Resident]) -> None:
+    drive = Drive(tmp_path, people)
+    largest = (1 << 64) - 1
+    ann = drive.enter(people[0], *(Taken(lane, largest) for lane in Lane))
+    drive.say(ann, LookUp(1, people[1].account, largest))
+    drive.say(ann, LookUp(2, people[1].account, -(1 << 63)))
+    drive.say(ann, Took([Taken(Lane.BULK, largest), Taken(Lane.URGENT, -5)]))
+    drive.say(ann, Submit([envelope(people[0], "still here", lifetime_s=largest)]))
+    drive.settle()
+    assert [len(each.lists) for each in drive.heard(ann, Listed)] == [0, 1]
+    assert drive.delivered(ann) == [b"still here"]
 
 
 @pytest.mark.parametrize("request_number", [0, -1, 1 << 62])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from answerback.model.causes import Cause
+from answerback.model.message import Lane
 from answerback.wire.frames import (
     Accepted,
     Announce,
@@ -22,7 +23,6 @@ from answerback.wire.frames import (
     Taken,
     Took,
 )
-from answerback.model.message import Lane
 from tests.relay.drive import Drive
 from tests.relay.residents import Resident, envelope
 
@@ -70,7 +70,8 @@ def test_of_a_failed_batch_nothing_is_acknowledged(tmp_path: Path, people: list[
     fill_the_disk(drive, full=True)
     drive.settle()
     full = Cause.RELAY_STORE_FULL.value
-    assert drive.heard(ann, Accepted) == drive.heard(ben, Deliver) == []
+    assert drive.heard(ann, Accepted) == []
+    assert drive.heard(ben, Deliver) == []
     assert drive.heard_a(ann, Claimed).cause == drive.heard_a(ben, Announced).cause == full
     assert [drive.heard_a(number, Farewell).cause for number in (ben, carl)] == [full, full]
     assert (drive.store.rows, drive.store.size_bytes) == (0, 0)

@@ -225,9 +225,7 @@ def test_a_relay_with_too_much_on_its_hands_is_busy(
     assert drive.accepted(ann) == [first.id, second.id]
 
 
-def test_the_relay_stops_reading_from_whoever_is_far_ahead_of_the_disk(
-    tmp_path: Path, people: list[Resident]
-) -> None:
+def test_the_relay_stops_reading_from_whoever_is_far_ahead_of_the_disk(tmp_path: Path, people: list[Resident]) -> None:
     drive = Drive(tmp_path, people)
     ann = drive.enter(people[0])
     for index in range(3):

@@ -45,6 +45,8 @@ from answerback.wire.frames import (
     Resolved,
 )
 
+VERSION_MAX = (1 << 63) - 1
+"""What SQLite can compare with; MessagePack has larger numbers."""
 Question = LookUp | Resolve | Claim
 DirectoryCommand = FetchLists | FetchNewest | PutList | AddKeys | ClaimKey | ResolveHandle
 
@@ -213,7 +215,7 @@ class Directory:
 def _command_of(number: int, frame: Question) -> Command:
     match frame:
         case LookUp():
-            return FetchLists(number, frame.request, frame.account, frame.known_version)
+            return FetchLists(number, frame.request, frame.account, min(frame.known_version, VERSION_MAX))
         case Resolve():
             return ResolveHandle(number, frame.request, frame.handle)
         case Claim():

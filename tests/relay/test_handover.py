@@ -1,0 +1,102 @@
+"""What is on its way to a device is bounded, and grows with what its link carries."""
+
+from answerback.model.envelope import Delivery
+from answerback.model.ids import EnvelopeId
+from answerback.model.message import Lane
+from answerback.relay import handover
+from answerback.relay.handover import HandOver, Window
+from answerback.relay.limits import DELIVER_BYTES_MAX, QUEUED_BYTES_MAX
+from answerback.storage.relay_commands import NOTHING_TAKEN
+from answerback.wire.frames import BATCH_MAX, Taken
+
+
+def mail(position: int, *, lane: Lane = Lane.NORMAL, size_bytes: int = 1_000) -> Delivery:
+    return Delivery(position, lane, EnvelopeId(b"i" * 16), bytes(size_bytes))
+
+
+def live() -> HandOver:
+    return HandOver(1, NOTHING_TAKEN, has_mail=False)
+
+
+def drain(hand_over: HandOver, *, delay_s: float, now_s: float = 0.0) -> int:
+    """Take whatever comes after a delay, until nothing comes; give how many envelopes that was."""
+    count = 0
+    while frames := hand_over.frames(now_s=now_s):
+        now_s += delay_s
+        for frame in frames:
+            count += len(frame.entries)
+            hand_over.took([Taken(entry.lane, entry.position) for entry in frame.entries], now_s=now_s)
+    return count
+
+
+def test_mail_from_memory_needs_no_reading() -> None:
+    hand_over = live()
+    hand_over.offer(mail(5))
+    ((entry,),) = [frame.entries for frame in hand_over.frames(now_s=0)]
+    assert (entry.position, hand_over.wanted, hand_over.after[Lane.NORMAL]) == (5, (), 5)
+
+
+def test_what_memory_has_no_room_for_is_read_from_disk_later() -> None:
+    hand_over = live()
+    hand_over.is_paused = True
+    for position in range(1, 40):
+        hand_over.offer(mail(position, size_bytes=60_000))
+    assert hand_over._queued_bytes <= QUEUED_BYTES_MAX
+    held = len(hand_over._queued[Lane.NORMAL])
+    assert hand_over.after[Lane.NORMAL] == held
+    hand_over.is_paused = False
+    assert drain(hand_over, delay_s=0.01) == held
+    assert list(hand_over.wanted) == [Lane.NORMAL]
+    hand_over.is_reading = True
+    hand_over.offer(mail(40))
+    assert hand_over.frames(now_s=9) == [], "a lane that is behind waits for the page"
+    hand_over.turn([mail(position) for position in range(held + 1, 41)], (), (Lane.NORMAL,))
+    assert list(hand_over.wanted) == []
+    assert drain(hand_over, delay_s=0.01) == 40 - held
+
+
+def test_a_frame_is_bounded_in_bytes_and_entries() -> None:
+    hand_over = live()
+    hand_over.window = Window(size_bytes=handover.WINDOW_BYTES_MAX)
+    for position in range(1, 300):
+        hand_over.offer(mail(position, size_bytes=10))
+    for position in range(300, 320):
+        hand_over.offer(mail(position, size_bytes=20_000))
+    frames = hand_over.frames(now_s=0)
+    assert max(len(frame.entries) for frame in frames) == BATCH_MAX
+    assert max(sum(len(e.sealed) for e in frame.entries) for frame in frames) <= DELIVER_BYTES_MAX
+
+
+def test_the_window_grows_on_a_fast_link_and_shrinks_when_mail_queues_on_the_way() -> None:
+    hand_over = live()
+    for position in range(1, 400):
+        hand_over.offer(mail(position))
+    drain(hand_over, delay_s=0.05)
+    grown = hand_over.window.size_bytes
+    assert grown > handover.WINDOW_BYTES_FIRST
+    for position in range(400, 800):
+        hand_over.offer(mail(position))
+    drain(hand_over, delay_s=2.0, now_s=100.0)
+    assert handover.WINDOW_BYTES_MIN <= hand_over.window.size_bytes < grown
+
+
+def test_urgent_mail_goes_although_the_window_is_full() -> None:
+    hand_over = live()
+    for position in range(1, 200):
+        hand_over.offer(mail(position))
+    assert hand_over.frames(now_s=0)
+    assert hand_over.frames(now_s=0) == []
+    hand_over.offer(mail(200, lane=Lane.CONTROL))
+    assert [frame.entries[0].lane for frame in hand_over.frames(now_s=0)] == [Lane.CONTROL]
+
+
+def test_what_is_not_taken_stays_outstanding() -> None:
+    hand_over = live()
+    hand_over.offer(mail(7))
+    hand_over.frames(now_s=3.0)
+    hand_over.took([Taken(Lane.NORMAL, 6), Taken(Lane.BULK, 9)], now_s=4.0)
+    assert hand_over.outstanding_bytes > 0
+    assert hand_over.idle_since_s == 3.0
+    hand_over.took([Taken(Lane.NORMAL, 7)], now_s=5.0)
+    assert hand_over.outstanding_bytes == 0
+    assert hand_over.frames(now_s=6.0) == []

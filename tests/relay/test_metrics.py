@@ -1,0 +1,48 @@
+"""Operators see numbers under a closed set of labels."""
+
+from answerback.model.causes import Cause
+from answerback.model.errors import StorageError
+from answerback.model.ids import DeviceId, EnvelopeId
+from answerback.relay.effects import Close, Send
+from answerback.relay.metrics import RelayMetrics
+from answerback.storage.group_commit import Committed
+from answerback.storage.relay_commands import NOTHING_TAKEN, Done, Sweep, Take
+from answerback.wire.frames import Acceptance, Accepted, Farewell, Pong, Refusal, Refused
+
+IDENTITY = EnvelopeId(bytes(16))
+
+
+def value(metrics: RelayMetrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"answerback_{name}", labels)
+
+
+def test_what_is_said_is_counted_by_what_it_means() -> None:
+    metrics = RelayMetrics()
+    metrics.said(
+        [
+            Send(1, Accepted([Acceptance(IDENTITY, 1, 0)] * 3)),
+            Send(1, Refused([Refusal(IDENTITY, Cause.RECIPIENT_MAILBOX_FULL.value, 1)])),
+            Send(1, Farewell(Cause.RELAY_BUSY.value, 1)),
+            Send(1, Pong(1, 1)),
+            Close(1),
+        ]
+    )
+    assert value(metrics, "envelopes_accepted_total") == 3
+    assert value(metrics, "envelopes_refused_total", cause="recipient.mailbox_full") == 1
+    assert value(metrics, "farewells_total", cause="relay.busy") == 1
+
+
+def test_every_cause_has_its_label_from_the_start() -> None:
+    metrics = RelayMetrics()
+    assert {value(metrics, "envelopes_refused_total", cause=cause.value) for cause in Cause} == {0}
+
+
+def test_a_commit_is_counted_and_what_was_taken_by_it() -> None:
+    metrics = RelayMetrics()
+    take = Take(DeviceId(b"d"), NOTHING_TAKEN)
+    metrics.committed(Committed([take, Sweep(0), take], [Done(2), Done(9), Done(1)], None, 0.004))
+    metrics.committed(Committed([take], None, StorageError("no"), 0.1))
+    assert value(metrics, "envelopes_taken_total") == 3
+    assert value(metrics, "commits_failed_total") == 1
+    assert value(metrics, "commit_seconds_count") == 2
+    assert value(metrics, "commit_commands_sum") == 4

@@ -1,0 +1,48 @@
+"""Keys that were claimed are forgotten in time, and no device hoards them."""
+
+from pathlib import Path
+
+import pytest
+
+from answerback.model.devices import Signed
+from answerback.model.errors import StoreCorruptError
+from answerback.storage import relay_directory as directory
+from tests.storage.relay_samples import device_list, opened
+
+
+def keys(first: int, count: int) -> list[Signed]:
+    return [Signed(b"key %d" % number, b"s") for number in range(first, first + count)]
+
+
+def test_a_device_has_no_more_keys_than_the_bound(tmp_path: Path) -> None:
+    db = opened(tmp_path, "ann").db
+    directory.add_prekeys(db, 1, keys(0, directory.PREKEYS_MAX + 5))
+    directory.add_prekeys(db, 1, keys(5_000, 5))
+    assert directory.prekeys_left(db, 1) == directory.PREKEYS_MAX
+
+
+def test_digests_of_claimed_keys_are_kept_within_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "CLAIMED_MAX", 3)
+    db = opened(tmp_path, "ann").db
+    directory.add_prekeys(db, 1, keys(0, 10))
+    for signed in keys(0, 10):
+        claimed = directory.claim_prekey(db, 1)
+        assert claimed is not None
+        assert claimed.signed == signed
+    row = db.row("SELECT count(*), max(length(body)) FROM prekey")
+    assert row == (3, 0)
+
+
+def test_a_device_without_keys_has_none_to_give(tmp_path: Path) -> None:
+    db = opened(tmp_path, "ann").db
+    assert directory.claim_prekey(db, 1) is None
+    assert directory.seal_id(db, 1) == b""
+    with pytest.raises(StoreCorruptError):
+        directory.seal_id(db, 99)
+
+
+def test_an_unknown_account_has_no_lists(tmp_path: Path) -> None:
+    db = opened(tmp_path, "ann").db
+    nobody = device_list("nobody", 1).account
+    assert directory.newest_list(db, nobody).signed is None
+    assert directory.lists_after(db, nobody, 0).lists == []
