@@ -10,7 +10,7 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery, Envelope
 from answerback.wire import frames
-from answerback.wire.connection import FRAMES_PATH
+from answerback.wire.connection import FRAMES_PATH, Phase
 from answerback.wire.frames import ClientFrame, RelayFrame
 from tests.house.sources import ROOT
 
