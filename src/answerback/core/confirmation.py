@@ -6,7 +6,7 @@ accepted in an earlier run, or long ago, is asked about, and what it no longer h
 
 from dataclasses import dataclass
 
-from answerback.core.catchup import RESEAL_AFTER_INQUIRIES, RESEND_AFTER_INQUIRIES, answer_due_s
+from answerback.core.catchup import RENEW_AFTER_INQUIRIES, RESEAL_AFTER_INQUIRIES, answer_due_s
 from answerback.core.departure import Departure
 from answerback.core.effects import Effect, Moment, Save, Transmit
 from answerback.core.lanes import Hold
@@ -31,6 +31,7 @@ class Confirmation:
         """These copies are on the relay's disk."""
         machines = self.machines
         effects: list[Effect] = []
+        window_full = machines.outbox.flying_bytes * 2 >= machines.link.window_bytes
         byte_count, first_sent_s = 0, now.now_s
         for entry in frame.entries:
             copy = machines.outbox.copy_of(entry.id)
@@ -42,7 +43,7 @@ class Confirmation:
                 effects += self.departure.want_list(copy.account)
             effects += machines.outbox.accepted(entry.id, away_s=entry.away_s, boot=machines.boot, now=now)
         if byte_count:
-            machines.link.confirmed(byte_count, now.now_s - first_sent_s)
+            machines.link.confirmed(byte_count, now.now_s - first_sent_s, window_full=window_full)
         return effects
 
     def refused(self, frame: Refused, *, now: Moment) -> list[Effect]:
@@ -80,13 +81,13 @@ class Confirmation:
             copy.cause = Cause.RECIPIENT_DEVICE_AWAY if entry.away_s else None
             if entry.held:
                 effects.append(Save(copy.fact()))
-            elif not entry.taken or copy.inquiries >= RESEND_AFTER_INQUIRIES:
+            elif not entry.taken or copy.inquiries >= RESEAL_AFTER_INQUIRIES:
                 copy.cause = None if entry.taken else Cause.RELAY_LOST_IT
-                reseal = copy.inquiries >= RESEAL_AFTER_INQUIRIES and copy.reseals == 0
-                if reseal:
+                renew = copy.inquiries >= RENEW_AFTER_INQUIRIES
+                if renew:
                     effects += self.departure.want_list(copy.account)
                     machines.sessions.renew(copy.device, copy.lane, now=now)
-                effects += self.departure.again(copy, reseal=reseal)
+                effects += self.departure.again(copy, reseal=entry.taken or renew)
         return effects
 
     def doubt_earlier_runs(self, *, now: Moment) -> None:
@@ -121,5 +122,7 @@ class Confirmation:
 
     def inquire(self) -> list[Effect]:
         """Ask about the next page of what is in doubt."""
+        if self.machines.catchup.waiting:
+            return []
         page = self.machines.catchup.page({copy.key: copy for copy in self._doubted()})
         return [Transmit(page)] if page is not None else []

@@ -40,7 +40,11 @@ FRAME_BYTES = 64 * 1024
 """A frame of envelopes is closed at this size: on a slow link an urgent one waits behind one frame at most."""
 STRICT_WINDOW_FACTOR = 2
 """Control and urgent copies may fill twice the window: they are few, and waiting is what they must not do."""
-ABSENT_AGAIN_S = 60.0
+ABSENT_AGAIN_S = 2.0
+"""A device on a list that has published no keys yet was registered a moment ago: look again soon, then ever less."""
+ABSENT_AGAIN_S_MAX = 60.0
+LOCKED_MAX = 256
+"""Letters kept locked between their copies' turns; one that falls out is locked anew, with another key."""
 CONTROL_LIFETIME_MS = 30 * 86_400_000
 
 
@@ -50,6 +54,7 @@ class Departure:
 
     machines: Machines
     _locked: dict[MessageId, LockedLetter] = field(default_factory=dict)
+    _absent_tries: dict[DeviceId, int] = field(default_factory=dict)
     drafts: dict[MessageId, KeepDraft] = field(default_factory=dict)
     contacts: dict[str, AccountId] = field(default_factory=dict)
     """Which account each handle stood for when the relay was last asked."""
@@ -137,7 +142,8 @@ class Departure:
             urgency=draft.urgency,
             stamp=draft.stamp,
             written_after=self.machines.threads.heads(conversation) - {draft.id},
-            expires_ms=draft.stamp.wall_ms + draft.lifetime_s * 1000,
+            # From now, not from the stamp: stamps never run back, so one wrong clock long ago would set the end.
+            expires_ms=self.machines.clock.stamp_ms(now) + draft.lifetime_s * 1000,
         )
         return KeepMessage(message, now.wall_ms)
 
@@ -297,12 +303,16 @@ class Departure:
         locked = self._locked.get(promise.id)
         if locked is None:
             locked = self._locked[promise.id] = lock_letter(decode_letter(promise.letter.letter))
-            for gone in [known for known in self._locked if self.machines.outbox.promise(known) is None]:
-                del self._locked[gone]
+            if len(self._locked) > LOCKED_MAX:
+                del self._locked[next(iter(self._locked))]
         return locked
 
     def _wait(self, copy: Copy, cause: Cause, *, now: Moment | None = None) -> list[Effect]:
-        until_s = now.now_s + ABSENT_AGAIN_S if now else None
+        until_s = None
+        if now is not None:
+            tries = self._absent_tries.get(copy.device, 0)
+            self._absent_tries[copy.device] = tries + 1
+            until_s = now.now_s + min(ABSENT_AGAIN_S * 1.5**tries, ABSENT_AGAIN_S_MAX)
         self.machines.lanes.hold(copy.device, copy.lane, Hold(cause, until_s))
         self.queue(copy)
         return []

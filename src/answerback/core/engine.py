@@ -36,7 +36,7 @@ from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, message_id
-from answerback.model.message import Attachment, Message, Urgency
+from answerback.model.message import LIFETIME_S, Attachment, Message, Urgency
 from answerback.model.timeline import Wait
 from answerback.wire.frames import (
     WIRE_VERSION,
@@ -103,7 +103,9 @@ class Engine:
         """The person has read these: tell their authors' devices."""
         by_device: dict[DeviceId, list[MessageId]] = {}
         for message in messages:
-            if message.author != self.machines.own.account:
+            if self.machines.transfers.active(message.id, uploading=False):
+                self._arrival.read_early.add(message.id)  # "read" says that all of it is here; its file is not yet
+            elif message.author != self.machines.own.account:
                 by_device.setdefault(message.author_device, []).append(message.id)
         effects: list[Effect] = []
         for device, ids in by_device.items():
@@ -136,6 +138,7 @@ class Engine:
 
     def start(self, *, now: Moment) -> list[Effect]:
         """Begin: connect, and keep connected."""
+        self.machines.clock.begin(now)
         self.machines.pacing.start(now_s=now.now_s)
         return self.wake(now=now)
 
@@ -166,6 +169,8 @@ class Engine:
 
     def received(self, frame: RelayFrame, *, now: Moment) -> list[Effect]:
         """The relay said something."""
+        if self.machines.link.state is not LinkState.GREETING and not self.machines.link.up:
+            return []  # it comes from a connection that was given up; what it says will be said again
         self.machines.link.heard(now_s=now.now_s)
         return self._then(self._route(frame, now), now)
 
@@ -281,7 +286,7 @@ class Engine:
         machines.token = frame.token
         machines.catchup.welcomed(frame.waiting)
         machines.registration.welcomed(prekeys_left=frame.prekeys_left, seal_key=frame.seal_key)
-        machines.clock.read(frame.clock_ms, rtt_s=machines.link.rtt_s, now=now)
+        effects += self._learn_time(frame, now)
         if machines.clock.skewed:
             effects.append(Tell(Warned(Cause.CLOCK_SKEWED)))
         machines.store, machines.boot = frame.store, frame.boot
@@ -291,6 +296,20 @@ class Engine:
             effects += self._departure.want_list(machines.own.account)
         self._confirmation.doubt_earlier_runs(now=now)
         return [*effects, *self._look_around(now)]
+
+    def _learn_time(self, frame: Welcome, now: Moment) -> list[Effect]:
+        machines = self.machines
+        first = machines.clock.relay_ms(now) is None
+        guess_ms, offset_ms = machines.clock.stamp_ms(now), machines.clock.offset_ms
+        machines.clock.read(frame.clock_ms, rtt_s=machines.link.rtt_s, now=now)
+        if not first:
+            return []
+        relay_ms = machines.clock.stamp_ms(now)
+        return machines.outbox.retime(
+            shift_ms=relay_ms - guess_ms,
+            earlier_shift_ms=machines.clock.offset_ms - offset_ms,
+            latest_ms=relay_ms + LIFETIME_S * 1000,
+        )
 
     def _farewelled(self, frame: Farewell, now: Moment) -> list[Effect]:
         machines = self.machines
@@ -364,5 +383,6 @@ class Engine:
             token=machines.token, rate_bytes_per_s=machines.link.rate_bytes_per_s, now_s=now.now_s
         )
         owed = machines.outbox.flying_bytes > 0 or machines.questions.waiting or machines.catchup.waiting
-        machines.link.expects(owed, now_s=now.now_s)
+        flying_bytes = machines.outbox.flying_bytes
+        machines.link.expects(outstanding=owed, flying_bytes=flying_bytes, now_s=now.now_s)
         return effects

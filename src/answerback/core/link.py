@@ -28,13 +28,20 @@ SILENCE_S_MIN = 1.5
 """A relay may be busy with a commit; asking more often than this costs more than it tells."""
 ANSWER_S_MIN = 4.0
 """How long a ping may go unanswered: three retransmissions of a lost segment on a mobile link."""
+PATIENCE_MAX = 8
+"""A connection given up for silence may have been slow, not dead: each time in a row the next one gets twice as long,
+or a link slower than its own first window would be torn down for ever."""
+RATE_FLOOR_BYTES_PER_S = 4 * 1024
+"""Before a rate is known, what is under way is given the time it needs on 32 kbit/s."""
 KEEPALIVE_S = 25.0
 """Below the 30 s after which the strictest home routers forget a quiet TCP connection."""
 WINDOW_BYTES_MIN = 8 * 1024
-WINDOW_BYTES_START = 32 * 1024
+WINDOW_BYTES_START = 16 * 1024
 WINDOW_BYTES_MAX = 512 * 1024
 WINDOW_S = 0.5
 """How much of the measured rate may be under way: an urgent message waits behind this much at worst."""
+WINDOW_RTTS = 2.0
+"""On long paths, twice what one round trip carries, so that the window can find out whether more goes through."""
 RATE_GAIN = 0.25
 RTT_GAIN, RTT_DEVIATION_GAIN = 1 / 8, 1 / 4  # RFC 6298 §2.3
 
@@ -68,6 +75,8 @@ class Link:
     _echo: int = 0
     _pings: dict[int, float] = field(default_factory=dict)
     _outstanding_since_s: float | None = None
+    _flying_bytes: int = 0
+    _patience: int = 1
 
     @property
     def up(self) -> bool:
@@ -84,7 +93,7 @@ class Link:
         """How many bytes may be under way at once."""
         if not self.rate_bytes_per_s:
             return WINDOW_BYTES_START
-        bound = self.rate_bytes_per_s * max(WINDOW_S, self.rtt_s)
+        bound = self.rate_bytes_per_s * max(WINDOW_S, WINDOW_RTTS * self.rtt_s)
         return int(min(max(bound, WINDOW_BYTES_MIN), WINDOW_BYTES_MAX))
 
     # ---- verbs
@@ -123,8 +132,9 @@ class Link:
         """Anything at all came from the relay."""
         self._heard_s, self._pinged_s = now_s, None
 
-    def expects(self, outstanding: bool, *, now_s: float) -> None:  # noqa: FBT001 - a fact, named by the parameter
-        """Say whether an answer to something we sent is still owed."""
+    def expects(self, *, outstanding: bool, flying_bytes: int, now_s: float) -> None:
+        """Say whether an answer to something we sent is still owed, and how many bytes of it are under way."""
+        self._flying_bytes = flying_bytes
         if not outstanding:
             self._outstanding_since_s = None
         elif self._outstanding_since_s is None:
@@ -135,7 +145,7 @@ class Link:
         sent_s = self._pings.pop(echo, None)
         if sent_s is None:
             return None
-        sample_s = now_s - sent_s
+        sample_s, self._patience = now_s - sent_s, 1
         if not self.measured:
             self.rtt_s, self.rtt_deviation_s, self.measured = sample_s, sample_s / 2, True
         else:
@@ -144,9 +154,15 @@ class Link:
             self.rtt_s += RTT_GAIN * (sample_s - self.rtt_s)
         return sample_s
 
-    def confirmed(self, byte_count: int, took_s: float) -> None:
-        """The relay accepted this many bytes so long after they left: learn the rate."""
+    def confirmed(self, byte_count: int, took_s: float, *, window_full: bool) -> None:
+        """The relay accepted this many bytes so long after they left: learn the rate.
+
+        A few bytes that had the link to themselves say how far away the relay is, not how much goes through: unless
+        the window was full, a sample may only raise the estimate (delivery-rate estimation, draft-cheng-iccrg).
+        """
         sample = byte_count / max(took_s, 0.001)
+        if self.rate_bytes_per_s and sample < self.rate_bytes_per_s and not window_full:
+            return
         gain = RATE_GAIN if self.rate_bytes_per_s else 1.0
         self.rate_bytes_per_s += gain * (sample - self.rate_bytes_per_s)
 
@@ -158,7 +174,7 @@ class Link:
         if self.state in (LinkState.TRYING, LinkState.GREETING):
             return Wake(self._since_s + ATTEMPT_S_MAX, Reason.ATTEMPT_LIMIT)
         if self._pinged_s is not None:
-            return Wake(self._pinged_s + max(ANSWER_S_MIN, 2 * self.rto_s), Reason.SILENCE_LIMIT)
+            return Wake(self._pinged_s + self._answer_s, Reason.SILENCE_LIMIT)
         if self._outstanding_since_s is not None:
             since_s = max(self._heard_s, self._outstanding_since_s)
             return Wake(since_s + max(SILENCE_S_MIN, SILENCE_RTOS * self.rto_s), Reason.SILENCE_PROBE)
@@ -172,9 +188,15 @@ class Link:
         if due.reason is Reason.ATTEMPT_LIMIT:
             return [Disconnect(Cause.NETWORK_RELAY_UNREACHABLE)]
         if due.reason is Reason.SILENCE_LIMIT:
+            self._patience = min(self._patience * 2, PATIENCE_MAX)
             return [Disconnect(Cause.NETWORK_STALLED)]
         self._pinged_s = now_s
         return self._ping(now_s=now_s)
+
+    @property
+    def _answer_s(self) -> float:
+        rate = max(self.rate_bytes_per_s, RATE_FLOOR_BYTES_PER_S)
+        return self._patience * max(ANSWER_S_MIN, 2 * self.rto_s, 2 * self._flying_bytes / rate)
 
     def _ping(self, *, now_s: float) -> list[Effect]:
         self._echo += 1

@@ -56,7 +56,6 @@ class Agent:
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._line_task: asyncio.Task[None] | None = None
-        self._line: RelayLine | None = None
         self._outgoing: list[ClientFrame] = []
         self._outgoing_ready = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -195,34 +194,39 @@ class Agent:
 
     def _drop_line(self) -> None:
         self._outgoing.clear()
-        task, self._line_task, self._line = self._line_task, None, None
+        task, self._line_task = self._line_task, None
         if task is not None and not task.done():
             task.cancel()
 
     async def _hold_line(self) -> None:
-        cause = Cause.NETWORK_CONNECTION_LOST
-        line: RelayLine | None = None
-        writer: asyncio.Task[None] | None = None
         try:
             line = await self._ports.open_line()
-            self._line = line
-            self._outgoing.clear()
-            self._try(lambda engine, now: engine.opened(now=now))
-            writer = self._spawn(self._write(line), name="writer")
+        except Unreachable as error:
+            self._line_ended(error.cause)
+            return
+        writer = self._spawn(self._write(line), name="writer")
+        try:
+            self._line_ended(await self._listen_to(line))
+        finally:
+            writer.cancel()
+            await line.close()
+
+    async def _listen_to(self, line: RelayLine) -> Cause:
+        self._outgoing.clear()
+        self._try(lambda engine, now: engine.opened(now=now))
+        try:
             async for frame in line.frames():
                 self._try(lambda engine, now, frame=frame: engine.received(frame, now=now))  # type: ignore[misc]
         except Unreachable as error:
-            cause = error.cause
+            return error.cause
         except PeerError as error:
             log.warning("! the relay broke the protocol: %s", error)
-            cause = Cause.RELAY_FAULTY
-        finally:
-            if writer is not None:
-                writer.cancel()
-            if line is not None:
-                self._spawn(line.close(), name="closing")
-        if self._line_task is asyncio.current_task():
-            self._line_task = self._line = None
+            return Cause.RELAY_FAULTY
+        return Cause.NETWORK_CONNECTION_LOST
+
+    def _line_ended(self, cause: Cause) -> None:
+        if self._line_task is asyncio.current_task():  # else it was given up, and the engine knows already
+            self._line_task = None
             self._outgoing.clear()
             self._try(lambda engine, now: engine.lost(cause, now=now))
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, cast
 
 import aiohttp
 
@@ -18,14 +18,25 @@ CONNECT_S_MAX = 15.0
 """The engine gives an attempt up before this; here it only bounds what a forgotten attempt can hold."""
 CLOSE_S_MAX = 0.5
 """A goodbye is a courtesy: a dead path must not keep us from trying a live one."""
-WRITE_BUFFER_BYTES = 64 * 1024
-"""What may lie in our own buffer before writing waits: whatever lies there can no longer be overtaken."""
+FLUSH_LOOK_S = 0.005
+"""How often we look whether the operating system has taken the rest; only slow links ever wait."""
+
+
+class _Socket(aiohttp.ClientWebSocketResponse):
+    """Also says how much of what was sent the operating system has not taken yet."""
+
+    @property
+    def unwritten_bytes(self) -> int:
+        transport = self._conn.transport if self._conn is not None else None
+        if transport is None or transport.is_closing():
+            return 0
+        return cast("asyncio.WriteTransport", transport).get_write_buffer_size()
 
 
 class WebSocketLine:
     """One connection; see `ports.RelayLine`."""
 
-    def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, session: aiohttp.ClientSession, socket: _Socket) -> None:
         self._session: Final = session
         self._socket: Final = socket
 
@@ -33,7 +44,9 @@ class WebSocketLine:
     async def open(cls, url: str, *, pin: bytes | None) -> "WebSocketLine":
         """Connect. Raises `Unreachable`; a certificate that does not match is its cause `tls.untrusted`."""
         tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(pin) if pin else True
-        session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls, force_close=True))
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls, force_close=True), ws_response_class=_Socket
+        )
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 socket = await session.ws_connect(
@@ -55,16 +68,16 @@ class WebSocketLine:
         except BaseException:
             await session.close()
             raise
-        transport = socket.get_extra_info("transport") or getattr(socket, "_conn", None)
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
-        return cls(session, socket)
+        return cls(session, cast("_Socket", socket))
 
     async def send(self, frames: list[ClientFrame]) -> None:
         """Hand frames to the operating system, one WebSocket message each."""
         try:
             for frame in frames:
                 await self._socket.send_bytes(encode(frame))
+            # "Sent" is told to people: it must not mean our own buffer.
+            while self._socket.unwritten_bytes:  # noqa: ASYNC110 - transports tell nobody when they are empty
+                await asyncio.sleep(FLUSH_LOOK_S)
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             raise unreachable(error) from error
 
