@@ -20,10 +20,11 @@ ANSWER_DUE_S = 30.0
 ANSWER_DUE_AWAY_S = 900.0
 """A device that was away when its mail was accepted: its mailbox keeps it; asking often tells nothing new."""
 ANSWER_DUE_S_MAX = 6 * 3600.0
-RESEND_AFTER_INQUIRIES = 2
-"""Taken and still not answered, twice: its receipt is lost; the same bytes again make the device repeat it."""
-RESEAL_AFTER_INQUIRIES = 4
-"""Still nothing: the device took what it cannot open; seal the message anew with fresh keys."""
+RESEAL_AFTER_INQUIRIES = 2
+"""Taken and still not answered, twice: its receipt is lost. A relay does not hand over twice what was taken, so the
+message is sealed anew, every time: the device knows it by its id, shows nothing, and repeats its receipt."""
+RENEW_AFTER_INQUIRIES = 4
+"""Still nothing: the device took what it cannot open; begin a fresh session with fresh keys."""
 
 
 @dataclass(slots=True)
