@@ -33,8 +33,10 @@ from answerback.wire.letters import Gap, Inner, Nack, Post, Receipt, Void
 
 PARKED_MAX = 1024
 """Envelopes that wait for a look-up; one that finds no place here is delivered again after the next connection."""
-RESEALS_MAX = 8
-"""A message sealed afresh this often, each time on a fresh session, and still not opened, never will be: say so."""
+RESEALS_MAX = 128
+"""A message sealed afresh this often, each time on a fresh session, and still not opened, never will be: say so. More
+than the one-time keys (100) that a relay restored from a backup gives out a second time, so the fallback key's turn
+comes; a fresh session each 20 s makes that three quarters of an hour at worst."""
 NACK_NUMBERS_MAX = 1000
 """Numbers of one gap answered at once; the rest are asked for again."""
 
@@ -55,6 +57,8 @@ class Arrival:
     departure: Departure
     unreadable: int = 0
     """Envelopes whose outer seal did not open, or that nobody provably sent."""
+    read_early: set[MessageId] = field(default_factory=set)
+    """Messages a person has read while their file is still coming."""
     _parked: dict[EnvelopeId, tuple[Delivery, Inner]] = field(default_factory=dict)
 
     def deliver(self, deliveries: Sequence[Delivery], *, now: Moment) -> list[Effect]:
@@ -89,7 +93,9 @@ class Arrival:
 
     def file_arrived(self, author_device: DeviceId, message: MessageId, *, now: Moment) -> list[Effect]:
         """A message's file is whole on this disk: only now is the message delivered."""
-        return self.departure.control(Receipt([message], []), (author_device,), now=now)
+        read = [message] if message in self.read_early else []
+        self.read_early.discard(message)
+        return self.departure.control(Receipt([message], read), (author_device,), now=now)
 
     def ask_for_gaps(self, *, now: Moment) -> list[Effect]:
         """Ask the senders of numbers that never came."""
@@ -142,8 +148,8 @@ class Arrival:
         message: MessageId | None = None
         match letter:
             case Post():
-                message = letter.message
                 effects += self._post(letter, opened, replies, now=now)
+                message = letter.message if machines.threads.knows(slip.author, letter.message) else None
             case Receipt():
                 effects += machines.outbox.answered(letter.delivered, device, Stage.DELIVERED, now=now)
                 effects += machines.outbox.answered(letter.read, device, Stage.READ, now=now)

@@ -10,7 +10,7 @@ makes its sender ask again.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from answerback.core.effects import (
     DropOutgoing,
@@ -34,6 +34,8 @@ from answerback.model.timeline import Evidence, Stage, Step
 
 LETTERS_MAX = 50_000
 """Bound on unfinished letters: at 2 KiB each this is 100 MiB of journal, what a phone can spare."""
+RETIME_MS = 2 * 60_000
+"""A guess of the relay's time that was no worse than this is left alone."""
 
 
 @dataclass(slots=True)
@@ -98,6 +100,8 @@ class Promise:
     copies: dict[DeviceId, Copy] = field(default_factory=dict)
     cause: Cause | None = None
     """Why it has no copies yet."""
+    restored: bool = False
+    """Promised in an earlier run."""
 
     @property
     def id(self) -> MessageId:
@@ -168,7 +172,7 @@ class Outbox:
     def restore(self, letter: KeepOutgoing, copies: Iterable[KeepCopy]) -> None:
         """Take back a promise from disk; what was sent and not accepted counts as not sent."""
         promise = self._hold(letter)
-        promise.addressed = letter.addressed
+        promise.addressed, promise.restored = letter.addressed, True
         for kept in copies:
             stage = Stage.SEALED if kept.stage is Stage.SENT else kept.stage
             copy = Copy(kept.message, kept.account, kept.device, kept.lane, promise.order, stage)
@@ -189,7 +193,7 @@ class Outbox:
                 effects.append(Save(copy.fact()))
         if not promise.addressed:
             promise.addressed = True
-            effects.append(Save(_addressed(promise.letter)))
+            effects.append(Save(replace(promise.letter, addressed=True)))
         promise.cause = None
         return effects
 
@@ -294,6 +298,20 @@ class Outbox:
                     again.append(copy)
         return again
 
+    def retime(self, *, shift_ms: int, earlier_shift_ms: int, latest_ms: int) -> list[Effect]:
+        """The relay's time is known now: correct the ends that were guessed before, of this run and of earlier ones.
+
+        Only of what never left: what left, left while the relay's time was known.
+        """
+        effects: list[Effect] = []
+        for promise in self._promises.values():
+            by_ms = max(0, earlier_shift_ms) if promise.restored else shift_ms
+            if abs(by_ms) > RETIME_MS and not any(copy.attempts for copy in promise.copies.values()):
+                expires_ms = min(promise.letter.expires_ms + by_ms, latest_ms)
+                promise.letter = replace(promise.letter, expires_ms=expires_ms, addressed=promise.addressed)
+                effects.append(Save(promise.letter))
+        return effects
+
     def expire(self, *, relay_ms: int, now: Moment) -> list[Effect]:
         """End what its author gave no more time; judged by the relay's clock, never by this device's."""
         effects: list[Effect] = []
@@ -362,18 +380,3 @@ class Outbox:
     @staticmethod
     def _step(message: MessageId, device: DeviceId | None, step: Step) -> list[Effect]:
         return [Save(KeepStep(message, device, step)), Tell(Progressed(message, device, step))]
-
-
-def _addressed(letter: KeepOutgoing) -> KeepOutgoing:
-    return KeepOutgoing(
-        letter.id,
-        letter.lane,
-        letter.letter,
-        letter.recipients,
-        letter.devices,
-        letter.answered,
-        letter.accepted_wall_ms,
-        letter.expires_ms,
-        addressed=True,
-        blob=letter.blob,
-    )

@@ -3,7 +3,8 @@
 Theory. Each clock reading from the relay came half a round trip ago (Cristian, 1989); the reading with the shortest
 round trip is the best one, as in NTP's clock filter (RFC 5905 §10). From then on the *monotonic* clock carries it
 forward, so that setting this device's wall clock changes nothing. Before the first reading of a run, the offset
-learned in an earlier run is added to the wall clock: good enough for a stamp, never for an expiry.
+learned in an earlier run is added to the wall clock as it was when the run began, and the monotonic clock carries that
+forward too: good enough for a stamp, never for an expiry.
 """
 
 from dataclasses import dataclass
@@ -22,9 +23,14 @@ class RelayClock:
 
     offset_ms: int = 0
     """Relay minus wall clock, at the best reading."""
+    _began: Moment | None = None
     _relay_ms: float | None = None
     _read_s: float = 0.0
     _rtt_s: float = 0.0
+
+    def begin(self, now: Moment) -> None:
+        """A run begins: from here on this device's wall clock may be set without anything noticing."""
+        self._began = now
 
     def read(self, clock_ms: int, *, rtt_s: float, now: Moment) -> bool:
         """Take in a reading that took `rtt_s` to come back; false if an earlier one is better."""
@@ -49,4 +55,8 @@ class RelayClock:
     def stamp_ms(self, now: Moment) -> int:
         """The time to stamp messages with: the relay's if it is known, else our best guess of it."""
         known = self.relay_ms(now)
-        return now.wall_ms + self.offset_ms if known is None else known
+        if known is not None:
+            return known
+        if self._began is None:
+            return now.wall_ms + self.offset_ms
+        return self._began.wall_ms + self.offset_ms + round((now.now_s - self._began.now_s) * 1000)

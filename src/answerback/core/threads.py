@@ -44,6 +44,10 @@ class Threads:
         while len(self._known) > KNOWN_MAX:
             del self._known[next(iter(self._known))]
 
+    def knows(self, author: AccountId, message: MessageId) -> bool:
+        """Whether this message is here."""
+        return (author, message) in self._known
+
     def heads(self, conversation: ConversationId) -> frozenset[MessageId]:
         """What a message written now is written after."""
         return frozenset(self._heads.get(conversation, ()))
