@@ -48,8 +48,10 @@ class Lookup:
         if learned.trouble is not None:
             effects.append(Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, frame.account)))
         for device in machines.roster.devices(frame.account):
-            if machines.roster.seal_key(device.id) is not None:
-                for lane in Lane:
+            for lane in Lane:
+                hold = machines.lanes.held(device.id, lane)
+                # Only what waited for keys: what the relay refused for a time is not asked again before its time.
+                if hold is not None and hold.cause is Cause.RECIPIENT_NO_KEYS and machines.roster.seal_key(device.id):
                     machines.lanes.release(device.id, lane)
         effects += self.departure.readdress(frame.account, now=now)
         return [*effects, *self.arrival.look_again(frame.account, now=now)]

@@ -29,6 +29,8 @@ class Pacing:
     _next: Wake | None = None
     _down_since_s: float | None = None
     _up_since_s: float = 0.0
+    _short: int = 0
+    """How many connections in a row did not last."""
     failures: int = 0
 
     @property
@@ -46,18 +48,19 @@ class Pacing:
 
     def succeeded(self, *, now_s: float) -> None:
         """The relay welcomed us: the slate is clean if this lasts."""
-        self._next, self._up_since_s, self.failures = None, now_s, 0
+        self._next, self._down_since_s, self._up_since_s, self.failures = None, None, now_s, 0
 
     def failed(self, *, now_s: float, draw: float, was_up: bool) -> None:
         """An attempt failed or the connection broke; `draw` is a random number in [0, 1)."""
         self.failures += 1
-        lasted = was_up and now_s - self._up_since_s >= STEADY_S
-        if self._down_since_s is None or lasted:
+        if self._down_since_s is None:
             self._down_since_s = now_s
-        if lasted:
-            self._next = Wake(now_s, Reason.CONNECT_EVIDENCE)
-            return
-        spacing_s = self._spacing_s(now_s - self._down_since_s)
+        if was_up:
+            self._short = 0 if now_s - self._up_since_s >= STEADY_S else self._short + 1
+            if not self._short:
+                self._next = Wake(now_s, Reason.CONNECT_EVIDENCE)
+                return
+        spacing_s = max(self._spacing_s(now_s - self._down_since_s), _grown_s(self._short - 1))
         self._next = Wake(now_s + spacing_s * (1 + JITTER * (2 * draw - 1)), Reason.CONNECT_CADENCE)
 
     def told(self, retry_after_s: float, *, now_s: float) -> None:
@@ -82,4 +85,8 @@ class Pacing:
     def _spacing_s(self, down_s: float) -> float:
         if down_s <= FLAT_S:
             return CADENCE_S
-        return min(CADENCE_S * math.sqrt(1 + (down_s - FLAT_S)), SPACING_S_MAX)
+        return _grown_s(down_s - FLAT_S)
+
+
+def _grown_s(by: float) -> float:
+    return min(CADENCE_S * math.sqrt(1 + max(0.0, by)), SPACING_S_MAX)
