@@ -18,7 +18,8 @@ PIECE_S = 1.0
 AGAIN_S = 2.0
 """After a piece that failed while the connection stands; the connection's own fate decides the rest."""
 MISSING_AGAIN_S = 60.0
-"""The relay has not got the blob: its sender was asked to bring it again; look once a minute until it is there."""
+"""The relay has not got the blob: its sender was asked to bring it again; look then, and ever less often."""
+MISSING_AGAIN_S_MAX = 6 * 3600.0
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class _Transfer:
     total_bytes: int
     done_bytes: int = 0
     again_s: float = 0.0
+    misses: int = 0
 
     def fact(self, *, finished: bool) -> Save:
         return Save(KeepTransfer(self.blob, self.message, self.uploading, self.total_bytes, self.done_bytes, finished))
@@ -77,7 +79,7 @@ class Transfers:
             self._running = None
         if transfer is None:
             return None, []
-        transfer.done_bytes = min(done_bytes, transfer.total_bytes)
+        transfer.done_bytes, transfer.misses = min(done_bytes, transfer.total_bytes), 0
         finished = transfer.done_bytes >= transfer.total_bytes
         if finished:
             del self._transfers[blob, uploading]
@@ -90,18 +92,17 @@ class Transfers:
         transfer = self._transfers.get((blob, uploading))
         if transfer is None:
             return None
-        transfer.again_s = now_s + (MISSING_AGAIN_S if missing else AGAIN_S)
+        if not missing or uploading:
+            transfer.again_s = now_s + AGAIN_S
+            # A relay that has lost the beginning of what is being uploaded needs all of it.
+            transfer.done_bytes = 0 if missing else transfer.done_bytes
+        else:
+            transfer.again_s = now_s + min(MISSING_AGAIN_S * 2**transfer.misses, MISSING_AGAIN_S_MAX)
+            transfer.misses = min(transfer.misses + 1, 16)
         return transfer.message if missing else None
 
-    def drop(self, blob: BlobId, *, uploading: bool) -> None:
-        """Nobody wants this blob any more."""
-        self._transfers.pop((blob, uploading), None)
-        if self._running == (blob, uploading):
-            self._running = None
-
     def restart(self, blob: BlobId, message: MessageId, *, total_bytes: int) -> list[Effect]:
-        """The relay has lost a blob: carry it there again from its beginning."""
-        self.drop(blob, uploading=True)
+        """The relay has lost a blob: carry it there again from its beginning, unless that is already under way."""
         return self.add(blob, message, uploading=True, total_bytes=total_bytes)
 
     def disconnected(self) -> None:
