@@ -55,7 +55,9 @@ class Registration:
         facts: list[Fact] = []
         seal_key = fallback = None
         rotating = self._seal_key_due(sessions, relay_ms)
-        if (rotating and self._fallback_due(sessions, relay_ms)) or fallback_waits(sessions.keys):
+        # A relay without any seal key of ours has lost the fallback key as well.
+        due = self._fallback_due(sessions, relay_ms) or not self.seal_key
+        if (rotating and due) or fallback_waits(sessions.keys):
             # One that was made and never confirmed is offered again: marked as published without the relay having
             # it, it would push the one the relay still hands out off this device's two.
             fallback = make_fallback(sessions.keys)

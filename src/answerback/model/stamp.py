@@ -61,6 +61,8 @@ class HybridClock:
         """Stamp something written now; `wall_ms` is already corrected by the relay's offset."""
         if wall_ms > self.last.wall_ms:
             self.last = Stamp(wall_ms, 0)
+        elif self.last.counter >= COUNTER_MAX:
+            self.last = Stamp(self.last.wall_ms + 1, 0)
         else:
             self.last = Stamp(self.last.wall_ms, self.last.counter + 1)
         return self.last
