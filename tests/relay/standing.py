@@ -19,7 +19,7 @@ from answerback.model.handle import Handle
 from answerback.model.ids import DeviceId
 from answerback.relay.accounts import Courier
 from answerback.relay.blobs import BlobLimits
-from answerback.relay.http import KEEPALIVE_S, HttpLimits
+from answerback.relay.http import KEEPALIVE_S, HttpLimits, http_runner
 from answerback.relay.limits import Rate
 from answerback.relay.rooms import HttpNeeds, HttpSide
 from answerback.storage.account_store import AccountStore
@@ -123,7 +123,7 @@ async def standing(
             metrics_token=metrics_token,
         )
     )
-    runner = web.AppRunner(side.application, access_log=None, keepalive_timeout=keepalive_s, shutdown_timeout=1)
+    runner = http_runner(side.application, keepalive_s=keepalive_s)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()

@@ -2,14 +2,22 @@
 
 import asyncio
 import io
+import random
 import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 from yarl import URL
 
+from answerback.model.ids import BlobId, DeviceId
 from answerback.relay.blobs import BlobLimits
+from answerback.transport.failures import Unreachable
+from answerback.transport.relay_http import RelayHttp
 from answerback.wire.requests import PIECE_BYTES_MAX, PIECE_BYTES_MIN
 from tests.relay.standing import Standing, standing
 
@@ -226,3 +234,71 @@ def test_a_piece_that_vanished_breaks_the_download_off_instead_of_padding_it(tmp
                     await response.read()
 
     asyncio.run(run())
+
+
+def serve_in_child(folder: str, token: str) -> None:
+    """Run the HTTP side in a process of its own, with one device let in, until killed."""
+
+    async def run() -> None:
+        tokens = {bytes.fromhex(token): DeviceId(b"a" * 16)}
+        async with standing(Path(folder), tokens=tokens) as relay:
+            print(relay.url, flush=True)
+            await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+@contextmanager
+def child(folder: Path, token: bytes) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    words = f"from tests.relay.test_blobs import serve_in_child; serve_in_child({str(folder)!r}, {token.hex()!r})"
+    process = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_an_upload_whose_relay_is_killed_again_and_again_arrives_byte_for_byte(tmp_path: Path) -> None:
+    """Kills by SIGKILL while a piece is on its way; what was acknowledged must be there, and what follows must fit."""
+    token, blob, chance = b"t" * 32, BlobId(b"b" * 16), random.Random(7)
+    content = chance.randbytes(4 * 1024 * 1024)
+
+    async def push(url: str, *, until: int) -> int:
+        async with RelayHttp(url) as relay:
+            begun = await relay.blob_offset(blob, token=token)
+            stored = begun[0] if begun else 0
+            assert stored >= acknowledged, "what was acknowledged is there after the kill"
+            while stored < until:
+                piece = content[stored : stored + 3 * PIECE_BYTES_MIN]
+                stored = await relay.upload_piece(blob, piece, offset=stored, total_bytes=len(content), token=token)
+            return stored
+
+    async def push_and_kill(url: str, process: "subprocess.Popen[str]", *, until: int) -> int:
+        stored = await push(url, until=until)
+        async with RelayHttp(url) as relay:
+            rest = content[stored : stored + PIECE_BYTES_MAX]
+            last = asyncio.create_task(
+                relay.upload_piece(blob, rest, offset=stored, total_bytes=len(content), token=token)
+            )
+            for _ in range(chance.randrange(40)):
+                await asyncio.sleep(0)
+            process.kill()
+            with suppress(Unreachable):
+                stored = await last
+        return stored
+
+    async def fetch(url: str) -> bytes:
+        async with RelayHttp(url) as relay:
+            await push(url, until=len(content))
+            parts = relay.download_range(blob, start=0, end=len(content), token=token)
+            return b"".join([part async for part in parts])
+
+    acknowledged = 0
+    for kill in range(1, 6):
+        with child(tmp_path, token) as (process, url):
+            acknowledged = asyncio.run(push_and_kill(url, process, until=kill * len(content) // 8))
+    with child(tmp_path, token) as (process, url):
+        assert asyncio.run(fetch(url)) == content

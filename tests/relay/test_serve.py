@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -12,17 +13,24 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+import uvloop
 
 from answerback.model.causes import Cause
 from answerback.model.errors import StoreLockedError, UsageError
 from answerback.model.handle import Handle, parse_handle
+from answerback.relay.certificate import CertificateFiles, own_certificate, pin_of
 from answerback.relay.invitations import make_invitation
+from answerback.relay.limits import RelayLimits
 from answerback.relay.serve import Ready, RelaySettings, Tls, run_relay
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import open_database
 from answerback.transport.failures import Unreachable
 from answerback.transport.relay_http import RelayHttp
+from answerback.wire.codec import decode_relay_frame
+from answerback.wire.connection import FRAMES_PATH
+from answerback.wire.frames import Challenge, Farewell
 from tests.relay.standing import first_list
 
 HOST = "127.0.0.1"
@@ -138,7 +146,8 @@ def serve_in_child(folder: str, port: int, tls: str) -> None:
         print(ready.port, flush=True)
 
     settings = RelaySettings(folder=Path(folder), host=HOST, port=port, tls=Tls(tls), is_open=True)
-    asyncio.run(run_relay(settings, on_ready=on_ready, on_code=lambda _handle, code: print(code, flush=True)))
+    run = asyncio.run if sys.platform == "win32" else uvloop.run
+    run(run_relay(settings, on_ready=on_ready, on_code=lambda _handle, code: print(code, flush=True)))
 
 
 @contextmanager
@@ -177,3 +186,73 @@ def test_accounts_survive_kill_9(tmp_path: Path) -> None:
     database = open_database(tmp_path / "relay.db", schema="relay")
     assert AccountStore(database).account_of("ann@example.org") is not None
     database.close()
+
+
+def test_frames_and_requests_share_one_port_and_a_stop_says_farewell(tmp_path: Path) -> None:
+    async def run() -> None:
+        settings = RelaySettings(folder=tmp_path, host=HOST, port=0, tls=Tls.NONE)
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            async with running(settings) as ready:
+                device = await session.ws_connect(ready.url + FRAMES_PATH)
+                assert isinstance(decode_relay_frame(await device.receive_bytes(timeout=10)), Challenge)
+                async with session.get(ready.url + "/v1/health") as response:
+                    assert response.status == 200
+                began_s = time.monotonic()
+            assert time.monotonic() - began_s < 8, "a stop does not wait for silent devices"
+            farewell = decode_relay_frame(await device.receive_bytes(timeout=10))
+            assert isinstance(farewell, Farewell)
+            assert farewell.cause == Cause.RELAY_STOPPING.value
+
+    asyncio.run(run())
+
+
+def test_a_new_certificate_is_taken_up_without_a_restart(tmp_path: Path) -> None:
+    def shown_pin(port: int) -> bytes:
+        return pin_of(ssl.get_server_certificate((HOST, port)).encode())
+
+    with child(tmp_path / "relay", tls="own") as (process, port):
+        old = CertificateFiles(tmp_path / "relay" / "relay.crt", tmp_path / "relay" / "relay.key")
+        assert shown_pin(port) == pin_of(old.certificate.read_bytes())
+        new = own_certificate(make_folder(tmp_path / "new"), hosts=[HOST])
+        old.key.write_bytes(new.key.read_bytes())
+        old.certificate.write_bytes(new.certificate.read_bytes())
+        process.send_signal(signal.SIGHUP)
+        until_s = time.monotonic() + 20
+        while shown_pin(port) != pin_of(new.certificate.read_bytes()):
+            assert time.monotonic() < until_s
+        assert process.poll() is None
+
+
+def make_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def test_a_connection_too_many_is_closed_and_the_others_stay(tmp_path: Path) -> None:
+    async def run() -> None:
+        settings = RelaySettings(
+            folder=tmp_path, host=HOST, port=0, tls=Tls.NONE, mail_road=RelayLimits(connections_max=1)
+        )
+        async with running(settings) as ready, RelayHttp(ready.url) as first:
+            assert (await first.health()).well
+            async with RelayHttp(ready.url) as second:
+                with pytest.raises(Unreachable) as failed:
+                    await second.health()
+                assert failed.value.cause is Cause.NETWORK_CONNECTION_LOST
+            assert (await first.health()).well
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tls": Tls.FILES},
+        {"certificate": CertificateFiles(Path("a"), Path("b"))},
+        {"public_url": "http://relay.example"},
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused(tmp_path: Path, odd: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        RelaySettings(folder=tmp_path, **odd)

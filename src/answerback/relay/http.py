@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Counter
 
@@ -27,6 +28,10 @@ KEEPALIVE_S = 20
 """How long a connection may be silent, and how long the head of a request may take (slowloris)."""
 HEAD_BYTES_MAX = 8 * 1024
 HEADERS_MAX = 64
+LINGER_S = 2.0
+"""How long what is left of a refused body is read, so that the other side can read the refusal."""
+CUT_S_MAX = 1.0
+"""How long connections may take to close at the relay's end; what is cut is asked again."""
 BODY_GRACE_S = 10.0
 BODY_BYTES_PER_S_MIN = 4 * 1024
 """Half of a 64 kbit/s link; whoever sends slower holds memory for nothing."""
@@ -161,8 +166,36 @@ class Door:
         return response
 
 
+class _OddHeads(logging.Filter):
+    """Keeps what scanners send from filling the log: a head that is no HTTP is no news."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether to log it."""
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def http_runner(application: web.Application, *, keepalive_s: float = KEEPALIVE_S) -> web.AppRunner:
+    """Serve an application within our limits on heads, and on how long anything may take."""
+    log = logging.getLogger("answerback.relay.requests")
+    if not log.filters:
+        log.addFilter(_OddHeads())
+    return web.AppRunner(
+        application,
+        access_log=None,
+        logger=log,
+        keepalive_timeout=keepalive_s,
+        lingering_time=LINGER_S,
+        shutdown_timeout=CUT_S_MAX,
+        max_line_size=HEAD_BYTES_MAX,
+        max_field_size=HEAD_BYTES_MAX,
+        max_headers=HEADERS_MAX,
+        handle_signals=False,
+    )
+
+
 async def add_safe_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """Keep browsers from doing anything with an answer but show it; runs on every answer before it is sent."""
+    response.headers["Server"] = "Answerback"  # not which library, and which version of it
     for name, value in SAFE_HEADERS.items():
         response.headers.setdefault(name, value)
 

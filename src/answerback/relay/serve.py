@@ -21,7 +21,7 @@ from answerback.relay.app import BACKLOG, STORE_FILE, RelayNode
 from answerback.relay.blobs import BlobLimits
 from answerback.relay.certificate import Certificate, CertificateFiles, hosts_of, own_certificate
 from answerback.relay.codes import CODE_LIFETIME_MS, SECRET_BYTES
-from answerback.relay.http import HEAD_BYTES_MAX, HEADERS_MAX, KEEPALIVE_S, HttpLimits
+from answerback.relay.http import HttpLimits, http_runner
 from answerback.relay.limits import RelayLimits
 from answerback.relay.rooms import HttpNeeds, HttpSide
 from answerback.storage.account_store import AccountStore
@@ -37,12 +37,8 @@ BLOB_FOLDER: Final = "blobs"
 CODES_KEY_FILE: Final = "codes.key"
 TLS_HELLO_S_MAX = 15.0
 """How long a TLS handshake may take: three round trips on the worst link we know, and no more for a scanner."""
-LINGER_S = 2.0
-"""How long what is left of a refused body is read, so that the other side can read the refusal."""
 STOP_S_MAX = 5.0
 """How long a stop waits for requests that have begun."""
-CUT_S_MAX = 1.0
-"""How long connections may then take to close; what is cut is asked again."""
 
 
 @unique
@@ -115,7 +111,8 @@ async def run_relay(
         stack.push_async_callback(node.end)
         side = _http_side(settings, node, on_code=on_code, stack=stack)
         stack.push_async_callback(side.close, within_s=STOP_S_MAX)
-        runners.append(await _runner(side))
+        runners.append(http_runner(side.application))
+        await runners[0].setup()
         server = await _listen(settings, runners[0], certificate)
         stack.callback(server.close)
         tending = asyncio.create_task(side.tend())
@@ -166,22 +163,6 @@ class _Courier:
             await mail_code(self._mail, handle=handle, code=code, minutes=CODE_LIFETIME_MS // 60_000)
         else:
             self._on_code(handle, code)
-
-
-async def _runner(side: HttpSide) -> web.AppRunner:
-    runner = web.AppRunner(
-        side.application,
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_S,
-        shutdown_timeout=CUT_S_MAX,
-        lingering_time=LINGER_S,
-        max_line_size=HEAD_BYTES_MAX,
-        max_field_size=HEAD_BYTES_MAX,
-        max_headers=HEADERS_MAX,
-        handle_signals=False,
-    )
-    await runner.setup()
-    return runner
 
 
 async def _clean_up(runners: list[web.AppRunner]) -> None:

@@ -24,7 +24,7 @@ from answerback.model.ids import BlobId, DeviceId
 from answerback.storage.database import Database
 from answerback.storage.durable import make_private_folder, sync_folder
 
-NO_SPACE_WORDS: Final = ("os error 28", "os error 112", "os error 122")
+NO_SPACE_WORDS: Final = ("(os error 28)", "(os error 112)", "(os error 122)")
 """How obstore says ENOSPC, ERROR_DISK_FULL (Windows) and EDQUOT: it gives the text of the error and no number."""
 PAGE_ROWS: Final = 500
 

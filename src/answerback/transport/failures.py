@@ -13,10 +13,13 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+import aiohttp
+
 from answerback.model.causes import Cause
 from answerback.model.errors import AnswerbackError, RefusedError
 
 _NO_PATH = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+_CUT = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
 _LOST = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ESHUTDOWN})
 
 
@@ -61,6 +64,12 @@ def unreachable(error: BaseException) -> Unreachable:
 
 
 def _own_cause(error: BaseException) -> Cause:
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return Cause.TLS_UNTRUSTED
+    if isinstance(error, _CUT):
+        return Cause.NETWORK_CONNECTION_LOST
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Cause.RELAY_INCOMPATIBLE  # something answered, and it was no HTTP
     if isinstance(error, socket.gaierror):
         return Cause.NETWORK_NAME_UNRESOLVED
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):

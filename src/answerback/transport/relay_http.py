@@ -17,7 +17,7 @@ from answerback.model.devices import Signed
 from answerback.model.errors import PeerError, RefusedError, UsageError
 from answerback.model.handle import Handle
 from answerback.model.ids import ID_BYTES, AccountId, BlobId
-from answerback.transport.failures import Deferred, TokenStale, Unreachable, unreachable
+from answerback.transport.failures import Deferred, TokenStale, unreachable
 from answerback.wire.requests import (
     BOX_BYTES_MAX,
     BOX_SLOTS,
@@ -154,10 +154,6 @@ class RelayHttp:
                 if response.status not in (200, 201, 202, 204, 206, differs):
                     raise await _refusal(response)
                 yield response
-        except aiohttp.ServerFingerprintMismatch as error:
-            raise Unreachable(
-                Cause.TLS_UNTRUSTED, "the relay's certificate is not the one in the invitation"
-            ) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
 
