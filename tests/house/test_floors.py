@@ -8,21 +8,30 @@ from tests.house.sources import SHIPPED, Source, planted, sources
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),  # the words everything else is said in
     "wire": {"model"},  # words as bytes
-    "crypto": {"model", "wire.codec"},  # what is signed must have one byte form, and that is the codec's
+    "crypto": {"model", "wire"},  # what is signed or sealed must have one byte form, and that is the codec's
     "core": {"model", "wire", "crypto"},  # decisions: pure
     "diagnosis": {"model"},  # works on findings alone, so a support bundle can be read anywhere
-    "storage": {"model", "wire", "core.effects"},  # the journal carries out the effects that say Save
+    "storage": {"model", "wire", "core.effects", "core.memory"},  # the journal keeps what Save says, and gives it back
     "transport": {"model", "wire"},  # carries frames, knows nothing of promises
     "device": {"model", "wire", "crypto", "core", "diagnosis", "storage", "transport"},
     "relay": {
         "model",
         "wire",
         "crypto.identity",  # verifies signatures, opens nothing
+        "crypto.prekeys",  # the same for the keys devices publish
         "crypto.transparency",  # keeps the log of device lists that agents check
         "storage.database",
+        "storage.durable",
+        "storage.lock",
+        "storage.turns",
         "storage.blobs",  # attachments
+        "storage.account_store",
+        "storage.group_commit",
+        "storage.relay_commands",
+        "storage.relay_directory",
+        "storage.relay_store",
         "transport",
-        # never core: the server cannot decide for a device
+        # never core, and nothing of the device's journal: the server cannot decide for a device
     },
     "fleet": {"model", "storage.database", "storage.blobs"},  # measurements without content
     "lab": {"model", "wire", "crypto", "core", "diagnosis", "storage", "transport", "device", "relay", "fleet"},

@@ -21,8 +21,8 @@ WATCH_S = 5.0
 SWEEP_S = 10.0
 """How often the store may tidy up while nothing else happens."""
 
-DELIVER_BYTES_MAX = 64 * 1024
-"""Mail in one `Deliver`: a frame cannot be overtaken, and this one is gone in a second on 500 kbit/s."""
+DELIVER_BYTES_MAX = 32 * 1024
+"""Mail in one `Deliver`: a frame cannot be overtaken, and this one is gone in a second on 250 kbit/s."""
 ACCEPTED_MAX = 1_024
 """Entries in one `Accepted`: 30 KB."""
 READ_ROWS_MAX = 512
