@@ -128,13 +128,15 @@ async def standing(
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     tending = asyncio.create_task(side.tend())
-    async with aiohttp.ClientSession() as session:
-        host, actual = runner.addresses[0][:2]
-        yield Standing(f"http://{host}:{actual}", session, database, registry, side, codes, known)
-    tending.cancel()
-    with suppress(asyncio.CancelledError):
-        await tending
-    await runner.cleanup()
-    await group.stop()
-    reader.close()
-    database.close()
+    try:
+        async with aiohttp.ClientSession() as session:
+            host, actual = runner.addresses[0][:2]
+            yield Standing(f"http://{host}:{actual}", session, database, registry, side, codes, known)
+    finally:
+        tending.cancel()
+        with suppress(asyncio.CancelledError):
+            await tending
+        await runner.cleanup()
+        await group.stop()
+        reader.close()
+        database.close()
