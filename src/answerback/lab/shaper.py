@@ -69,23 +69,27 @@ class Shaper:
         upstream_port: int,
         clock: Callable[[], float] = time.monotonic,
         speed: float = 1.0,
+        from_s: float = 0.0,
         seed: int = 0,
         on_change: Callable[[Stats], None] | None = None,
     ) -> None:
         """Lead to an upstream; `on_change` hears of each outage, its end and each reset, and must not raise."""
         if speed <= 0:
             raise UsageError(f"A speed of {speed} does not play a link; more than 0 is expected.")
+        if from_s < 0:
+            raise UsageError(f"A link begins at 0 s, not at {from_s}.")
         self.link = link
         self._upstream = (upstream_host, upstream_port)
         self._clock = clock
         self._speed = speed
         self._seed = seed
         self._on_change = on_change
-        self._pace = Pace(clock, speed=speed)
+        self._from_s = from_s
+        self._pace = Pace(clock, speed=speed, from_s=from_s)
         self._up = _Way("up", link.up, Gate(link.up), Tally())
         self._down = _Way("down", link.down, Gate(link.down), Tally())
-        self._signal = link.signal_at(0.0)
-        self._signal_since_s = 0.0
+        self._signal = link.signal_at(from_s)
+        self._signal_since_s = from_s
         self._outages = int(self._signal is not Signal.PRESENT)
         self._resets = 0
         self._accepted = 0
@@ -102,7 +106,7 @@ class Shaper:
         except OSError as error:
             raise UsageError(f"Port {port} of {host} cannot be used: {error.strerror}.") from error
         self._listening.settimeout(0)
-        self._pace = Pace(self._clock, speed=self._speed)
+        self._pace = Pace(self._clock, speed=self._speed, from_s=self._from_s)
         self._tasks = {asyncio.create_task(self._accept(self._listening)), asyncio.create_task(self._watch())}
         return int(self._listening.getsockname()[1])
 
@@ -184,7 +188,7 @@ class Shaper:
 
     async def _watch(self) -> None:
         """Follow the link from change to change, for as long as it has any."""
-        seen_s = 0.0
+        seen_s = self._from_s
         while (change_s := self.link.next_change_s(seen_s)) is not None:
             await self._pace.reach(change_s)
             self._change(change_s)
