@@ -1,8 +1,8 @@
 """One device as a process of its own, told what to do on standard input, to be killed at any moment.
 
-    python -m tests.journey.device_child FOLDER
-    in   send HANDLE TEXT          out  saved TEXT          only once it is in the journal
-    in   stop                      out  (end of output)
+python -m tests.journey.device_child FOLDER
+in   send HANDLE TEXT          out  saved TEXT          only once it is in the journal
+in   stop                      out  (end of output)
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """A relay as a process of its own, on a port that stays the same over its deaths.
 
-    python -m tests.journey.relay_child FOLDER PORT         out  ready URL PIN   ·   code HANDLE CODE
+python -m tests.journey.relay_child FOLDER PORT         out  ready URL PIN   ·   code HANDLE CODE
 """
 
 import asyncio
