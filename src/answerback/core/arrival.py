@@ -7,6 +7,7 @@ else waits for it. What cannot be opened is answered too, with a sealed call for
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from answerback.core.departure import Departure
 from answerback.core.effects import (
@@ -21,7 +22,7 @@ from answerback.core.effects import (
 )
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
-from answerback.core.sessions import Opened
+from answerback.core.sessions import NonsenseError, Opened
 from answerback.crypto.primitives import CannotOpenError
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
@@ -30,6 +31,7 @@ from answerback.model.message import Lane, Message
 from answerback.model.timeline import Stage
 from answerback.wire.frames import Taken, Took
 from answerback.wire.letters import Gap, Inner, Nack, Post, Receipt, Void
+from answerback.wire.requests import BLOB_BYTES_MAX
 
 PARKED_MAX = 1024
 """Envelopes that wait for a look-up; one that finds no place here is delivered again after the next connection."""
@@ -38,7 +40,8 @@ RESEALS_MAX = 128
 than the one-time keys (100) that a relay restored from a backup gives out a second time, so the fallback key's turn
 comes; a fresh session each 20 s makes that three quarters of an hour at worst."""
 NACK_NUMBERS_MAX = 1000
-"""Numbers of one gap answered at once; the rest are asked for again."""
+"""Numbers answered at once: their answer fits one letter, and nobody can make us count for ever. The rest are asked for
+again."""
 
 
 @dataclass(slots=True)
@@ -125,9 +128,10 @@ class Arrival:
             return self.departure.want_list(inner.account)
         try:
             opened = self.machines.sessions.open(inner, sender, now=now)
-        except CannotOpenError:
+        except CannotOpenError as error:
+            stepped = error.facts if isinstance(error, NonsenseError) else ()
             replies.unopened.setdefault(inner.device, []).append(delivery.id)
-            return self._give_up(delivery, inner.device, now=now)
+            return [*(Save(fact) for fact in stepped), *self._give_up(delivery, inner.device, now=now)]
         return self._opened(delivery, opened, replies, now=now)
 
     def _give_up(self, delivery: Delivery, device: DeviceId | None, *, now: Moment) -> list[Effect]:
@@ -185,7 +189,7 @@ class Arrival:
         effects: list[Effect] = []
         if machines.threads.add(message):
             effects += [Save(KeepMessage(message, now.wall_ms)), Tell(Arrived(message))]
-            if post.attachment is not None:
+            if post.attachment is not None and post.attachment.sealed_bytes <= BLOB_BYTES_MAX:
                 effects += machines.transfers.add(
                     post.attachment.blob, post.message, uploading=False, total_bytes=post.attachment.sealed_bytes
                 )
@@ -216,13 +220,13 @@ class Arrival:
             until_s = self.machines.sessions.replace(device, lane, now=now)
             self.machines.lanes.hold(device, lane, Hold(Cause.RECIPIENT_CANNOT_OPEN, until_s))
         void: list[Gap] = []
-        for gap in nack.gaps:
-            for sequence in range(gap.first, min(gap.last, gap.first + NACK_NUMBERS_MAX - 1) + 1):
-                copy = outbox.numbered(device, gap.lane, sequence)
-                if copy is None or not copy.open:
-                    void.append(Gap(gap.lane, sequence, sequence))
-                elif copy.stage is Stage.ACCEPTED:
-                    effects += self.departure.again(copy, reseal=False)
+        numbers = ((gap.lane, sequence) for gap in nack.gaps for sequence in range(gap.first, gap.last + 1))
+        for lane, sequence in islice(numbers, NACK_NUMBERS_MAX):
+            copy = outbox.numbered(device, lane, sequence)
+            if copy is None or not copy.open:
+                void.append(Gap(lane, sequence, sequence))
+            elif copy.stage is Stage.ACCEPTED:
+                effects += self.departure.again(copy, reseal=False)
         if void:
             effects += self.departure.control(Void(void), (device,), now=now)
         for promise in outbox:

@@ -40,6 +40,7 @@ class Confirmation:
                 first_sent_s = min(first_sent_s, copy.sent_s)
             if copy is not None and entry.list_version > machines.roster.version(copy.account):
                 machines.roster.heard(copy.account, entry.list_version)
+                machines.outbox.unaddress(copy.message)
                 effects += self.departure.want_list(copy.account)
             effects += machines.outbox.accepted(entry.id, away_s=entry.away_s, boot=machines.boot, now=now)
         if byte_count:

@@ -29,6 +29,7 @@ from answerback.crypto.files import sealed_size
 from answerback.crypto.seal import LockedLetter, lock_letter
 from answerback.model.causes import Cause
 from answerback.model.envelope import Envelope
+from answerback.model.errors import UsageError
 from answerback.model.ids import AccountId, DeviceId, MessageId, conversation_id, message_id
 from answerback.model.message import Lane, Message
 from answerback.model.timeline import Evidence, Stage, Step
@@ -181,6 +182,11 @@ class Departure:
         effects = machines.outbox.lay_out(message, found.devices)
         for copy in promise.copies.values():
             self.queue(copy)
+        stale = [account for account in (*promise.letter.recipients, own.account) if machines.roster.stale(account)]
+        if stale and not promise.letter.devices:
+            # Not before the newest list is here: the receipts of the devices known so far would end the promise.
+            machines.outbox.unaddress(message)
+            return [*effects, *(ask for account in stale for ask in self.want_list(account))]
         return [*effects, *machines.outbox.settle(message)]
 
     def readdress(self, account: AccountId, *, now: Moment) -> list[Effect]:
@@ -280,7 +286,12 @@ class Departure:
             sequence, stream = machines.inbox.give(copy.device, copy.lane)
         locked = self._lock(promise)
         slip = self._slip(copy, promise, locked, sequence)
-        envelope, facts = machines.sessions.seal(locked, slip, lane=copy.lane, seal_key=seal_key, lifetime_s=lifetime_s)
+        try:
+            envelope, facts = machines.sessions.seal(
+                locked, slip, lane=copy.lane, seal_key=seal_key, lifetime_s=lifetime_s
+            )
+        except UsageError:  # it fits no envelope; its number stays unused and is voided when it is asked for
+            return None, machines.outbox.failed(copy, Cause.MESSAGE_TOO_LARGE, now=now)
         effects: list[Effect] = [Save(fact) for fact in (*facts, *((stream,) if stream else ()))]
         return envelope, [*effects, *machines.outbox.sealed(copy, envelope, sequence=sequence, now=now)]
 

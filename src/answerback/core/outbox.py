@@ -197,6 +197,12 @@ class Outbox:
         promise.cause = None
         return effects
 
+    def unaddress(self, message: MessageId) -> None:
+        """A newer device list exists: this promise does not end before it has been laid out by that list."""
+        promise = self._promises.get(message)
+        if promise is not None and not promise.letter.devices:
+            promise.addressed = False
+
     # ---- evidence
 
     def sealed(self, copy: Copy, envelope: Envelope, *, sequence: int, now: Moment) -> list[Effect]:

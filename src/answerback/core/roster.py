@@ -128,6 +128,8 @@ class Roster:
         try:
             newest = check_device_lists(account, known=before.signed if before else None, newer=lists)
         except TrustError as error:
+            if before is not None:
+                before.heard_version = 0
             return Learned((), trouble=error)
         facts: list[KeepDeviceList | KeepSealKey] = []
         added: tuple[DeviceId, ...] = ()

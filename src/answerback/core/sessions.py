@@ -39,6 +39,14 @@ class _Held:
     ratchet: Ratchet | None = None
 
 
+class NonsenseError(CannotOpenError):
+    """A known device sent something that opens and makes no sense."""
+
+    def __init__(self, message: str, facts: tuple[Fact, ...]) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A letter, whom it provably comes from, and the facts that must be saved with it."""
@@ -122,17 +130,22 @@ class Sessions:
         return inner
 
     def open(self, inner: Inner, sender: Device, *, now: Moment) -> Opened:
-        """Open what a known device sent; raises `CannotOpenError` and then has changed nothing."""
+        """Open what a known device sent.
+
+        Raises `CannotOpenError` if no ratchet opens it, and then has changed nothing; its kind `NonsenseError` if one
+        does and what is inside makes no sense, and then the ratchet's step must be saved all the same.
+        """
         plaintext, facts = self._step(inner, sender, now=now)
         try:
             slip = decode_slip(plaintext)
-        except PeerError as error:
-            raise CannotOpenError("what was sealed is not a slip") from error
+            letter = unlock_letter(inner.letter, slip)
+        except (PeerError, CannotOpenError) as error:
+            raise NonsenseError(str(error), tuple(facts)) from error
         if (slip.author, slip.author_device) != (inner.account, inner.device):
-            raise CannotOpenError("the slip names another author than the envelope")
+            raise NonsenseError("the slip names another author than the envelope", tuple(facts))
         if slip.reader_device != self.keys.device_id:
-            raise CannotOpenError("the slip names another reader than this device")
-        return Opened(inner, slip, unlock_letter(inner.letter, slip), tuple(facts))
+            raise NonsenseError("the slip names another reader than this device", tuple(facts))
+        return Opened(inner, slip, letter, tuple(facts))
 
     def _step(self, inner: Inner, sender: Device, *, now: Moment) -> tuple[bytes, list[Fact]]:
         known = self._held.get((sender.id, inner.lane), [])

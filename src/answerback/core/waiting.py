@@ -10,7 +10,7 @@ from answerback.model.timeline import Stage, Wait
 
 def wait_of_promise(machines: Machines, promise: Promise, *, now: Moment) -> Wait | None:
     """Why a letter has not got all its copies under way."""
-    if promise.cause is not None or not promise.addressed:
+    if promise.cause is not None or not promise.copies:
         if not machines.link.up:
             return _down(machines, now=now)
         return Wait(promise.cause or Cause.QUEUE_FETCHING_KEYS, None, Reason.TURN.value)
