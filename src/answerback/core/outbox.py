@@ -327,7 +327,7 @@ class Outbox:
                 copy.stage, copy.cause = Stage.EXPIRED, Cause.MESSAGE_EXPIRED
                 step = self._said(copy, Stage.EXPIRED, Evidence.CLOCK, now, cause=Cause.MESSAGE_EXPIRED)
                 effects += [Save(copy.fact()), *self._tell(copy, step)]
-            if not promise.addressed or not promise.copies:
+            if not promise.copies:
                 step = Step(Stage.EXPIRED, Evidence.CLOCK, now.wall_ms, Cause.MESSAGE_EXPIRED)
                 effects += self._step(promise.id, None, step)
             promise.addressed = True
