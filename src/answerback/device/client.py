@@ -4,7 +4,7 @@ async with Client.open() as me:
     sent = await me.send("bea@example.org", "on my way", urgency=Urgency.URGENT)
     await sent.delivered()
     async for message in me.received():
-        print(message.text)
+        await me.reply(message, text="thank you")
 """
 
 import asyncio
@@ -30,8 +30,8 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
 from answerback.model.errors import RefusedError, UsageError
 from answerback.model.handle import parse_handle
-from answerback.model.ids import ID_BYTES, BlobId, MessageId
-from answerback.model.message import LIFETIME_S, TEXT_BYTES_MAX, Attachment, Message, Urgency
+from answerback.model.ids import ID_BYTES, AccountId, BlobId, MessageId
+from answerback.model.message import LIFETIME_S, RECIPIENTS_MAX, TEXT_BYTES_MAX, Attachment, Message, Urgency
 from answerback.model.timeline import Stage, Timeline, Wait
 from answerback.storage.journal import Journal
 from answerback.storage.messages import KeptMessage
@@ -128,6 +128,36 @@ class Client:
         handles = [parse_handle(recipient).text for recipient in recipients]
         if not handles:
             raise UsageError("nobody to send it to")
+        if len(set(handles)) > RECIPIENTS_MAX:
+            raise UsageError(f"a message goes to at most {RECIPIENTS_MAX} people; these are {len(set(handles))}")
+        return await self._promise(handles, (), text=text, file=file, urgency=urgency, lifetime_s=lifetime_s)
+
+    async def reply(
+        self,
+        message: Message,
+        *,
+        text: str = "",
+        file: Path | None = None,
+        urgency: Urgency = Urgency.NORMAL,
+        lifetime_s: int = LIFETIME_S,
+    ) -> Sent:
+        """Promise a message to everybody else in a message's conversation, also to those whose handle is unknown here.
+
+        Raises as `send` does.
+        """
+        others = sorted((message.recipients | {message.author}) - {self.identity.account})
+        return await self._promise((), others, text=text, file=file, urgency=urgency, lifetime_s=lifetime_s)
+
+    async def _promise(
+        self,
+        handles: Sequence[str],
+        accounts: Sequence[AccountId],
+        *,
+        text: str,
+        file: Path | None,
+        urgency: Urgency,
+        lifetime_s: int,
+    ) -> Sent:
         if not text and file is None:
             raise UsageError("nothing to send: give a text or a file")
         if len(text.encode()) > TEXT_BYTES_MAX:
@@ -137,7 +167,13 @@ class Client:
 
         def make(engine: Engine, now: Moment) -> list[Effect]:
             made, effects = engine.send(
-                handles=handles, text=text, attachment=attachment, urgency=urgency, lifetime_s=lifetime_s, now=now
+                handles=handles,
+                accounts=accounts,
+                text=text,
+                attachment=attachment,
+                urgency=urgency,
+                lifetime_s=lifetime_s,
+                now=now,
             )
             identity.append(made)
             return effects
