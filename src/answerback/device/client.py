@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from answerback.core.effects import Answered, Arrived, Effect, Moment, News, Progressed
+from answerback.core.effects import Answered, Arrived, Effect, Moment, News, Progressed, Save
 from answerback.core.engine import Engine
 from answerback.crypto.files import make_file_key, seal_file
 from answerback.crypto.primitives import random_bytes
@@ -282,7 +282,11 @@ class Client:
         async with asyncio.timeout(timeout_s):
             current = self.agent.engine.machines.roster.list_of(self.identity.account)
             assert current is not None
-            return await linking.grant(request, current, announce=self._announce, now_ms=self.agent.now.wall_ms)
+            device = await linking.grant(request, current, announce=self._announce, now_ms=self.agent.now.wall_ms)
+        named = self.agent.engine.machines.roster.named(device.id, request.name)
+        if named is not None:
+            self.agent.carry_out([Save(named)])
+        return device
 
     async def _announce(self, signed: Signed) -> None:
         with self.hearing() as news:

@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m answerback`."""
+
+from answerback.faces.cli import main
+
+main()

@@ -1,0 +1,153 @@
+"""Chooses who answers a command: the agent at work, an agent for as long as the command takes, or the disk alone."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import click
+
+from answerback.faces.output import is_person
+from answerback.faces.place import Place
+from answerback.faces.remote import Remote
+from answerback.faces.told import DeviceTold, MessageTold, StatusTold, TimelineTold
+from answerback.model.errors import StoreLockedError, UsageError
+
+LOCK_PATIENCE_S = 3.0
+"""An agent that is starting holds the folder a moment before it answers; one that is ending, a moment after."""
+LOOK_AGAIN_S = 0.05
+
+
+class Asked(Protocol):
+    """What can be asked of a running agent and of the disk alike."""
+
+    def status(self) -> StatusTold:
+        """How this device stands."""
+        ...
+
+    def devices(self) -> list[DeviceTold]:
+        """The devices of this account."""
+        ...
+
+    def messages(self, *, limit: int) -> list[MessageTold]:
+        """The newest messages."""
+        ...
+
+    def why(self, part: str | None) -> TimelineTold:
+        """What became of a message."""
+        ...
+
+
+def device_folder(chosen: Path | None) -> Path:
+    """The folder of the device a command is about."""
+    if chosen is not None:
+        return chosen
+    from answerback.device.home import default_folder
+
+    return default_folder()
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[Asked]:
+    """Ask the agent if one is at work; else read the disk, which is possible whoever holds the folder."""
+    remote = Remote.find(folder)
+    if remote is not None:
+        yield remote
+        return
+    from answerback.device.home import open_history
+    from answerback.faces.ledger import Ledger
+
+    with contextlib.closing(open_history(folder, passphrase=asked_passphrase(folder))) as history:
+        identity = history.identity()
+        if identity is None or not identity.registered_ms:
+            raise UsageError(f"the device in {folder} is not registered: `answerback register` or `answerback link`")
+        yield Ledger(history, identity)
+
+
+@contextlib.contextmanager
+def agent_at(folder: Path, *, patience_s: float = LOCK_PATIENCE_S) -> Iterator[Remote]:
+    """Give the agent at work; if there is none, run one as long as the block lasts.
+
+    Both are asked in the same way, so that a command does the same with a daemon and without; and while a command
+    runs an agent, other commands find it.
+    """
+    deadline_s = time.monotonic() + patience_s
+    passphrase: str | None = None
+    while True:
+        remote = Remote.find(folder)
+        if remote is not None:
+            yield remote
+            return
+        passphrase = passphrase or asked_passphrase(folder)
+        borrowed = BorrowedAgent(folder, passphrase)
+        try:
+            place = borrowed.start()
+        except StoreLockedError as error:
+            if time.monotonic() > deadline_s:
+                raise StoreLockedError(f"{error}, which does not answer. End it, or wait until it has ended") from error
+            time.sleep(LOOK_AGAIN_S)
+            continue
+        try:
+            yield Remote(place)
+        finally:
+            borrowed.stop()
+        return
+
+
+class BorrowedAgent:
+    """An agent in a thread of this process."""
+
+    def __init__(self, folder: Path, passphrase: str | None) -> None:
+        self._folder: Final = folder
+        self._passphrase: Final = passphrase
+        self._place: Future[Place] = Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="agent")
+        self._ended: Future[None] | None = None
+
+    def start(self) -> Place:
+        """Run it; returns where it listens, or raises what kept it from starting."""
+        self._ended = self._thread.submit(asyncio.run, self._work())
+        watched: set[Future[Any]] = {self._place, self._ended}
+        wait(watched, return_when=FIRST_COMPLETED)
+        if not self._place.done():
+            self._thread.shutdown()
+            self._ended.result()
+        return self._place.result()
+
+    def stop(self) -> None:
+        """End it; what it promised is on the disk."""
+        assert self._loop is not None
+        assert self._stop is not None
+        assert self._ended is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._ended.result()
+        self._thread.shutdown()
+
+    async def _work(self) -> None:
+        from answerback.device.client import Client
+        from answerback.faces.local_api import LocalApi
+
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        async with Client.open(self._folder, passphrase=self._passphrase) as client:
+            api = LocalApi(client, on_stop=lambda: None)
+            async with api.serving(self._folder) as place:
+                self._place.set_result(place)
+                await self._stop.wait()
+
+
+def asked_passphrase(folder: Path) -> str | None:
+    """Ask for the passphrase of a device that has one, if a person is there and the environment does not give it."""
+    from answerback.device.home import PASSPHRASE_VARIABLE
+    from answerback.storage.vault import KeySource, key_source
+
+    if os.environ.get(PASSPHRASE_VARIABLE) or key_source(folder) is not KeySource.PASSPHRASE:
+        return None
+    if not is_person():
+        raise UsageError(f"this device is opened with a passphrase: set {PASSPHRASE_VARIABLE}, or start the daemon")
+    return str(click.prompt("Passphrase", hide_input=True, err=True))

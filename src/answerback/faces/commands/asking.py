@@ -1,0 +1,95 @@
+"""Asks: where a message is and why, which devices there are, how this one stands."""
+
+import click
+
+from answerback.faces.access import device_folder, reading
+from answerback.faces.output import plain_line, tell_json, wall_ms
+from answerback.faces.sentences import CAUSES
+from answerback.faces.times import clock, from_now, span
+from answerback.faces.told import DeviceTold, StatusTold
+from answerback.model.causes import cause_of
+
+LABEL = 12
+CLOCK_MS_SHOWN = 1_000
+"""A clock this near needs no mention."""
+
+
+@click.command()
+@click.argument("message", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the timeline as one line of JSON.")
+@click.pass_context
+def why(ctx: click.Context, *, message: str | None, as_json: bool) -> None:
+    """Say where a message is, why, and what comes next.
+
+    MESSAGE is its id, or the beginning or the end of it. Without one: the newest of yours that is not delivered.
+    """
+    with reading(device_folder(ctx.obj)) as asked:
+        told = asked.why(message)
+    if as_json:
+        tell_json(told)
+        return
+    from answerback.faces.life import show_life
+
+    show_life(told)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.pass_context
+def devices(ctx: click.Context, *, as_json: bool) -> None:
+    """List the devices of your account."""
+    with reading(device_folder(ctx.obj)) as asked:
+        told = asked.devices()
+    if as_json:
+        tell_json(told)
+        return
+    for device in told:
+        click.echo(_device_line(device))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.pass_context
+def status(ctx: click.Context, *, as_json: bool) -> None:
+    """Say how this device stands."""
+    with reading(device_folder(ctx.obj)) as asked:
+        told = asked.status()
+    if as_json:
+        tell_json(told)
+        return
+    for label, value in _standing(told):
+        click.echo(click.style(label.ljust(LABEL), dim=True) + value)
+
+
+def _device_line(device: DeviceTold) -> str:
+    here = "  (this device)" if device.this else ""
+    added = clock(device.added_ms, now_ms=wall_ms())
+    return f"{plain_line(device.name)}{here}  added {added}  {device.id[:8]}"
+
+
+def _standing(told: StatusTold) -> list[tuple[str, str]]:
+    """The lines of a status, the most telling first."""
+    lines = [("you", f"{told.handle} on {plain_line(told.device_name)}")]
+    if told.connected:
+        rtt = f", {told.rtt_ms:.0f} ms away" if told.rtt_ms is not None else ""
+        lines.append(("relay", f"{told.relay}, connected{rtt}"))
+    else:
+        lines.append(("relay", f"{told.relay}, not connected"))
+        words = CAUSES[cause_of(told.cause or "")]
+        lines += [("why", words.sentence), ("you can", words.you_can)]
+        if told.next_attempt_ms is not None:
+            lines.append(("next try", from_now(told.next_attempt_ms, now_ms=wall_ms())))
+    lines.append(("waiting", f"{_count(told.waiting, 'message')} of yours not answered by every device"))
+    if told.files_moving:
+        lines.append(("files", f"{told.files_moving} on the way"))
+    if told.behind:
+        lines.append(("behind", f"{told.behind} still at the relay for this device"))
+    lines.append(("kept", _count(told.messages, "message")))
+    if abs(told.clock_offset_ms) > CLOCK_MS_SHOWN:
+        side = "behind" if told.clock_offset_ms > 0 else "ahead of"
+        lines.append(("clock", f"{span(abs(told.clock_offset_ms) / 1000)} {side} the relay's"))
+    return lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number or 'no'} {noun}s"

@@ -1,0 +1,164 @@
+"""Registers: makes an account, with this as its first device."""
+
+import asyncio
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from answerback.faces.access import device_folder
+from answerback.faces.output import is_person, note, tell_json, wall_ms
+from answerback.faces.times import span
+from answerback.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from answerback.device.registering import Relay
+    from answerback.model.handle import Handle
+    from answerback.storage.vault import KeySource
+
+KEYS = ("keyring", "passphrase", "file")
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="[INVITATION] HANDLE")
+@click.option("--relay", "relay_url", metavar="URL", help="The relay, if it lets people in without an invitation.")
+@click.option("--name", metavar="NAME", help="What to call this device; its computer's name if not given.")
+@click.option("--key", type=click.Choice(KEYS), help="Where the key to this device's messages is kept.")
+@click.option("--code", metavar="CODE", help="The code you were sent; without it one is sent and asked for.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.pass_context
+def register(
+    ctx: click.Context,
+    *,
+    words: tuple[str, ...],
+    relay_url: str | None,
+    name: str | None,
+    key: str | None,
+    code: str | None,
+    as_json: bool,
+) -> None:
+    """Make an account, with this as its first device.
+
+    HANDLE is the e-mail address or phone number others will write to. The relay sends a code there, to see that it is
+    yours. INVITATION is the link you were given (answerback://…).
+    """
+    from answerback.device.registering import register as make_account
+    from answerback.model.handle import parse_handle
+
+    relay, token, handle_text = _destination(words, relay_url)
+    handle = parse_handle(handle_text)
+    folder = device_folder(ctx.obj)
+    if is_registered(folder):
+        raise UsageError(f"there is a registered device in {folder} already; give another --home for another one")
+    if code is None:
+        code = _ask_code(relay, handle, token)
+    source = chosen_key(key)
+    identity = asyncio.run(
+        make_account(
+            folder,
+            relay,
+            handle,
+            code=code,
+            invitation=token,
+            device_name=device_name(name),
+            source=source,
+            passphrase=new_passphrase(source),
+            now_ms=wall_ms(),
+        )
+    )
+    told = {"handle": handle.text, "account": identity.account.hex(), "device": identity.device.hex()}
+    if as_json:
+        tell_json({**told, "device_name": identity.device_name, "relay": identity.relay_url, "home": str(folder)})
+        return
+    click.echo(f"Welcome. You are {handle.text}, and this is {identity.device_name}.")
+    click.echo("`answerback daemon` keeps you connected; `answerback link` adds another device.")
+
+
+def _destination(words: tuple[str, ...], relay_url: str | None) -> "tuple[Relay, str, str]":
+    """Read where the relay is: from an invitation, or from --relay."""
+    from answerback.device.registering import Relay
+    from answerback.model.invitation import parse_invitation
+
+    if relay_url is not None:
+        if len(words) != 1:
+            raise UsageError("with --relay, give one handle and no invitation")
+        return Relay(checked_url(relay_url), None), "", words[0]
+    if len(words) != 2:  # noqa: PLR2004 - an invitation and a handle
+        raise UsageError("give an invitation and a handle; or a handle and --relay URL")
+    invitation = parse_invitation(words[0])
+    return Relay(invitation.url, invitation.pin or None), invitation.token, words[1]
+
+
+def _ask_code(relay: "Relay", handle: "Handle", token: str) -> str:
+    from answerback.device.registering import request_code
+
+    good_s = asyncio.run(request_code(relay, handle, invitation=token))
+    note(f"A code is on its way to {handle.text}. It is good for {span(good_s)}.")
+    if not is_person():
+        raise UsageError("nobody is here to type it: give the same command again with --code CODE")
+    return str(click.prompt("Code", err=True))
+
+
+def checked_url(url: str) -> str:
+    """Read a relay's address; a bare host means https."""
+    from urllib.parse import urlsplit
+
+    full = url if "://" in url else f"https://{url}"
+    parts = urlsplit(full)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.path.strip("/"):
+        raise UsageError(f"{url!r} is not a relay's address; one looks like https://relay.example:7443")
+    return full.rstrip("/")
+
+
+def device_name(given: str | None) -> str:
+    """What this device is called."""
+    from answerback.model.devices import DEVICE_NAME_CHARACTERS_MAX
+
+    name = (given or platform.node().partition(".")[0] or "a device").strip()
+    if not name or len(name) > DEVICE_NAME_CHARACTERS_MAX:
+        raise UsageError(f"a device's name has 1 to {DEVICE_NAME_CHARACTERS_MAX} characters")
+    return name
+
+
+def chosen_key(given: str | None) -> "KeySource":
+    """Where a new device keeps its key; said aloud when nobody chose it."""
+    from answerback.device.home import usual_key_source
+    from answerback.storage.vault import KeySource
+
+    if given is not None:
+        return KeySource(given)
+    source = usual_key_source()
+    if source is KeySource.FILE:
+        note("This system has no keyring: the key to your messages goes to a private file (--key passphrase: in none).")
+    return source
+
+
+def new_passphrase(source: "KeySource") -> str | None:
+    """Ask twice for a new passphrase, where one is wanted and the environment does not give it."""
+    import os
+
+    from answerback.device.home import PASSPHRASE_VARIABLE
+    from answerback.storage.vault import KeySource
+
+    if source is not KeySource.PASSPHRASE or os.environ.get(PASSPHRASE_VARIABLE):
+        return None
+    if not is_person():
+        raise UsageError(f"nobody is here to type a passphrase: set {PASSPHRASE_VARIABLE}")
+    return str(click.prompt("A passphrase for this device", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def is_registered(folder: Path) -> bool:
+    """Whether there is a finished device in a folder."""
+    import contextlib
+
+    from answerback.device.home import open_history
+    from answerback.faces.access import asked_passphrase
+    from answerback.storage.layout import JOURNAL_FILE
+    from answerback.storage.vault import key_source
+
+    if key_source(folder) is None or not (folder / JOURNAL_FILE).exists():
+        return False
+    with contextlib.closing(open_history(folder, passphrase=asked_passphrase(folder))) as history:
+        identity = history.identity()
+        return identity is not None and bool(identity.registered_ms)

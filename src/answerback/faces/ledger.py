@@ -1,0 +1,333 @@
+"""Tells what a device's journal knows about messages, devices and itself, with an agent at work or without one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from answerback.core.effects import KeepDraft
+from answerback.crypto.identity import read_device_list
+from answerback.device.client import Client
+from answerback.device.reports import AGENT_STOPPED, Status, timeline
+from answerback.faces.sentences import CAUSES
+from answerback.faces.told import (
+    CopyTold,
+    DeviceTold,
+    FileTold,
+    MessageTold,
+    StatusTold,
+    StepTold,
+    TimelineTold,
+    WaitTold,
+)
+from answerback.model.causes import Cause
+from answerback.model.devices import Device
+from answerback.model.errors import UsageError
+from answerback.model.ids import AccountId, MessageId, message_id_text, parse_message_id
+from answerback.model.message import Attachment
+from answerback.model.stamp import in_order
+from answerback.model.timeline import CopyTimeline, Stage, Step, Timeline, Wait
+from answerback.storage.history import PREFIX_CHARACTERS_MIN, History
+from answerback.storage.identity import Identity
+from answerback.storage.messages import KeptMessage
+
+READ_SETTING = "inbox.read"
+"""Up to which arrival the person has read."""
+LOOK_BACK_MESSAGES = 1_000
+"""How far back the end of an id, or what was not delivered, is looked for."""
+
+
+class Ledger:
+    """What can be told of one device."""
+
+    def __init__(self, history: History, identity: Identity, *, client: Client | None = None) -> None:
+        self._history: Final = history
+        self._identity: Final = identity
+        self._client: Final = client
+
+    # ---- messages
+
+    def messages(self, *, limit: int) -> list[MessageTold]:
+        """The newest messages, in conversation order: those still waiting for an address too."""
+        kept = self._history.messages(limit=limit)
+        by_id = {each.message.id: each for each in kept}
+        ordered = [by_id[message.id] for message in in_order(each.message for each in kept)]
+        told = [self.message(each) for each in ordered]
+        return [*told, *(self._draft(draft) for draft in self._history.load().drafts)][-limit:]
+
+    def message(self, kept: KeptMessage) -> MessageTold:
+        """Tell one message."""
+        message = kept.message
+        life = self._timeline(message.id) if kept.mine else None
+        cause = _cause_of(life) if life else None
+        return MessageTold(
+            id=message_id_text(message.id),
+            mine=kept.mine,
+            unread=not kept.mine and kept.arrival > self._read_up_to,
+            author=self._name(message.author),
+            to=self._names(message.recipients),
+            text=message.text,
+            file=self._file(message.attachment) if message.attachment else None,
+            urgency=message.urgency.name.lower(),
+            written_ms=message.stamp.wall_ms,
+            arrived_ms=kept.arrived_wall_ms,
+            expires_ms=message.expires_ms,
+            stage=life.stage.name.lower() if life else None,
+            cause=cause.value if cause else None,
+        )
+
+    def unread(self, *, up_to: MessageId) -> list[KeptMessage]:
+        """What others wrote and nobody has read here, up to a message."""
+        last = self._history.message(up_to)
+        if last is None:
+            raise UsageError(f"there is no message {message_id_text(up_to)} on this device")
+        newer = self._history.messages(limit=LOOK_BACK_MESSAGES, before=last.arrival + 1)
+        return [kept for kept in newer if not kept.mine and kept.arrival > self._read_up_to]
+
+    def why(self, part: str | None) -> TimelineTold:
+        """What became of a message: the one whose id begins or ends so, or else the newest of ours not delivered."""
+        found = self.find(part)
+        told = self._timeline(found)
+        if told is None:
+            raise UsageError(f"there is no message {message_id_text(found)} on this device")
+        return self._told_timeline(found, told)
+
+    def find(self, part: str | None) -> MessageId:
+        """Find one message by a part of its id."""
+        if part is None:
+            return self._newest_undelivered()
+        digits = part.replace("-", "").strip().lower()
+        if len(digits) == 2 * len(MessageId(bytes(16))):
+            return parse_message_id(part)
+        if len(digits) < PREFIX_CHARACTERS_MIN or digits.strip("0123456789abcdef"):
+            raise UsageError(
+                f"{part!r} is not part of a message id: give at least {PREFIX_CHARACTERS_MIN} characters (0-9, a-f) "
+                "of its beginning or its end"
+            )
+        ids = [draft.id for draft in self._history.load().drafts]
+        ids += [kept.message.id for kept in self._history.messages(limit=LOOK_BACK_MESSAGES)]
+        found = {each for each in ids if each.hex().startswith(digits) or each.hex().endswith(digits)}
+        if len(found) > 1:
+            raise UsageError(f"{len(found)} messages have ids that begin or end with {part!r}: give more of it")
+        if found:
+            return found.pop()
+        older = self._history.find_message(digits)
+        if older is None:
+            raise UsageError(f"no message on this device has an id that begins or ends with {part!r}")
+        return older.message.id
+
+    def _newest_undelivered(self) -> MessageId:
+        drafts = self._history.load().drafts
+        if drafts:
+            return drafts[-1].id
+        for kept in self._history.messages(limit=LOOK_BACK_MESSAGES):
+            life = self._timeline(kept.message.id) if kept.mine else None
+            if life is not None and not life.stage.answered:
+                return kept.message.id
+        raise UsageError("everything you sent from here was answered; to see one message's life: `answerback why ID`")
+
+    # ---- this device
+
+    def devices(self) -> list[DeviceTold]:
+        """The devices of this account."""
+        own = self._identity
+        names = {known.device: known.name for known in self._history.device_names()}
+        names[own.device] = own.device_name
+        return [
+            DeviceTold(
+                id=device.id.hex(),
+                name=names.get(device.id) or f"device {device.id.hex()[:6]}",
+                added_ms=device.added_ms,
+                this=device.id == own.device,
+            )
+            for device in self._own_devices()
+        ]
+
+    def status(self) -> StatusTold:
+        """How this device stands."""
+        if self._client is not None:
+            status = self._client.status()
+            return _status(status, waiting=status.waiting + len(self._history.load().drafts))
+        own, memory = self._identity, self._history.load()
+        counts = self._history.counts()
+        return StatusTold(
+            handle=own.handle.text,
+            account=own.account.hex(),
+            device=own.device.hex(),
+            device_name=own.device_name,
+            relay=own.relay_url,
+            running=False,
+            connected=False,
+            cause=Cause.NETWORK_AGENT_STOPPED.value,
+            owner=Cause.NETWORK_AGENT_STOPPED.owner.value,
+            next_attempt_ms=None,
+            next_reason=AGENT_STOPPED.next_reason,
+            rtt_ms=None,
+            rate_bytes_per_s=None,
+            clock_offset_ms=memory.relay.offset_ms if memory.relay else 0,
+            behind=None,
+            prekeys_left=None,
+            attempts=None,
+            wasted_attempts=None,
+            messages=counts.messages,
+            waiting=sum(letter.answered for letter in memory.outgoing) + len(memory.drafts),
+            files_moving=sum(not transfer.finished for transfer in memory.transfers),
+        )
+
+    # ---- private
+
+    def _timeline(self, message: MessageId) -> Timeline | None:
+        wait_of = self._client.wait_of if self._client else None
+        return timeline(self._history, message, own=self._identity.account, wait_of=wait_of)
+
+    def _told_timeline(self, identity: MessageId, told: Timeline) -> TimelineTold:
+        kept = self._history.message(identity)
+        draft = next((each for each in self._history.load().drafts if each.id == identity), None) if not kept else None
+        message = kept.message if kept else None
+        content = message or draft
+        attachment = content.attachment if content else None
+        written_ms = content.stamp.wall_ms if content else None
+        return TimelineTold(
+            id=message_id_text(identity),
+            mine=kept.mine if kept else True,
+            author=self._name(message.author) if message else self._identity.handle.text,
+            to=list(draft.handles) if draft else self._names(message.recipients if message else ()),
+            text=content.text if content else "",
+            file_name=attachment.name if attachment else None,
+            written_ms=written_ms,
+            expires_ms=message.expires_ms if message else None,
+            stage=told.stage.name.lower(),
+            final=told.stage.final,
+            answered=told.stage.answered,
+            steps=[_step(step) for step in told.steps],
+            copies=[self._copy(copy) for copy in told.copies],
+            wait=_wait(told.wait),
+            failure=_failure(told.stage, told.steps),
+        )
+
+    def _copy(self, copy: CopyTimeline) -> CopyTold:
+        own = copy.account == self._identity.account
+        return CopyTold(
+            account=copy.account.hex(),
+            handle=self._identity.handle.text if own else self._handles.get(copy.account),
+            device=copy.device.hex(),
+            device_name=copy.device_name,
+            own=own,
+            stage=copy.stage.name.lower(),
+            attempts=copy.attempts,
+            steps=[_step(step) for step in copy.steps],
+            wait=_wait(copy.wait),
+            failure=_failure(copy.stage, copy.steps),
+        )
+
+    def _draft(self, draft: KeepDraft) -> MessageTold:
+        life = self._timeline(draft.id)
+        cause = _cause_of(life) if life else None
+        return MessageTold(
+            id=message_id_text(draft.id),
+            mine=True,
+            unread=False,
+            author=self._identity.handle.text,
+            to=list(draft.handles),
+            text=draft.text,
+            file=self._file(draft.attachment) if draft.attachment else None,
+            urgency=draft.urgency.name.lower(),
+            written_ms=draft.stamp.wall_ms,
+            arrived_ms=draft.accepted_wall_ms,
+            expires_ms=draft.stamp.wall_ms + draft.lifetime_s * 1000,
+            stage=Stage.QUEUED.name.lower(),
+            cause=cause.value if cause else None,
+        )
+
+    def _file(self, attachment: Attachment) -> FileTold:
+        path = self._history.setting(f"file.{attachment.blob.hex()}")
+        there = path if path and Path(path).exists() else None
+        return FileTold(attachment.name, attachment.size_bytes, attachment.media_type, there)
+
+    def _own_devices(self) -> Sequence[Device]:
+        if self._client is not None:
+            return self._client.devices()
+        own = self._identity.account
+        lists = [kept for kept in self._history.load().device_lists if kept.account == own]
+        return read_device_list(own, lists[0].list).devices if lists else ()
+
+    @property
+    def _handles(self) -> dict[AccountId, str]:
+        return {contact.account: contact.handle for contact in self._history.contacts()}
+
+    def _name(self, account: AccountId) -> str:
+        if account == self._identity.account:
+            return self._identity.handle.text
+        return self._handles.get(account) or f"account {account.hex()[:6]}"
+
+    def _names(self, accounts: "frozenset[AccountId] | tuple[AccountId, ...]") -> list[str]:
+        return sorted(self._name(account) for account in accounts)
+
+    @property
+    def _read_up_to(self) -> int:
+        return int(self._history.setting(READ_SETTING) or 0)
+
+
+def _step(step: Step) -> StepTold:
+    cause = None if step.cause is Cause.UNKNOWN else step.cause.value
+    return StepTold(step.stage.name.lower(), step.evidence.name.lower(), step.wall_ms, cause, step.attempt)
+
+
+def _wait(wait: Wait | None) -> WaitTold | None:
+    if wait is None:
+        return None
+    words = CAUSES[wait.cause]
+    return WaitTold(
+        cause=wait.cause.value,
+        owner=wait.cause.owner.value,
+        sentence=words.sentence,
+        we_do=words.we_do,
+        you_can=words.you_can,
+        next_attempt_ms=wait.next_attempt_ms,
+        next_reason=wait.next_reason,
+    )
+
+
+def _failure(stage: Stage, steps: Sequence[Step]) -> WaitTold | None:
+    """Say why it came to its end, if that was not the good one."""
+    if not stage.final:
+        return None
+    usual = Cause.MESSAGE_EXPIRED if stage is Stage.EXPIRED else Cause.UNKNOWN
+    cause = next((step.cause for step in reversed(steps) if step.stage is stage), usual)
+    return _wait(Wait(usual if cause is Cause.UNKNOWN else cause, None, "nothing"))
+
+
+def _cause_of(life: Timeline) -> Cause | None:
+    """The one cause an inbox has room for: of what failed, else of what waits."""
+    for copy in life.copies:
+        if copy.wait is not None:
+            return copy.wait.cause
+    if life.wait is not None:
+        return life.wait.cause
+    last = life.steps[-1].cause if life.steps and life.stage.final else Cause.UNKNOWN
+    return None if last is Cause.UNKNOWN else last
+
+
+def _status(status: Status, *, waiting: int) -> StatusTold:
+    return StatusTold(
+        handle=status.handle,
+        account=status.account.hex(),
+        device=status.device.hex(),
+        device_name=status.device_name,
+        relay=status.relay_url,
+        running=status.running,
+        connected=status.connected,
+        cause=status.cause.value if status.cause else None,
+        owner=status.cause.owner.value if status.cause else None,
+        next_attempt_ms=status.next_attempt_ms,
+        next_reason=status.next_reason,
+        rtt_ms=status.rtt_ms,
+        rate_bytes_per_s=status.rate_bytes_per_s or None,
+        clock_offset_ms=status.clock_offset_ms,
+        behind=status.behind,
+        prekeys_left=status.prekeys_left,
+        attempts=status.attempts,
+        wasted_attempts=status.wasted_attempts,
+        messages=status.messages,
+        waiting=waiting,
+        files_moving=status.files_moving,
+    )

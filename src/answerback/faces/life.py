@@ -1,0 +1,115 @@
+"""Draws the life of one message for people: a timeline for each device, then why it waits and what can be done."""
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from answerback.faces.output import console, plain, plain_line, wall_ms
+from answerback.faces.sentences import CAUSES, EVIDENCE, OWNERS, STAGES, reason_words
+from answerback.faces.times import clock, from_now
+from answerback.faces.told import CopyTold, StepTold, TimelineTold, WaitTold
+from answerback.model.causes import Owner, cause_of
+from answerback.model.timeline import Evidence, Stage
+
+EXCERPT_CHARACTERS = 60
+LABELS_WIDTH = 9
+WORD_WIDTH = 14
+INDENT = 2
+
+
+def show_life(told: TimelineTold, *, on: Console | None = None) -> None:
+    """Write it to the terminal."""
+    out = on or console()
+    with out.capture() as drawn:
+        _draw(out, told, wall_ms())
+    for line in drawn.get().splitlines():
+        click.echo(line.rstrip())  # tables fill their lines up, and people copy them
+
+
+def _draw(out: Console, told: TimelineTold, now_ms: int) -> None:
+    _head(out, told, now_ms)
+    if not told.mine and not told.copies:
+        out.print("It came from somebody else: its whole road is known on the device that sent it.")
+    if told.steps:
+        out.print()
+        out.print(Padding(_steps(told.steps, now_ms), (0, 0, 0, INDENT)))
+    for wait in (told.failure, told.wait):
+        if wait is not None and not told.copies:
+            out.print(Padding(_advice(wait, now_ms, failed=wait is told.failure), (0, 0, 0, INDENT)))
+    for copy in sorted(told.copies, key=lambda each: each.own):
+        _copy(out, copy, now_ms)
+
+
+def _head(out: Console, told: TimelineTold, now_ms: int) -> None:
+    content = plain_line(told.text) or (plain_line(told.file_name) if told.file_name else "")
+    excerpt = content if len(content) <= EXCERPT_CHARACTERS else content[: EXCERPT_CHARACTERS - 1] + "…"
+    names = ", ".join(map(plain_line, told.to)) or "somebody unknown"
+    whom = f"to {names}" if told.mine else f"from {plain_line(told.author or 'somebody')}"
+    written = f", {clock(told.written_ms, now_ms=now_ms)}" if told.written_ms is not None else ""
+    out.print(Text.assemble((f"“{excerpt}”" if excerpt else "(no text)", "bold"), f" {whom}{written}"))
+    out.print(Text(told.id, "dim"))
+    out.print(Text(_summary(told)))
+
+
+def _summary(told: TimelineTold) -> str:
+    theirs = [copy for copy in told.copies if not copy.own and not copy.failure]
+    if not theirs:
+        return STAGES[Stage[told.stage.upper()]].capitalize() + "."
+    answered = sum(copy.stage in ("delivered", "read") for copy in theirs)
+    read = sum(copy.stage == "read" for copy in theirs)
+    many = "device has" if len(theirs) == 1 else "devices have"
+    return f"{answered} of {len(theirs)} {many} answered back" + (f", {read} read it." if read else ".")
+
+
+def _copy(out: Console, copy: CopyTold, now_ms: int) -> None:
+    whose = "your other device" if copy.own else plain_line(copy.handle or f"account {copy.account[:6]}")
+    word = STAGES[Stage[copy.stage.upper()]]
+    style = {"delivered": "green", "read": "green", "failed": "red", "expired": "red"}.get(copy.stage, "yellow")
+    out.print()
+    out.print(Text.assemble((plain_line(copy.device_name), "bold"), f" · {whose} · ", (word, style)))
+    out.print(Padding(_steps(copy.steps, now_ms), (0, 0, 0, INDENT)))
+    wait = copy.failure or copy.wait
+    if wait is not None:
+        out.print(Padding(_advice(wait, now_ms, failed=copy.failure is not None), (0, 0, 0, INDENT)))
+
+
+def _steps(steps: list[StepTold], now_ms: int) -> Table:
+    table = _grid()
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(no_wrap=True, min_width=WORD_WIDTH)
+    table.add_column(style="dim")
+    for step in steps:
+        evidence = EVIDENCE[Evidence[step.evidence.upper()]]
+        again = f" (attempt {step.attempt})" if step.attempt > 1 else ""
+        word = STAGES[Stage[step.stage.upper()]] + again
+        cause = CAUSES[cause_of(step.cause)].sentence if step.cause else ""
+        table.add_row(
+            clock(step.at_ms, now_ms=now_ms), word, cause if step.evidence == "refusal" and cause else evidence
+        )
+    return table
+
+
+def _advice(wait: WaitTold, now_ms: int, *, failed: bool) -> Table:
+    table = _grid()
+    table.add_column(no_wrap=True, style="dim", min_width=LABELS_WIDTH)
+    table.add_column()
+    table.add_row("Why", Text(plain(wait.sentence), "bold"))
+    table.add_row("Whose", OWNERS[Owner(wait.owner)])
+    table.add_row("We", wait.we_do)
+    if not failed:
+        table.add_row("Next", _next(wait, now_ms))
+    table.add_row("You can", wait.you_can)
+    return table
+
+
+def _next(wait: WaitTold, now_ms: int) -> str:
+    why_then = reason_words(wait.next_reason)
+    if wait.next_attempt_ms is None:
+        return why_then
+    return f"{from_now(wait.next_attempt_ms, now_ms=now_ms)} ({clock(wait.next_attempt_ms, now_ms=now_ms)}): {why_then}"
+
+
+def _grid() -> Table:
+    return Table.grid(padding=(0, 2, 0, 0))

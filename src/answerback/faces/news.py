@@ -1,0 +1,51 @@
+"""Turns an agent's news into what is told of it."""
+
+from typing import assert_never
+
+from answerback.core.effects import Answered, Arrived, FileReady, LinkChanged, News, Progressed, Warned
+from answerback.faces.ledger import Ledger
+from answerback.faces.told import EventTold
+from answerback.model.causes import Cause
+from answerback.model.ids import message_id_text
+from answerback.storage.history import History
+
+
+def told_news(news: News, *, history: History, ledger: Ledger) -> EventTold:
+    """Tell one piece of news."""
+    match news:
+        case Arrived(message):
+            kept = history.message(message.id)
+            shown = ledger.message(kept) if kept else None
+            return EventTold("arrived", message=shown, message_id=message_id_text(message.id))
+        case Progressed(message_id, device, step):
+            names = {known.device: known.name for known in history.device_names()}
+            return EventTold(
+                "progressed",
+                message_id=message_id_text(message_id),
+                device=device.hex() if device else None,
+                device_name=names.get(device) if device else None,
+                stage=step.stage.name.lower(),
+                evidence=step.evidence.name.lower(),
+                at_ms=step.wall_ms,
+                cause=_id(step.cause),
+            )
+        case LinkChanged(connected, cause):
+            return told_link(connected=connected, cause=cause)
+        case Answered(question, _, cause):
+            return EventTold("answered", question=question, cause=_id(cause))
+        case FileReady(message_id, blob, cause):
+            path = history.setting(f"file.{blob.hex()}")
+            return EventTold("file", message_id=message_id_text(message_id), path=path, cause=_id(cause))
+        case Warned(cause):
+            return EventTold("warned", cause=_id(cause))
+        case _:
+            assert_never(news)
+
+
+def told_link(*, connected: bool, cause: Cause | None) -> EventTold:
+    """Tell how the connection to the relay is."""
+    return EventTold("link", connected=connected, cause=_id(cause))
+
+
+def _id(cause: Cause | None) -> str | None:
+    return None if cause is None or cause is Cause.UNKNOWN else cause.value

@@ -1,0 +1,191 @@
+"""Gives the one shape in which a device is told about: for `--json`, for the agent's local interface, for pages.
+
+Keys are stable; docs/commands.md lists them. Ids of messages are UUIDs, other ids hexadecimal, times milliseconds of
+the wall clock. What is unknown is `null`, never left out.
+"""
+
+import msgspec
+
+
+class WaitTold(msgspec.Struct, frozen=True):
+    """Why nothing moves, and what happens next."""
+
+    cause: str
+    owner: str
+    sentence: str
+    we_do: str
+    you_can: str
+    next_attempt_ms: int | None
+    next_reason: str
+
+
+class StepTold(msgspec.Struct, frozen=True):
+    """One line of a timeline."""
+
+    stage: str
+    evidence: str
+    at_ms: int
+    cause: str | None
+    attempt: int
+
+
+class CopyTold(msgspec.Struct, frozen=True):
+    """The life of one copy, for one device."""
+
+    account: str
+    handle: str | None
+    device: str
+    device_name: str
+    own: bool
+    """Whether it is for another device of ours."""
+    stage: str
+    attempts: int
+    steps: list[StepTold]
+    wait: WaitTold | None
+    failure: WaitTold | None
+    """The words for a copy that failed or expired."""
+
+
+class TimelineTold(msgspec.Struct, frozen=True):
+    """What became of one message."""
+
+    id: str
+    mine: bool
+    author: str | None
+    to: list[str]
+    text: str
+    file_name: str | None
+    written_ms: int | None
+    expires_ms: int | None
+    stage: str
+    final: bool
+    answered: bool
+    steps: list[StepTold]
+    copies: list[CopyTold]
+    wait: WaitTold | None
+    failure: WaitTold | None
+
+
+class FileTold(msgspec.Struct, frozen=True):
+    """A file beside a message."""
+
+    name: str
+    size_bytes: int
+    media_type: str
+    path: str | None
+    """Where it is on this device, once it is whole and checked."""
+
+
+class MessageTold(msgspec.Struct, frozen=True):
+    """A message as an inbox shows it."""
+
+    id: str
+    mine: bool
+    unread: bool
+    author: str
+    to: list[str]
+    text: str
+    file: FileTold | None
+    urgency: str
+    written_ms: int
+    arrived_ms: int
+    expires_ms: int
+    stage: str | None
+    """How far it has come; of our own messages only."""
+    cause: str | None
+    """Why it waits or failed; of our own messages only."""
+
+
+class DeviceTold(msgspec.Struct, frozen=True):
+    """One device of this account."""
+
+    id: str
+    name: str
+    added_ms: int
+    this: bool
+
+
+class StatusTold(msgspec.Struct, frozen=True):
+    """How this device stands."""
+
+    handle: str
+    account: str
+    device: str
+    device_name: str
+    relay: str
+    running: bool
+    connected: bool
+    cause: str | None
+    owner: str | None
+    next_attempt_ms: int | None
+    next_reason: str | None
+    rtt_ms: float | None
+    rate_bytes_per_s: float | None
+    clock_offset_ms: int
+    behind: int | None
+    prekeys_left: int | None
+    attempts: int | None
+    wasted_attempts: int | None
+    messages: int
+    waiting: int
+    files_moving: int
+
+
+class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened while somebody listens; which keys it has depends on `event`."""
+
+    event: str
+    message: MessageTold | None = None
+    message_id: str | None = None
+    device: str | None = None
+    device_name: str | None = None
+    stage: str | None = None
+    evidence: str | None = None
+    at_ms: int | None = None
+    connected: bool | None = None
+    cause: str | None = None
+    path: str | None = None
+    question: str | None = None
+
+
+class LinkTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One turn of linking a device: the code, then who asks, then the device; or why not."""
+
+    link: str | None = None
+    code: str | None = None
+    asks: str | None = None
+    fingerprint: str | None = None
+    device: DeviceTold | None = None
+    refusal: str | None = None
+    cause: str | None = None
+    kind: str | None = None
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why a request to the agent was refused."""
+
+    kind: str
+    message: str
+    cause: str | None = None
+
+
+class SendAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message to be sent."""
+
+    to: list[str]
+    text: str = ""
+    file: str | None = None
+    urgent: bool = False
+    ttl_s: int | None = None
+
+
+class ReadAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that arrived up to this message has been read."""
+
+    up_to: str
+
+
+class SentTold(msgspec.Struct, frozen=True):
+    """A message that was promised."""
+
+    id: str
