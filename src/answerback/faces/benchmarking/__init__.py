@@ -1,0 +1,1 @@
+"""The work that shows what a relay can carry: pairs, a backlog, a crowd, and silence."""
