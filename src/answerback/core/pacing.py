@@ -16,8 +16,9 @@ CADENCE_S = 1.5
 FLAT_S = 90.0
 SPACING_S_MAX = 60.0
 """A device offline for a day still asks once a minute; issue of battery is decided by the platform profile."""
-STEADY_S = 10.0
-"""A connection that ends sooner was none: a relay that welcomes and falls over would be stormed by its devices."""
+STEADY_S = 5.0
+"""A connection that ends sooner was none, and the timetable goes on: a relay that welcomes and falls over would be
+stormed by its devices. A train between two tunnels has longer."""
 JITTER = 0.25
 """Each wait is drawn from ±25 %, so that devices that fell together do not come back together."""
 
@@ -28,9 +29,10 @@ class Pacing:
 
     _next: Wake | None = None
     _down_since_s: float | None = None
+    """When the flat cadence began: with the loss of a connection, but for one in a row of those that did not last."""
     _up_since_s: float = 0.0
-    _short: int = 0
-    """How many connections in a row did not last."""
+    _falters: bool = False
+    """The last connection did not last."""
     failures: int = 0
 
     @property
@@ -48,19 +50,22 @@ class Pacing:
 
     def succeeded(self, *, now_s: float) -> None:
         """The relay welcomed us: the slate is clean if this lasts."""
-        self._next, self._down_since_s, self._up_since_s, self.failures = None, None, now_s, 0
+        self._next, self._up_since_s, self.failures = None, now_s, 0
 
     def failed(self, *, now_s: float, draw: float, was_up: bool) -> None:
         """An attempt failed or the connection broke; `draw` is a random number in [0, 1)."""
         self.failures += 1
-        if self._down_since_s is None:
-            self._down_since_s = now_s
         if was_up:
-            self._short = 0 if now_s - self._up_since_s >= STEADY_S else self._short + 1
-            if not self._short:
+            lasted = now_s - self._up_since_s >= STEADY_S
+            if lasted or not self._falters:
+                self._down_since_s = now_s
+            self._falters = not lasted
+            if lasted:
                 self._next = Wake(now_s, Reason.CONNECT_EVIDENCE)
                 return
-        spacing_s = max(self._spacing_s(now_s - self._down_since_s), _grown_s(self._short - 1))
+        if self._down_since_s is None:
+            self._down_since_s = now_s
+        spacing_s = self._spacing_s(now_s - self._down_since_s)
         self._next = Wake(now_s + spacing_s * (1 + JITTER * (2 * draw - 1)), Reason.CONNECT_CADENCE)
 
     def told(self, retry_after_s: float, *, now_s: float) -> None:
@@ -85,8 +90,4 @@ class Pacing:
     def _spacing_s(self, down_s: float) -> float:
         if down_s <= FLAT_S:
             return CADENCE_S
-        return _grown_s(down_s - FLAT_S)
-
-
-def _grown_s(by: float) -> float:
-    return min(CADENCE_S * math.sqrt(1 + max(0.0, by)), SPACING_S_MAX)
+        return min(CADENCE_S * math.sqrt(1 + (down_s - FLAT_S)), SPACING_S_MAX)
