@@ -39,7 +39,9 @@ class Limit:
 def limits(*folders_or_files: str) -> list[Limit]:
     """Every number in capitals at the top level of these files, and why it is what it is."""
     found: list[Limit] = []
-    for source in sources(*{path.rpartition("/")[0] if path.endswith(".py") else path for path in folders_or_files}):
+    for source in sources(
+        *sorted({path.rpartition("/")[0] if path.endswith(".py") else path for path in folders_or_files})
+    ):
         if any(source.path == path or source.path.startswith(path + "/") for path in folders_or_files):
             found += _limits_of(source)
     return found
