@@ -1,279 +1,53 @@
-"""A small world in memory: engines, a relay that obeys the protocol, and a clock that only moves when told to."""
+"""A small world in memory: engines, a relay, and a clock that only moves when told to."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from answerback.core.effects import (
     Arrived,
     Connect,
     Disconnect,
-    DropDraft,
-    DropOutgoing,
-    DropRatchet,
-    DropSealSecret,
+    Download,
     Effect,
-    Fact,
-    KeepContact,
-    KeepCopy,
-    KeepCursor,
     KeepDeviceKeys,
-    KeepDeviceList,
-    KeepDeviceName,
     KeepDraft,
-    KeepMessage,
-    KeepOutgoing,
-    KeepRatchet,
-    KeepRelay,
-    KeepSealKey,
-    KeepSealSecret,
-    KeepSeen,
-    KeepStep,
-    KeepStream,
-    KeepTransfer,
     Moment,
     News,
-    RaiseStage,
+    Progressed,
     Save,
     Tell,
     Transmit,
+    Upload,
 )
 from answerback.core.engine import Engine
 from answerback.core.machines import Self
-from answerback.core.memory import Memory
+from answerback.crypto.files import sealed_size
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list, next_device_list
 from answerback.model.causes import Cause
-from answerback.model.devices import Signed
-from answerback.model.envelope import Delivery, Envelope
-from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
-from answerback.model.message import Lane, Message, Urgency
-from answerback.model.stamp import Stamp
-from answerback.model.timeline import Stage, Step
+from answerback.model.devices import Device, DeviceList
+from answerback.model.ids import BlobId, DeviceId, EnvelopeId, MessageId
+from answerback.model.message import Attachment, Message, Urgency
+from answerback.model.timeline import Stage
 from answerback.wire.codec import decode, decode_client_frame, decode_relay_frame, encode
-from answerback.wire.frames import (
-    Acceptance,
-    Accepted,
-    Announce,
-    Announced,
-    Challenge,
-    Claim,
-    Claimed,
-    ClientFrame,
-    Deliver,
-    Hello,
-    Inquire,
-    Listed,
-    Located,
-    LookUp,
-    Ping,
-    Pong,
-    Publish,
-    Published,
-    Refusal,
-    Refused,
-    RelayFrame,
-    Resolve,
-    Resolved,
-    Submit,
-    Took,
-    Welcome,
-    Whereabouts,
-)
+from answerback.wire.frames import Challenge, Hello, Ping, Submit, Took
+from tests.core.disk import Disk
+from tests.core.post_office import START_MS, Relay
+from tests.core.witness import acknowledged, falsehoods
 
 PICKLE_KEY = b"k" * 32
+STEP_S = 0.05
+"""Frames need one step in each direction."""
 
 
-@dataclass
-class Disk:
-    """What a journal would hold, as plain dictionaries."""
+class Strike(Enum):
+    """Where in carrying out one change a crash strikes."""
 
-    facts: dict[object, Fact] = field(default_factory=dict)
-    messages: dict[tuple[AccountId, MessageId], Message] = field(default_factory=dict)
-    arrivals: list[MessageId] = field(default_factory=list)
-    steps: list[tuple[MessageId, DeviceId | None, Step]] = field(default_factory=list)
-
-    def commit(self, facts: list[Fact]) -> None:  # noqa: C901, PLR0912 - one case for each fact
-        for fact in facts:
-            match fact:
-                case KeepMessage(message):
-                    if (message.author, message.id) not in self.messages:
-                        self.messages[message.author, message.id] = message
-                        self.arrivals.append(message.id)
-                case KeepStep(message, device, step) | RaiseStage(message, device, step):
-                    self.steps.append((message, device, step))
-                case DropDraft(identity):
-                    self.facts.pop((KeepDraft, identity), None)
-                case DropOutgoing(identity):
-                    self.facts.pop((KeepOutgoing, identity), None)
-                    for key in [key for key in self.facts if isinstance(key, tuple) and key[:2] == (KeepCopy, identity)]:
-                        del self.facts[key]
-                case DropRatchet(device, lane, session):
-                    self.facts.pop((KeepRatchet, device, lane, session), None)
-                case DropSealSecret(identity):
-                    self.facts.pop((KeepSealSecret, identity), None)
-                case KeepCopy():
-                    before = self.facts.get((KeepCopy, fact.message, fact.device))
-                    if fact.sealed is None and isinstance(before, KeepCopy) and fact.envelope == before.envelope:
-                        fact = KeepCopy(**{**_fields(fact), "sealed": before.sealed})
-                    self.facts[KeepCopy, fact.message, fact.device] = fact
-                case _:
-                    self.facts[_key(fact)] = fact
-
-    def memory(self) -> Memory:
-        def of(kind: type) -> tuple[Fact, ...]:
-            return tuple(fact for fact in self.facts.values() if isinstance(fact, kind))
-
-        messages = tuple(self.messages.values())
-        return Memory(
-            device_keys=next(iter(of(KeepDeviceKeys)), None),
-            drafts=of(KeepDraft),
-            outgoing=of(KeepOutgoing),
-            copies=of(KeepCopy),
-            ratchets=of(KeepRatchet),
-            seal_secrets=of(KeepSealSecret),
-            device_lists=of(KeepDeviceList),
-            seal_keys=of(KeepSealKey),
-            contacts=of(KeepContact),
-            device_names=of(KeepDeviceName),
-            streams=of(KeepStream),
-            seen=of(KeepSeen),
-            cursors=of(KeepCursor),
-            relay=next(iter(of(KeepRelay)), None),
-            transfers=of(KeepTransfer),
-            recent=messages,
-            last_stamp=max((message.stamp for message in messages), default=Stamp(0, 0)),
-        )
-
-
-def _fields(fact: KeepCopy) -> dict[str, object]:
-    return {name: getattr(fact, name) for name in fact.__slots__}
-
-
-def _key(fact: Fact) -> object:
-    match fact:
-        case KeepDraft() | KeepOutgoing() | KeepSealSecret() | KeepSeen():
-            return type(fact), fact.id
-        case KeepRatchet():
-            return KeepRatchet, fact.device, fact.lane, fact.session
-        case KeepDeviceKeys() | KeepRelay():
-            return type(fact)
-        case KeepDeviceList():
-            return KeepDeviceList, fact.account
-        case KeepSealKey() | KeepDeviceName():
-            return type(fact), fact.device
-        case KeepContact():
-            return KeepContact, fact.handle
-        case KeepStream():
-            return KeepStream, fact.device, fact.lane
-        case KeepCursor():
-            return KeepCursor, fact.lane
-        case KeepTransfer():
-            return KeepTransfer, fact.blob, fact.uploading
-    raise AssertionError(fact)
-
-
-@dataclass
-class Mailbox:
-    """One device's mailbox at the relay of this world."""
-
-    rows: dict[int, tuple[Lane, EnvelopeId, bytes]] = field(default_factory=dict)
-    last: int = 0
-    handed: int = 0
-
-
-@dataclass
-class Relay:
-    """A relay that keeps the protocol, with switches for the ways in which real ones do not."""
-
-    store: bytes = b"store"
-    boot: bytes = b"boot-1"
-    handles: dict[str, AccountId] = field(default_factory=dict)
-    lists: dict[AccountId, list[Signed]] = field(default_factory=dict)
-    owners: dict[DeviceId, AccountId] = field(default_factory=dict)
-    prekeys: dict[DeviceId, list[Signed]] = field(default_factory=dict)
-    fallback: dict[DeviceId, Signed] = field(default_factory=dict)
-    seal_keys: dict[DeviceId, Signed] = field(default_factory=dict)
-    mailboxes: dict[DeviceId, Mailbox] = field(default_factory=dict)
-    online: set[DeviceId] = field(default_factory=set)
-    refuse: dict[DeviceId, tuple[Cause, int]] = field(default_factory=dict)
-    clock_ms: int = 0
-
-    def answer(self, device: DeviceId, frame: ClientFrame) -> Iterator[RelayFrame]:  # noqa: C901, PLR0912
-        match frame:
-            case Hello():
-                self.online.add(device)
-                box = self.mailboxes.setdefault(device, Mailbox())
-                self._took(box, {taken.lane: taken.position for taken in frame.taken})
-                box.handed = 0
-                seal_key = self.seal_keys.get(device)
-                identity = decode(seal_key.body, list)[1] if seal_key else b""
-                version = len(self.lists[self.owners[device]])
-                left = len(self.prekeys.get(device, ()))
-                yield Welcome(
-                    self.clock_ms, self.store, self.boot, b"t" * 32, len(box.rows), box.last, version, left, identity
-                )
-            case Submit():
-                for envelope in frame.envelopes:
-                    yield self._submit(envelope)
-            case Took():
-                self._took(self.mailboxes[device], {taken.lane: taken.position for taken in frame.entries})
-            case Inquire():
-                found = []
-                for asked in frame.entries:
-                    box = self.mailboxes.get(asked.device, Mailbox())
-                    held = any(row[1] == asked.id for row in box.rows.values())
-                    found.append(Whereabouts(asked.id, held, False, 0 if asked.device in self.online else 5))
-                yield Located(found)
-            case LookUp():
-                lists = self.lists.get(frame.account, [])
-                devices = [device for device, owner in self.owners.items() if owner == frame.account]
-                keys = [self.seal_keys[device] for device in devices if device in self.seal_keys]
-                yield Listed(frame.request, frame.account, lists[frame.known_version :], keys)
-            case Resolve():
-                yield Resolved(frame.request, frame.handle, self.handles.get(frame.handle, AccountId(b"")))
-            case Claim():
-                left = self.prekeys.get(frame.device, [])
-                prekey = left.pop(0) if left else self.fallback.get(frame.device)
-                yield Claimed(frame.request, frame.device, prekey, "" if prekey else "recipient.no_keys")
-            case Publish():
-                self.prekeys.setdefault(device, []).extend(frame.prekeys)
-                if frame.fallback:
-                    self.fallback[device] = frame.fallback
-                if frame.seal_key:
-                    self.seal_keys[device] = frame.seal_key
-                yield Published(frame.request, len(self.prekeys[device]))
-            case Announce():
-                self.lists[self.owners[device]].append(frame.list)
-                yield Announced(frame.request, len(self.lists[self.owners[device]]))
-            case Ping():
-                yield Pong(frame.echo, self.clock_ms)
-
-    def pages(self, device: DeviceId) -> Iterator[Deliver]:
-        """Hand over what was not handed over in this connection."""
-        box = self.mailboxes.setdefault(device, Mailbox())
-        rows = [(position, row) for position, row in sorted(box.rows.items()) if position > box.handed]
-        if rows:
-            box.handed = rows[-1][0]
-            rows.sort(key=lambda row: (row[1][0], row[0]))
-            yield Deliver([Delivery(position, lane, identity, sealed) for position, (lane, identity, sealed) in rows])
-
-    def _submit(self, envelope: Envelope) -> RelayFrame:
-        if envelope.device in self.refuse:
-            cause, retry_ms = self.refuse[envelope.device]
-            return Refused([Refusal(envelope.id, cause.value, retry_ms)])
-        if envelope.device not in self.owners:
-            return Refused([Refusal(envelope.id, Cause.RECIPIENT_DEVICE_GONE.value, -1)])
-        box = self.mailboxes.setdefault(envelope.device, Mailbox())
-        if not any(row[1] == envelope.id for row in box.rows.values()):
-            box.last += 1
-            box.rows[box.last] = (envelope.lane, envelope.id, envelope.sealed)
-        version = len(self.lists[self.owners[envelope.device]])
-        return Accepted([Acceptance(envelope.id, version, 0 if envelope.device in self.online else 60)])
-
-    @staticmethod
-    def _took(box: Mailbox, taken: dict[Lane, int]) -> None:
-        for position in [position for position, row in box.rows.items() if position <= taken.get(row[0], 0)]:
-            del box.rows[position]
+    BEFORE_COMMIT = "before commit"
+    BEFORE_NETWORK = "before network"
+    AMID_NETWORK = "amid network"
+    BEFORE_TELL = "before tell"
 
 
 @dataclass
@@ -288,153 +62,357 @@ class Phone:
     news: list[News] = field(default_factory=list)
     connected: bool = False
     wanted: bool = False
+    off: bool = False
     to_relay: list[bytes] = field(default_factory=list)
     to_phone: list[bytes] = field(default_factory=list)
+    moving: list[Upload | Download] = field(default_factory=list)
     sent_frames: int = 0
+    """All but pings."""
+    wall_offset_ms: int = 0
+    born_s: float = 0.0
+    lives: int = 1
+    fuse: tuple[int, Strike] | None = None
+    """After how many changes a crash strikes, and where in that one."""
+    read_ids: set[MessageId] = field(default_factory=set)
+
+    @property
+    def now(self) -> Moment:
+        """This phone's own two times: seconds since it began to run, and whatever its wall clock says."""
+        return Moment(self.world.now_s - self.born_s, self.world.clock_ms + self.wall_offset_ms)
+
+    # ---- carrying out
 
     def carry_out(self, effects: list[Effect]) -> None:
-        """Disk, then network, then person."""
+        """Disk, then network, then person; or a crash in between."""
+        strike = self._burn()
+        if strike is Strike.BEFORE_COMMIT:
+            return self.crash()
         self.disk.commit([effect.fact for effect in effects if isinstance(effect, Save)])
+        self.world.objections += falsehoods(self, effects)
+        if strike is Strike.BEFORE_NETWORK:
+            return self.crash()
+        outgoing = [effect for effect in effects if not isinstance(effect, Save | Tell)]
+        if strike is Strike.AMID_NETWORK:
+            outgoing = outgoing[: self.world.random.randint(0, len(outgoing))]
+        written = self._network(outgoing)
+        if strike is not None:
+            return self.crash()
+        self.news += [effect.news for effect in effects if isinstance(effect, Tell)]
+        for effect in outgoing:
+            if isinstance(effect, Disconnect):
+                self.drop(effect.cause)
+        if written:
+            self.carry_out(self.engine.written(written, now=self.now))
+        return None
+
+    def _network(self, effects: Sequence[Effect]) -> list[EnvelopeId]:
         written: list[EnvelopeId] = []
         for effect in effects:
             match effect:
                 case Connect():
                     self.wanted = True
-                case Disconnect(cause):
-                    self.drop(cause)
                 case Transmit(frame) if self.connected:
-                    self.sent_frames += 1
+                    self.sent_frames += not isinstance(frame, Ping)
                     self.to_relay.append(encode(frame))
                     if isinstance(frame, Submit):
                         written += [envelope.id for envelope in frame.envelopes]
-                case Tell(news):
-                    self.news.append(news)
+                case Upload() | Download():
+                    self.moving.append(effect)
                 case _:
                     pass
-        if written:
-            self.carry_out(self.engine.written(written, now=self.world.now))
+        return written
 
-    def send(self, *handles: str, text: str, urgency: Urgency = Urgency.NORMAL) -> MessageId:
+    def _burn(self) -> Strike | None:
+        if self.fuse is None:
+            return None
+        left, strike = self.fuse
+        self.fuse = (left - 1, strike) if left else None
+        return None if left else strike
+
+    # ---- what a person does
+
+    def send(
+        self,
+        *handles: str,
+        text: str,
+        urgency: Urgency = Urgency.NORMAL,
+        lifetime_s: int = 86_400,
+        file: Attachment | None = None,
+    ) -> MessageId:
+        """Promise a message."""
         identity, effects = self.engine.send(
-            handles=handles, text=text, attachment=None, urgency=urgency, lifetime_s=86_400, now=self.world.now
+            handles=handles, text=text, attachment=file, urgency=urgency, lifetime_s=lifetime_s, now=self.now
         )
         self.carry_out(effects)
         return identity
 
+    def read(self, *messages: Message) -> None:
+        """Read what arrived."""
+        self.read_ids |= {message.id for message in messages}
+        self.carry_out(self.engine.read(messages, now=self.now))
+
+    # ---- what happens to it
+
     def drop(self, cause: Cause = Cause.NETWORK_CONNECTION_LOST) -> None:
-        self.connected = self.wanted = False
-        self.to_relay.clear()
-        self.to_phone.clear()
-        self.world.relay.online.discard(self.own.device)
-        self.carry_out(self.engine.lost(cause, now=self.world.now))
+        """Lose the connection and all that is on it."""
+        self._unplug()
+        self.carry_out(self.engine.lost(cause, now=self.now))
+
+    def cut(self, *, relay_gets: int = 0, phone_gets: int = 0) -> None:
+        """Lose the connection after so many frames in each direction have still come through."""
+        if self.connected:
+            del self.to_relay[relay_gets:]
+            self.world.relay_hears(self)
+            del self.to_phone[phone_gets:]
+            self.world.phone_hears(self)
+        self.drop()
 
     def crash(self) -> None:
         """Lose everything but the disk, and start again from it."""
-        self.connected = self.wanted = False
-        self.to_relay.clear()
-        self.to_phone.clear()
-        self.world.relay.online.discard(self.own.device)
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """Stop running; the disk remains."""
+        self._unplug()
+        self.off = True
+
+    def start(self) -> None:
+        """Run again, from the disk."""
         memory = self.disk.memory()
         assert memory.device_keys is not None
         keys = DeviceKeys.from_pickle(memory.device_keys.pickle, PICKLE_KEY)
         self.engine = Engine(
             self.own, keys, pickle_key=PICKLE_KEY, randomness=self.world.random.randbytes, memory=memory
         )
-        self.carry_out(self.engine.start(now=self.world.now))
+        self.off, self.born_s, self.lives = False, self.world.now_s, self.lives + 1
+        self.carry_out(self.engine.start(now=self.now))
 
-    def stage(self, message: MessageId, device: DeviceId | None = None) -> Stage:
+    def _unplug(self) -> None:
+        self.connected = self.wanted = False
+        self.to_relay.clear()
+        self.to_phone.clear()
+        self.moving.clear()
+        self.world.relay.online.discard(self.own.device)
+
+    # ---- what it shows
+
+    def stage(self, message: MessageId, device: "Phone | None" = None) -> Stage:
         """The furthest stage its timeline shows."""
-        found = [step.stage for known, where, step in self.disk.steps if known == message and device in (None, where)]
-        return max(found)
+        where = device.own.device if device else None
+        return max(step.stage for known, there, step in self.disk.steps if known == message and where in (None, there))
 
     @property
     def texts(self) -> list[str]:
-        return [message.text for message in self.disk.messages.values() if message.author != self.own.account]
+        """What others wrote, in order of arrival, as it is on disk."""
+        by_id = {message.id: message for message in self.disk.messages.values()}
+        arrived = [by_id[identity] for identity in self.disk.arrivals]
+        return [message.text for message in arrived if message.author != self.own.account]
 
     @property
     def shown(self) -> list[str]:
-        return [
-            news.message.text
-            for news in self.news
-            if isinstance(news, Arrived) and news.message.author != self.own.account
-        ]
+        """What others wrote and this phone told of."""
+        told = [news.message for news in self.news if isinstance(news, Arrived)]
+        return [message.text for message in told if message.author != self.own.account]
+
+    def told(self, message: MessageId) -> list[Stage]:
+        """The stages told of one message."""
+        return [news.step.stage for news in self.news if isinstance(news, Progressed) and news.message == message]
+
+    def message(self, text: str) -> Message:
+        """The one message with this text."""
+        (found,) = [message for message in self.disk.messages.values() if message.text == text]
+        return found
 
 
 class World:
     """Phones, a relay, and time."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - a simulation
-        self.relay = Relay()
+        self.random = random.Random(seed)
+        self.relay = Relay(disconnect_all=self.disconnect_all)
         self.phones: list[Phone] = []
         self.now_s = 1000.0
-        self.wall_ms = 1_800_000_000_000
         self.reachable = True
+        self.objections: list[str] = []
+        """Everything a phone claimed that was not so."""
+        self.strict = True
+        """Whether an objection ends the test at once."""
 
     @property
-    def now(self) -> Moment:
-        return Moment(self.now_s, self.wall_ms + round(self.now_s * 1000))
+    def clock_ms(self) -> int:
+        """True time."""
+        return START_MS + round(self.now_s * 1000)
 
-    def person(self, handle: str, name: str = "phone") -> Phone:
+    def phone_of(self, device: DeviceId) -> Phone | None:
+        """Find a phone by its device's id."""
+        return next((phone for phone in self.phones if phone.own.device == device), None)
+
+    # ---- people
+
+    def person(self, handle: str, name: str = "phone", *, wall_offset_ms: int = 0) -> Phone:
         """Register a new account with its first device."""
         root, keys = RootKey.generate(), DeviceKeys.generate()
-        signed = first_device_list(root, keys.device(0), now_ms=0)
-        self.relay.handles[handle] = root.account_id
-        self.relay.lists[root.account_id] = [signed]
-        return self._phone(handle, name, root, keys)
+        self.relay.store.handles[handle] = root.account_id
+        self.relay.store.lists[root.account_id] = [first_device_list(root, keys.device(0), now_ms=0)]
+        return self._phone(Self(root.account_id, keys.device_id, name, handle), root, keys, wall_offset_ms)
 
-    def second_device(self, first: Phone, name: str) -> Phone:
+    def second_device(self, first: Phone, name: str = "laptop", *, run_s: float = 2.0) -> Phone:
         """Link another device to an account."""
         keys = DeviceKeys.generate()
-        current = self.relay.lists[first.own.account][-1]
-        devices = decode(current.body, _devices_type()).devices
-        signed = next_device_list(first.root, current, [*devices, keys.device(0)], 0)
-        phone = self._phone(first.own.handle, name, first.root, keys)
-        first.carry_out(first.engine.announce(signed, now=self.now))
-        self.run(2)
+        phone = self._phone(Self(first.own.account, keys.device_id, name, first.own.handle), first.root, keys, 0)
+        self.change_devices(first, [*self.devices(first), keys.device(0)])
+        self.run(run_s)
         return phone
 
-    def _phone(self, handle: str, name: str, root: RootKey, keys: DeviceKeys) -> Phone:
-        own = Self(root.account_id, keys.device_id, name, handle)
+    def revoke(self, by: Phone, gone: Phone) -> None:
+        """Take a device off its account's list."""
+        self.change_devices(by, [device for device in self.devices(by) if device.id != gone.own.device])
+
+    def devices(self, phone: Phone) -> list[Device]:
+        """The devices on the newest list of a phone's account."""
+        return list(decode(self.relay.store.lists[phone.own.account][-1].body, DeviceList).devices)
+
+    def change_devices(self, by: Phone, devices: list[Device]) -> None:
+        """Sign and announce the account's next device list."""
+        signed = next_device_list(by.root, self.relay.store.lists[by.own.account][-1], devices, 0)
+        by.carry_out(by.engine.announce(signed, now=by.now))
+
+    def file(self, size_bytes: int = 100_000) -> Attachment:
+        """A file to send, as the shell would have staged it."""
+        blob = BlobId(self.random.randbytes(16))
+        return Attachment(blob, b"k" * 32, sealed_size(size_bytes), size_bytes, b"h" * 32, "a.jpg", "image/jpeg")
+
+    def _phone(self, own: Self, root: RootKey, keys: DeviceKeys, wall_offset_ms: int) -> Phone:
         engine = Engine(own, keys, pickle_key=PICKLE_KEY, randomness=self.random.randbytes)
-        phone = Phone(self, own, root, engine)
+        phone = Phone(self, own, root, engine, wall_offset_ms=wall_offset_ms, born_s=self.now_s)
         phone.disk.commit([KeepDeviceKeys(keys.pickle(PICKLE_KEY))])
         self.relay.owners[own.device] = own.account
         self.phones.append(phone)
-        phone.carry_out(engine.start(now=self.now))
+        phone.carry_out(engine.start(now=phone.now))
         return phone
 
-    def run(self, seconds: float = 10.0, *, step_s: float = 0.05) -> None:
-        """Let time pass."""
-        for _ in range(round(seconds / step_s)):
-            self.now_s += step_s
-            self.relay.clock_ms = 1_800_000_000_000 + round(self.now_s * 1000)
+    def disconnect_all(self) -> None:
+        """The relay is gone: everybody's connection breaks."""
+        for phone in self.phones:
+            if phone.connected:
+                phone.drop()
+
+    # ---- time
+
+    def run(self, seconds: float = 10.0) -> None:
+        """Let time pass, in steps while something moves and in jumps while nothing does."""
+        end_s = self.now_s + seconds
+        while self.now_s < end_s - 1e-9 and not self.objections:
+            self.now_s = min(end_s, self._next_s())
+            self.relay.clock_ms = self.clock_ms
+            self._step()
+        assert not self.strict or self.objections == []
+
+    def run_until(self, done: Callable[[], bool], *, at_most_s: float = 3600.0) -> float:
+        """Let time pass until something holds; how long that took."""
+        began_s = self.now_s
+        while not done():
+            assert self.now_s - began_s < at_most_s, f"not within {at_most_s} s"
+            self.run(min(max(STEP_S, (self.now_s - began_s) / 20), 60.0))
+        return self.now_s - began_s
+
+    def settled(self) -> bool:
+        """Whether no phone owes anybody anything."""
+        return all(
+            not phone.disk.of(KeepDraft)
+            and not len(phone.engine.machines.outbox)
+            and not len(phone.engine.machines.transfers)
+            and phone.engine.machines.inbox.ask_at_s is None
+            for phone in self.phones
+            if not phone.off
+        )
+
+    def _next_s(self) -> float:
+        next_s = self.now_s + STEP_S
+        if self.relay.waiting and not self.relay.holds_commits:
+            return next_s
+        wakes = [float("inf")]
+        for phone in self.phones:
+            if phone.off:
+                continue
+            if phone.to_phone or phone.to_relay or phone.moving or (phone.wanted and self.reachable):
+                return next_s
+            wake = phone.engine.wake_at
+            if wake is not None:
+                wakes.append(wake.at_s + phone.born_s)
+        return max(next_s, min(wakes))
+
+    def _step(self) -> None:
+        for phone in self.phones:
+            if phone.wanted and not phone.connected and self.reachable:
+                phone.connected, phone.wanted = True, False
+                phone.carry_out(phone.engine.opened(now=phone.now))
+                phone.to_phone.append(encode(Challenge(b"n" * 32, b"relay", self.relay.clock_ms)))
+        if self.reachable:
             for phone in self.phones:
-                self.turn(phone)
+                self.phone_hears(phone)
+            for phone in self.phones:
+                self.relay_hears(phone)
+            self._relay_speaks()
+        for phone in self.phones:
+            wake = phone.engine.wake_at
+            if not phone.off and wake is not None and wake.at_s + phone.born_s <= self.now_s + 1e-9:
+                phone.carry_out(phone.engine.wake(now=phone.now))
 
-    def turn(self, phone: Phone) -> None:
-        """Let one phone connect, speak, listen and wake."""
-        if phone.wanted and not phone.connected and self.reachable:
-            phone.connected, phone.wanted = True, False
-            phone.carry_out(phone.engine.opened(now=self.now))
-            phone.to_phone.append(encode(Challenge(b"n" * 32, b"relay", self.relay.clock_ms)))
-        if phone.connected and self.reachable:
-            outgoing, phone.to_relay = phone.to_relay, []
-            for data in outgoing:
-                answers = self.relay.answer(phone.own.device, decode_client_frame(data))
-                phone.to_phone += [encode(answer) for answer in answers]
-            if phone.own.device in self.relay.online:
+    def relay_hears(self, phone: Phone) -> None:
+        """The relay takes what is on its way from this phone."""
+        outgoing, phone.to_relay = phone.to_relay, []
+        for data in outgoing:
+            frame = decode_client_frame(data)
+            if isinstance(frame, Took | Hello):
+                entries = frame.entries if isinstance(frame, Took) else frame.taken
+                self.objections += acknowledged(phone, entries, phone.disk.seen())
+            answers = self.relay.answer(phone.own.device, frame)
+            phone.to_phone += [encode(answer) for answer in answers]
+
+    def _relay_speaks(self) -> None:
+        for device, answer in self.relay.commit():
+            there = self.phone_of(device)
+            if there is not None and there.connected:
+                there.to_phone.append(encode(answer))
+        for phone in self.phones:
+            if phone.connected and phone.own.device in self.relay.online:
                 phone.to_phone += [encode(page) for page in self.relay.pages(phone.own.device)]
-            incoming, phone.to_phone = phone.to_phone, []
-            for data in incoming:
-                if phone.connected:
-                    phone.carry_out(phone.engine.received(decode_relay_frame(data), now=self.now))
-        wake = phone.engine.wake_at
-        if wake is not None and wake.at_s <= self.now_s:
-            phone.carry_out(phone.engine.wake(now=self.now))
+
+    def phone_hears(self, phone: Phone) -> None:
+        """The phone takes what is on its way to it, frames and pieces of files."""
+        incoming, phone.to_phone = phone.to_phone, []
+        life = phone.lives
+        for data in incoming:
+            if phone.connected and phone.lives == life:
+                phone.carry_out(phone.engine.received(decode_relay_frame(data), now=phone.now))
+        moving, phone.moving = phone.moving, []
+        for piece in moving:
+            if phone.connected and phone.lives == life:
+                move(phone, piece)
 
 
-def _devices_type() -> type:
-    from answerback.model.devices import DeviceList
-
-    return DeviceList
+def move(phone: Phone, piece: Upload | Download) -> None:
+    """Carry one piece of a file, as the shell does, and report it."""
+    blobs, engine = phone.world.relay.store.blobs, phone.engine
+    uploading = isinstance(piece, Upload)
+    kept = next(m for m in phone.disk.messages.values() if m.attachment and m.attachment.blob == piece.blob)
+    assert kept.attachment is not None
+    there_bytes, done_bytes = blobs.get(piece.blob, 0), piece.offset + piece.length
+    whole = done_bytes >= kept.attachment.sealed_bytes
+    if there_bytes < (piece.offset if uploading else kept.attachment.sealed_bytes):
+        author = None if uploading else kept.author_device
+        failed = engine.transfer_failed(
+            piece.blob, uploading=uploading, missing=True, author_device=author, now=phone.now
+        )
+        return phone.carry_out(failed)
+    life = phone.lives
+    if uploading:
+        blobs[piece.blob] = max(there_bytes, done_bytes)
+    elif whole:
+        phone.disk.files.add(piece.blob)
+        phone.carry_out(engine.file_checked(piece.blob, kept, now=phone.now))
+    if phone.lives == life:
+        phone.carry_out(engine.moved(piece.blob, uploading=uploading, done_bytes=done_bytes, now=phone.now))
+    return None

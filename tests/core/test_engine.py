@@ -1,0 +1,104 @@
+"""Proves that each input goes where it belongs, and that a connection's life is driven from the outside alone."""
+
+from answerback.core.effects import Connect, Disconnect, LinkChanged, Reason, Save, Tell, Transmit, Warned
+from answerback.model.causes import Cause
+from answerback.model.message import Urgency
+from answerback.model.timeline import Stage
+from answerback.wire.frames import WIRE_VERSION, Accepted, Challenge, Farewell, Hello, Pong
+from tests.core.world import Phone, World
+
+
+def two_phones() -> tuple[World, Phone, Phone]:
+    world = World()
+    ann, bea = world.person("ann"), world.person("bea")
+    world.run(2)
+    return world, ann, bea
+
+
+def test_it_begins_by_connecting_and_says_why() -> None:
+    world = World()
+    world.reachable = False
+    ann = world.person("ann")
+    assert ann.engine.wake_at is not None
+    assert [effect for effect in ann.engine.start(now=ann.now) if isinstance(effect, Connect)] == []
+    ann.engine.lost(Cause.NETWORK_NO_PATH, now=ann.now)
+    assert Connect(Reason.CONNECT_FIRST) in ann.engine.start(now=ann.now)
+
+
+def test_a_challenge_is_answered_and_one_of_another_protocol_is_not() -> None:
+    world = World()
+    ann = world.person("ann")
+    ann.engine.opened(now=ann.now)
+    (answer,) = ann.engine.received(Challenge(b"n" * 32, b"relay", 0), now=ann.now)
+    assert isinstance(answer, Transmit)
+    assert isinstance(answer.frame, Hello)
+    other = ann.engine.received(Challenge(b"n" * 32, b"relay", 0, WIRE_VERSION + 1), now=ann.now)
+    assert other == [Tell(Warned(Cause.RELAY_INCOMPATIBLE))]
+
+
+def test_a_promise_needs_no_network() -> None:
+    world, ann, _ = two_phones()
+    world.reachable = False
+    ann.drop()
+    identity, effects = ann.engine.send(
+        handles=["bea"], text="x", attachment=None, urgency=Urgency.NORMAL, lifetime_s=60, now=ann.now
+    )
+    assert all(isinstance(effect, Save | Tell) for effect in effects)
+    ann.carry_out(effects)
+    assert ann.stage(identity) is Stage.QUEUED
+
+
+def test_a_farewell_says_when_to_come_back_and_is_obeyed() -> None:
+    world, ann, _ = two_phones()
+    ann.carry_out(ann.engine.received(Farewell(Cause.RELAY_STOPPING.value, 30_000), now=ann.now))
+    assert LinkChanged(connected=False, cause=Cause.RELAY_STOPPING) in ann.news
+    ann._unplug()
+    began_s = ann.now.now_s
+    ann.carry_out(ann.engine.hint(now=ann.now))
+    world.run(29)
+    assert ann.own.device not in world.relay.online
+    world.run(2)
+    assert ann.own.device in world.relay.online
+    assert ann.now.now_s - began_s > 30
+
+
+def test_a_farewell_because_of_the_account_is_told_to_the_person() -> None:
+    _, ann, _ = two_phones()
+    ann.carry_out(ann.engine.received(Farewell(Cause.ACCOUNT_DEVICE_REVOKED.value, 0), now=ann.now))
+    assert Warned(Cause.ACCOUNT_DEVICE_REVOKED) in ann.news
+
+
+def test_a_frame_of_a_connection_that_was_given_up_changes_nothing() -> None:
+    _, ann, _ = two_phones()
+    ann.drop()
+    state = ann.engine.machines.link.state
+    for frame in (Pong(1, 0), Accepted([])):
+        assert ann.engine.received(frame, now=ann.now) == []
+    assert ann.engine.machines.link.state is state
+    assert ann.engine.lost(Cause.NETWORK_STALLED, now=ann.now) == []
+
+
+def test_its_next_wake_is_never_further_than_what_any_machine_needs() -> None:
+    world, ann, _ = two_phones()
+    machines = ann.engine.machines
+    wake = ann.engine.wake_at
+    assert wake is not None
+    assert machines.link.wake_at is not None
+    assert wake.at_s <= machines.link.wake_at.at_s
+    world.reachable = False
+    world.run(60)
+    assert not machines.link.up
+    assert ann.engine.wake_at == min(
+        (w for w in (machines.link.wake_at, machines.pacing.wake_at) if w is not None), key=lambda w: w.at_s
+    )
+
+
+def test_a_wake_that_comes_late_or_early_does_no_harm() -> None:
+    world, ann, bea = two_phones()
+    for _ in range(50):
+        ann.carry_out(ann.engine.wake(now=ann.now))
+    ann.send("bea", text="x")
+    world.run(5)
+    assert bea.texts == ["x"]
+    effects = ann.engine.wake(now=ann.now)
+    assert not any(isinstance(effect, Disconnect) for effect in effects)

@@ -1,0 +1,108 @@
+"""Proves that keys are refilled, rotated and offered again, and never counted as published before they are."""
+
+from answerback.core.effects import DropSealSecret, KeepDeviceKeys, KeepSealSecret
+from answerback.core.registration import (
+    FALLBACK_PERIOD_MS,
+    PREKEYS_MIN,
+    SEAL_KEY_AGE_MS,
+    SEAL_SECRET_AGE_MS,
+    Registration,
+)
+from answerback.core.sessions import Sessions
+from answerback.crypto.identity import DeviceKeys
+from answerback.crypto.prekeys import PREKEYS_MAX
+from answerback.wire.frames import Publish
+from tests.core.world import PICKLE_KEY
+
+NOW_MS = 50 * FALLBACK_PERIOD_MS
+
+
+def fresh() -> tuple[Registration, Sessions]:
+    registration = Registration()
+    registration.welcomed(prekeys_left=0, seal_key=b"")
+    return registration, Sessions(DeviceKeys.generate(), PICKLE_KEY)
+
+
+def publish(registration: Registration, sessions: Sessions, relay_ms: int) -> Publish:
+    frame, _ = registration.publication(sessions, number=1, relay_ms=relay_ms, pickle_key=PICKLE_KEY)
+    return frame
+
+
+def done(registration: Registration, sessions: Sessions, left: int = PREKEYS_MAX) -> None:
+    registration.published(sessions, prekeys_left=left, pickle_key=PICKLE_KEY)
+
+
+def test_nothing_is_published_before_the_relay_has_said_what_it_holds() -> None:
+    sessions = Sessions(DeviceKeys.generate(), PICKLE_KEY)
+    assert not Registration().due(sessions, relay_ms=NOW_MS)
+
+
+def test_a_new_device_publishes_everything_and_saves_it_first() -> None:
+    registration, sessions = fresh()
+    assert registration.due(sessions, relay_ms=NOW_MS)
+    frame, facts = registration.publication(sessions, number=1, relay_ms=NOW_MS, pickle_key=PICKLE_KEY)
+    assert len(frame.prekeys) == PREKEYS_MAX
+    assert frame.fallback is not None
+    assert frame.seal_key is not None
+    assert {type(fact) for fact in facts} == {KeepDeviceKeys, KeepSealSecret}
+    done(registration, sessions)
+    assert not registration.due(sessions, relay_ms=NOW_MS)
+
+
+def test_what_was_not_confirmed_is_offered_again_byte_for_byte() -> None:
+    registration, sessions = fresh()
+    first = publish(registration, sessions, NOW_MS)
+    registration.welcomed(prekeys_left=0, seal_key=b"")
+    second = publish(registration, sessions, NOW_MS)
+    assert (first.prekeys, first.fallback) == (second.prekeys, second.fallback)
+
+
+def test_pre_keys_are_refilled_below_their_floor() -> None:
+    registration, sessions = fresh()
+    publish(registration, sessions, NOW_MS)
+    done(registration, sessions, left=PREKEYS_MIN)
+    assert not registration.due(sessions, relay_ms=NOW_MS)
+    registration.prekeys_left = PREKEYS_MIN - 1
+    assert registration.due(sessions, relay_ms=NOW_MS)
+    frame = publish(registration, sessions, NOW_MS)
+    assert len(frame.prekeys) == PREKEYS_MAX - PREKEYS_MIN + 1
+    assert frame.seal_key is None
+    assert frame.fallback is None
+
+
+def test_a_seal_key_is_rotated_by_age_and_its_secret_kept_until_nothing_can_need_it() -> None:
+    registration, sessions = fresh()
+    publish(registration, sessions, NOW_MS)
+    done(registration, sessions)
+    old = registration.seal_key
+    assert not registration.due(sessions, relay_ms=NOW_MS + SEAL_KEY_AGE_MS - 1)
+    later_ms = NOW_MS + SEAL_KEY_AGE_MS
+    assert registration.due(sessions, relay_ms=later_ms)
+    assert publish(registration, sessions, later_ms).seal_key is not None
+    done(registration, sessions)
+    assert registration.seal_key != old
+    assert old in sessions.secrets
+    much_later_ms = NOW_MS + SEAL_SECRET_AGE_MS + 1
+    _, facts = registration.publication(sessions, number=2, relay_ms=much_later_ms, pickle_key=PICKLE_KEY)
+    assert DropSealSecret(old) in facts
+    assert old not in sessions.secrets
+
+
+def test_a_fallback_key_is_made_anew_no_more_often_than_mail_can_wait_for_it() -> None:
+    registration, sessions = fresh()
+    publish(registration, sessions, NOW_MS)
+    done(registration, sessions)
+    within_ms, beyond_ms = NOW_MS + SEAL_KEY_AGE_MS, NOW_MS + FALLBACK_PERIOD_MS
+    assert publish(registration, sessions, within_ms).fallback is None
+    done(registration, sessions)
+    assert publish(registration, sessions, beyond_ms).fallback is not None
+
+
+def test_a_relay_that_has_lost_our_seal_key_gets_a_fallback_key_too() -> None:
+    registration, sessions = fresh()
+    publish(registration, sessions, NOW_MS)
+    done(registration, sessions)
+    registration.welcomed(prekeys_left=0, seal_key=b"")
+    frame = publish(registration, sessions, NOW_MS + 1)
+    assert frame.seal_key is not None
+    assert frame.fallback is not None

@@ -1,0 +1,68 @@
+"""Proves that the relay's time is known from the best reading, and that this device's clock cannot move it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerback.core.effects import Moment
+from answerback.core.relay_clock import SAMPLE_AGE_S_MAX, SKEW_MS, RelayClock
+
+
+def test_nothing_is_known_before_the_first_reading() -> None:
+    clock = RelayClock()
+    assert clock.relay_ms(Moment(1.0, 5)) is None
+    assert not clock.skewed
+
+
+def test_a_reading_is_as_old_as_half_its_round_trip() -> None:
+    clock = RelayClock()
+    assert clock.read(10_000, rtt_s=0.2, now=Moment(1.0, 0))
+    assert clock.relay_ms(Moment(1.0, 0)) == 10_100
+    assert clock.relay_ms(Moment(3.5, -(10**12))) == 12_600
+
+
+def test_the_shortest_round_trip_is_believed_until_it_is_old() -> None:
+    clock = RelayClock()
+    clock.read(10_000, rtt_s=0.1, now=Moment(0.0, 0))
+    assert not clock.read(99_000, rtt_s=0.5, now=Moment(1.0, 0))
+    assert clock.read(11_010, rtt_s=0.05, now=Moment(1.0, 0))
+    assert clock.read(99_000, rtt_s=5.0, now=Moment(1.0 + SAMPLE_AGE_S_MAX, 0))
+
+
+readings = st.lists(
+    st.tuples(st.floats(0, 1000), st.floats(0.001, 5.0), st.floats(0, 1), st.integers(-(10**14), 10**14))
+)
+
+
+@given(readings)
+def test_the_error_is_never_more_than_half_the_best_round_trip(
+    samples: list[tuple[float, float, float, int]],
+) -> None:
+    """Whatever share of each round trip was the way back, and however the wall clock jumps."""
+    clock, now_s = RelayClock(), 0.0
+    for passed_s, rtt_s, share, wall_ms in samples:
+        now_s += passed_s
+        sent_back_ms = round((now_s - rtt_s * share) * 1000)
+        clock.read(sent_back_ms, rtt_s=rtt_s, now=Moment(now_s, wall_ms))
+        known_ms = clock.relay_ms(Moment(now_s, -wall_ms))
+        assert known_ms is not None
+        assert abs(known_ms - now_s * 1000) <= clock._rtt_s * 500 + 2
+        assert clock._rtt_s <= 5.0
+
+
+@given(st.integers(-(10**13), 10**13), st.lists(st.tuples(st.floats(0, 1000), st.integers(-(10**13), 10**13))))
+def test_before_the_first_reading_a_run_s_guess_is_carried_by_the_monotonic_clock(
+    offset_ms: int, later: list[tuple[float, int]]
+) -> None:
+    clock = RelayClock(offset_ms=offset_ms)
+    assert clock.stamp_ms(Moment(1.0, 500)) == 500 + offset_ms
+    clock.begin(Moment(10.0, 1000))
+    for passed_s, wall_ms in later:
+        assert clock.stamp_ms(Moment(10.0 + passed_s, wall_ms)) == 1000 + offset_ms + round(passed_s * 1000)
+
+
+def test_a_clock_that_is_minutes_wrong_is_said_and_one_that_is_nearly_right_is_not() -> None:
+    clock = RelayClock()
+    clock.read(SKEW_MS - 1000, rtt_s=0.0, now=Moment(0.0, 0))
+    assert not clock.skewed
+    clock.read(2 * SKEW_MS, rtt_s=0.0, now=Moment(SAMPLE_AGE_S_MAX, 0))
+    assert clock.skewed

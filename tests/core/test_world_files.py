@@ -1,0 +1,99 @@
+"""Proves that a message with a file is delivered when its file is, and that a lost file is brought again."""
+
+from answerback.model.causes import Cause
+from answerback.model.timeline import Stage
+from tests.core.world import STEP_S, Phone, Strike, World
+
+
+def two_phones() -> tuple[World, Phone, Phone]:
+    world = World()
+    ann, bea = world.person("ann"), world.person("bea")
+    world.run(2)
+    ann.send("bea", text="met")
+    world.run(3)
+    return world, ann, bea
+
+
+def test_a_file_goes_before_its_message_and_delivery_is_told_when_it_is_there() -> None:
+    world, ann, bea = two_phones()
+    file = world.file(300_000)
+    identity = ann.send("bea", text="photo", file=file)
+    world.run(STEP_S * 4)
+    assert bea.texts == ["met"]
+    wait = ann.engine.wait_of(identity, bea.own.device, now=ann.now)
+    assert wait is not None
+    assert wait.cause is Cause.QUEUE_UPLOADING
+    world.run_until(lambda: "photo" in bea.texts, at_most_s=30.0)
+    assert ann.stage(identity, bea) is not Stage.DELIVERED
+    world.run_until(world.settled, at_most_s=30.0)
+    assert ann.stage(identity, bea) is Stage.DELIVERED
+    assert file.blob in bea.disk.files
+
+
+def test_a_file_goes_on_where_it_stopped() -> None:
+    world, ann, bea = two_phones()
+    file = world.file(300_000)
+    ann.send("bea", text="photo", file=file)
+    world.run(STEP_S * 6)
+    there_bytes = world.relay.store.blobs[file.blob]
+    assert 0 < there_bytes < file.sealed_bytes
+    ann.crash()
+    ann.drop()
+    world.run(STEP_S * 6)
+    assert world.relay.store.blobs[file.blob] >= there_bytes
+    bea.fuse = 3, Strike.BEFORE_NETWORK
+    world.run_until(world.settled, at_most_s=60.0)
+    assert file.blob in bea.disk.files
+
+
+def test_a_file_the_relay_has_lost_is_brought_again_by_its_sender() -> None:
+    world, ann, bea = two_phones()
+    bea.stop()
+    file = world.file()
+    identity = ann.send("bea", text="photo", file=file)
+    world.run(10)
+    world.relay.store.blobs.clear()
+    bea.start()
+    world.run_until(world.settled, at_most_s=300.0)
+    assert file.blob in bea.disk.files
+    assert ann.stage(identity, bea) is Stage.DELIVERED
+    assert bea.shown.count("photo") == 1
+
+
+def test_an_upload_whose_beginning_was_lost_begins_anew() -> None:
+    world, ann, bea = two_phones()
+    file = world.file(300_000)
+    ann.send("bea", text="photo", file=file)
+    world.run(STEP_S * 6)
+    world.relay.store.blobs.clear()
+    world.run_until(world.settled, at_most_s=60.0)
+    assert file.blob in bea.disk.files
+
+
+def test_reading_a_message_before_its_file_is_there_is_told_with_the_delivery() -> None:
+    world, ann, bea = two_phones()
+    bea.stop()
+    identity = ann.send("bea", text="photo", file=world.file())
+    world.run(10)
+    world.relay.store.blobs.clear()
+    bea.start()
+    world.run_until(lambda: "photo" in bea.texts, at_most_s=10.0)
+    bea.read(bea.message("photo"))
+    world.run(3)
+    assert ann.stage(identity, bea) is Stage.ACCEPTED
+    world.run_until(world.settled, at_most_s=300.0)
+    assert ann.stage(identity, bea) is Stage.READ
+
+
+def test_a_file_nobody_can_bring_again_is_asked_for_ever_less_often() -> None:
+    world, ann, bea = two_phones()
+    bea.stop()
+    ann.send("bea", text="photo", file=world.file())
+    world.run(10)
+    ann.stop()
+    world.relay.store.blobs.clear()
+    bea.start()
+    world.run(3600)
+    frames = bea.sent_frames
+    world.run(6 * 3600)
+    assert bea.sent_frames - frames <= 2 * 6
