@@ -1,0 +1,115 @@
+"""Proves that the bytes of every frame are what they were, for old bytes must open for ever."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from answerback.model.causes import Cause
+from answerback.model.devices import Signed
+from answerback.model.envelope import Delivery, Envelope
+from answerback.model.ids import AccountId, DeviceId, EnvelopeId, envelope_id
+from answerback.model.message import Lane
+from answerback.wire.codec import decode_client_frame, decode_relay_frame, encode
+from answerback.wire.frames import (
+    WIRE_VERSION,
+    Acceptance,
+    Accepted,
+    Announce,
+    Announced,
+    Asked,
+    Challenge,
+    Claim,
+    Claimed,
+    ClientFrame,
+    Deliver,
+    Farewell,
+    Hello,
+    Inquire,
+    Listed,
+    Located,
+    LookUp,
+    Ping,
+    Pong,
+    Publish,
+    Published,
+    Refusal,
+    Refused,
+    RelayFrame,
+    Resolve,
+    Resolved,
+    Submit,
+    Taken,
+    Took,
+    Welcome,
+    Whereabouts,
+)
+
+GOLDEN = Path(__file__).parent / "golden" / "frames_v1.txt"
+ANN, PHONE = AccountId(b"A" * 16), DeviceId(b"P" * 16)
+SEALED = b"sealed bytes"
+IDENTITY = EnvelopeId(b"E" * 16)
+SIGNED = Signed(b"body", b"S" * 64)
+CLOCK_MS = 1_800_000_000_000
+
+FROM_DEVICES: tuple[ClientFrame, ...] = (
+    Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)]),
+    Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)]),
+    Took([Taken(Lane.BACKGROUND, 9)]),
+    Inquire([Asked(PHONE, IDENTITY)]),
+    LookUp(1, ANN, 2),
+    Resolve(2, "ann@example.org"),
+    Claim(3, PHONE),
+    Publish(4, [SIGNED], SIGNED, None),
+    Announce(5, SIGNED),
+    Ping(6),
+)
+FROM_RELAYS: tuple[RelayFrame, ...] = (
+    Challenge(b"N" * 32, b"R" * 16, CLOCK_MS),
+    Welcome(CLOCK_MS, b"T" * 16, b"B" * 16, b"K" * 32, 3, 4, 5, 6, b"seal key"),
+    Farewell(Cause.RELAY_STOPPING.value, 1500, "maintenance"),
+    Accepted([Acceptance(IDENTITY, 3, -1)], Lane.URGENT),
+    Refused([Refusal(IDENTITY, Cause.RECIPIENT_MAILBOX_FULL.value, -1, 3)]),
+    Deliver([Delivery(CLOCK_MS * 1000, Lane.BULK, envelope_id(SEALED), SEALED)]),
+    Located([Whereabouts(IDENTITY, held=True, taken=False, away_s=60)]),
+    Listed(1, ANN, [SIGNED], [SIGNED, SIGNED]),
+    Resolved(2, "ann@example.org", ANN),
+    Claimed(3, PHONE, None, Cause.RECIPIENT_NO_KEYS.value),
+    Published(4, 100),
+    Announced(5, 2),
+    Pong(6, CLOCK_MS),
+)
+
+
+def golden() -> dict[str, bytes]:
+    lines = GOLDEN.read_text(encoding="utf-8").splitlines()
+    return {name: bytes.fromhex(data) for name, data in (line.split() for line in lines)}
+
+
+def test_there_is_a_golden_frame_of_every_kind() -> None:
+    assert {type(frame) for frame in FROM_DEVICES} == set(get_args(ClientFrame))
+    assert {type(frame) for frame in FROM_RELAYS} == set(get_args(RelayFrame))
+    assert set(golden()) == {type(frame).__name__ for frame in (*FROM_DEVICES, *FROM_RELAYS)}
+    assert WIRE_VERSION == 1, "a new version gets golden bytes of its own, beside the old ones"
+
+
+@pytest.mark.parametrize("frame", FROM_DEVICES, ids=lambda frame: type(frame).__name__)
+def test_a_devices_frame_has_the_golden_bytes_and_they_open(frame: ClientFrame) -> None:
+    stored = golden()[type(frame).__name__]
+    assert encode(frame) == stored
+    assert decode_client_frame(stored) == frame
+
+
+@pytest.mark.parametrize("frame", FROM_RELAYS, ids=lambda frame: type(frame).__name__)
+def test_a_relays_frame_has_the_golden_bytes_and_they_open(frame: RelayFrame) -> None:
+    stored = golden()[type(frame).__name__]
+    assert encode(frame) == stored
+    assert decode_relay_frame(stored) == frame
+
+
+def test_a_frame_that_grew_a_field_is_still_read() -> None:
+    """Newer devices and relays put new fields at the end."""
+    for name, stored in golden().items():
+        longer = bytes([stored[0] + 1]) + stored[1:] + b"\xc0"
+        read = decode_client_frame if name in {type(frame).__name__ for frame in FROM_DEVICES} else decode_relay_frame
+        assert read(longer) == read(stored)

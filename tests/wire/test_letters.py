@@ -1,0 +1,69 @@
+"""Proves that letters keep their bytes, open again, and never show what is in them."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
+from answerback.model.message import Attachment, Lane, Urgency
+from answerback.model.stamp import Stamp
+from answerback.wire.codec import decode_inner, decode_letter, decode_slip, encode
+from answerback.wire.letters import AnyLetter, Gap, Inner, Nack, Post, Receipt, Slip, Void
+
+GOLDEN = Path(__file__).parent / "golden" / "letters_v1.txt"
+ANN, BEA = AccountId(b"A" * 16), AccountId(b"B" * 16)
+PHONE, LAPTOP = DeviceId(b"P" * 16), DeviceId(b"L" * 16)
+MESSAGE, EARLIER = MessageId(b"M" * 16), MessageId(b"m" * 16)
+FILE = Attachment(BlobId(b"F" * 16), b"k" * 32, 2_000, 1_900, b"h" * 32, "holiday.jpg", "image/jpeg")
+POST = Post(
+    MESSAGE,
+    ConversationId(b"C" * 16),
+    [BEA],
+    "the canary sings",
+    FILE,
+    Urgency.NORMAL,
+    Stamp(1_800_000_000_000, 3),
+    [EARLIER],
+    1_802_592_000_000,
+    "ann@example.org",
+)
+LETTERS: tuple[AnyLetter, ...] = (
+    POST,
+    Receipt([MESSAGE], [EARLIER]),
+    Nack([EnvelopeId(b"E" * 16)], [Gap(Lane.NORMAL, 3, 5)], [BlobId(b"F" * 16)]),
+    Void([Gap(Lane.URGENT, 1, 1)]),
+)
+SLIP = Slip(MESSAGE, b"k" * 32, b"h" * 32, 7, ANN, PHONE, BEA, LAPTOP, 2, "Ann's phone")
+INNER = Inner(ANN, PHONE, Lane.NORMAL, 1, b"olm", b"letter")
+
+
+def golden() -> dict[str, bytes]:
+    lines = GOLDEN.read_text(encoding="utf-8").splitlines()
+    return {name: bytes.fromhex(data) for name, data in (line.split() for line in lines)}
+
+
+def test_there_is_a_golden_letter_of_every_kind() -> None:
+    assert {type(letter) for letter in LETTERS} == set(get_args(AnyLetter))
+    assert set(golden()) == {type(value).__name__ for value in (*LETTERS, SLIP, INNER)}
+
+
+@pytest.mark.parametrize("letter", LETTERS, ids=lambda letter: type(letter).__name__)
+def test_a_letter_has_the_golden_bytes_and_they_open(letter: AnyLetter) -> None:
+    stored = golden()[type(letter).__name__]
+    assert encode(letter) == stored
+    assert decode_letter(stored) == letter
+
+
+def test_slip_and_inside_have_the_golden_bytes_and_they_open() -> None:
+    assert encode(SLIP) == golden()["Slip"]
+    assert decode_slip(golden()["Slip"]) == SLIP
+    assert encode(INNER) == golden()["Inner"]
+    assert decode_inner(golden()["Inner"]) == INNER
+
+
+def test_no_letter_shows_what_is_in_it() -> None:
+    for value in (*LETTERS, SLIP, INNER):
+        shown = repr(value)
+        for secret in ("canary", "holiday", "example.org", "kkkk", "Ann's", "letter'"):
+            assert secret not in shown
