@@ -30,7 +30,7 @@ from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
 from answerback.core.sessions import Sessions
-from answerback.core.waiting import wait_of_copy, wait_of_promise
+from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys, answer_challenge
 from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause, cause_of
@@ -124,10 +124,7 @@ class Engine:
         """Why a message, or one copy of it, stays where it is."""
         machines = self.machines
         if message in self._departure.drafts:
-            down = machines.link.cause or Cause.NETWORK_NO_PATH
-            wake = machines.pacing.wake_at
-            at_ms = now.wall_ms + max(0, round((wake.at_s - now.now_s) * 1000)) if wake else None
-            return Wait(Cause.QUEUE_FETCHING_KEYS if machines.link.up else down, at_ms, Reason.TURN.value)
+            return wait_of_draft(machines, now=now)
         promise = machines.outbox.promise(message)
         if promise is None:
             return None

@@ -8,6 +8,13 @@ from answerback.model.causes import Cause
 from answerback.model.timeline import Stage, Wait
 
 
+def wait_of_draft(machines: Machines, *, now: Moment) -> Wait:
+    """Why a message is not even addressed: whose a handle is must be asked first."""
+    if not machines.link.up:
+        return _down(machines, now=now)
+    return Wait(Cause.QUEUE_FETCHING_KEYS, None, Reason.TURN.value)
+
+
 def wait_of_promise(machines: Machines, promise: Promise, *, now: Moment) -> Wait | None:
     """Why a letter has not got all its copies under way."""
     if promise.cause is not None or not promise.copies:
