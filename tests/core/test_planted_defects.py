@@ -111,10 +111,6 @@ def what_was_under_way_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "connection_lost", lambda *_: [])
 
 
-def nobody_repairs(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Arrival, "_repair", lambda *_, **__: [])
-
-
 def receipts_cause_receipts(patch: pytest.MonkeyPatch) -> None:
     opened = Arrival._opened
 
@@ -160,7 +156,6 @@ PLANTS: Sequence[Plant] = (
     nobody_asks_where_mail_is,
     cursor_moves_over_parked_mail,
     what_was_under_way_is_forgotten,
-    nobody_repairs,
     receipts_cause_receipts,
     promise_ends_at_the_relay,
     order_of_leaving_is_lost,
