@@ -108,6 +108,14 @@ def test_what_a_crash_left_is_tidied_and_nothing_else(staging: Staging, tmp_path
     assert set(before) - set(_files(tmp_path)) == {"device/files/received/.draft-0123"}
 
 
+def test_a_staged_file_goes_when_no_promise_needs_it(staging: Staging) -> None:
+    wanted, done = BlobId(b"w" * 16), BlobId(b"d" * 16)
+    staging.stage(wanted, [b"wanted"])
+    staging.stage(done, [b"done"])
+    staging.keep_staged(frozenset({wanted}))
+    assert (staging.staged_bytes(wanted), staging.staged_bytes(done)) == (6, None)
+
+
 def test_a_full_disk_is_told_as_such(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -131,6 +131,12 @@ class Engine:
         copy = promise.copies.get(device) if device is not None else None
         return wait_of_copy(machines, copy, now=now) if copy else wait_of_promise(machines, promise, now=now)
 
+    @property
+    def drafted_files(self) -> frozenset[BlobId]:
+        """Files of messages whose recipients are still being looked up."""
+        drafts = self._departure.drafts.values()
+        return frozenset(draft.attachment.blob for draft in drafts if draft.attachment is not None)
+
     # ---- connection
 
     def start(self, *, now: Moment) -> list[Effect]:

@@ -31,6 +31,7 @@ from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
 from answerback.model.causes import Cause
 from answerback.model.errors import AnswerbackError, PeerError, StorageError, UsageError
+from answerback.model.ids import BlobId
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.transport.failures import Unreachable
@@ -91,6 +92,12 @@ class Agent:
     def now(self) -> Moment:
         """This moment, in both times."""
         return Moment(self._ports.monotonic_s(), self._ports.wall_ms())
+
+    @property
+    def files_wanted(self) -> frozenset[BlobId]:
+        """The staged files that promises still need: also those at the relay, which may lose them."""
+        letters = [promise.letter for promise in self.engine.machines.outbox]
+        return frozenset(letter.blob for letter in letters if letter.blob is not None) | self.engine.drafted_files
 
     # ---- changes
 

@@ -101,6 +101,7 @@ class Client:
     async def __aenter__(self) -> Self:
         """Begin to connect; nothing waits for it."""
         self.staging.tidy()
+        self.staging.keep_staged(self.agent.files_wanted)
         self.agent.start()
         return self
 

@@ -203,11 +203,12 @@ def _cursors(database: Database) -> tuple[KeepCursor, ...]:
 
 
 def _recent(database: Database) -> tuple[Message, ...]:
-    rows = database.rows(
+    newest = (
         "WITH placed AS (SELECT arrival, row_number() OVER (PARTITION BY conversation ORDER BY arrival DESC) AS place "
-        "FROM messages) " + MESSAGES + " WHERE arrival IN (SELECT arrival FROM placed WHERE place <= ?) ORDER BY arrival",
-        (WRITTEN_AFTER_MAX,),
+        "FROM messages)"
     )
+    only = "WHERE arrival IN (SELECT arrival FROM placed WHERE place <= ?) ORDER BY arrival"
+    rows = database.rows(f"{newest} {MESSAGES} {only}", (WRITTEN_AFTER_MAX,))
     return tuple(kept_message(row).message for row in rows)
 
 

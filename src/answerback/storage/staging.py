@@ -72,6 +72,12 @@ class Staging:
         """Let go of a staged file, if it is there."""
         self._discard(self._outgoing / blob.hex())
 
+    def keep_staged(self, wanted: frozenset[BlobId]) -> None:
+        """Let go of every staged file that no promise needs any more."""
+        for path in self._outgoing.glob("*"):
+            if path.name not in {blob.hex() for blob in wanted}:
+                self._discard(path)
+
     # ---- half received ----
 
     def write_at(self, blob: BlobId, data: bytes, *, offset: int) -> None:
