@@ -6,7 +6,7 @@ from tests.house.sources import SHIPPED, Source, planted, sources
 
 BROAD = frozenset({"Exception", "BaseException"})
 OUTERMOST: dict[str, str] = {
-    "storage/group_commit.py::_run": "the writer thread's outermost loop: what it cannot foresee ends the relay, logged",
+    "storage/group_commit.py::_run": "the writer thread's outermost loop: what nobody foresaw ends the relay, logged",
     "storage/group_commit.py::run": "hands whatever happened in the writer thread to whoever awaits it",
 }
 """`core/file.py::function` of each loop that may catch everything, with the reason; it logs the cause."""

@@ -19,7 +19,7 @@ from answerback.storage.relay_commands import LANE_COUNT, Cursors
 from answerback.wire.frames import BATCH_MAX, Deliver, Taken
 
 WINDOW_BYTES_FIRST = 32 * 1024
-"""Nine seconds on 30 kbit/s: a device hears nothing of a frame before all of it is there, and must not think us dead."""
+"""Nine seconds on 30 kbit/s: a device hears nothing of a frame before all of it is there, and must not give us up."""
 WINDOW_BYTES_MIN = 16 * 1024
 """One text of the largest kind always has room once nothing is outstanding; this is a handful of usual ones."""
 WINDOW_BYTES_MAX = 1024 * 1024
