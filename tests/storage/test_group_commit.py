@@ -10,7 +10,7 @@ from answerback.model.errors import StorageError
 from answerback.model.ids import DeviceId
 from answerback.storage import group_commit
 from answerback.storage.group_commit import Committed, GroupCommit
-from answerback.storage.relay_commands import Answer, Append, Command, Done, Leave
+from answerback.storage.relay_commands import Answer, Append, Command, Done, Leave, Take
 
 
 def leave(number: int) -> Leave:
@@ -51,6 +51,65 @@ def test_what_arrives_during_a_commit_is_one_batch_and_is_answered_after_it() ->
         await group.stop()
         assert [len(batch) for batch in store.batches] == [1, 5]
         assert [each.answers for each in ended] == [[Done(0)], [Done(n) for n in range(5)]]
+
+    asyncio.run(story())
+
+
+def take(number: int) -> Take:
+    return Take(DeviceId(b"d"), (number,))
+
+
+def test_a_take_shares_the_commit_of_the_mail_that_comes_next_and_keeps_its_place_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "TAKE_S_MAX", 3_600.0)
+
+    async def story() -> None:
+        store = SlowStore()
+        group = GroupCommit(store, lambda _: None, on_broken=lambda: None)
+        group.submit(take(1))
+        group.submit(Append(1, [], 60, 0))
+        await asyncio.to_thread(store.began.acquire)
+        group.submit(take(2))
+        store.go_on.release(9)
+        await group.stop()
+        assert store.batches == [[take(1), Append(1, [], 60, 0)], [take(2)]]
+
+    asyncio.run(story())
+
+
+def test_a_take_that_nothing_follows_is_committed_all_the_same() -> None:
+    async def story() -> None:
+        store, told = SlowStore(), asyncio.Event()
+        group = GroupCommit(store, lambda _: told.set(), on_broken=lambda: None)
+        store.go_on.release(9)
+        for number in (1, 2):  # the second: waiting is begun anew
+            told.clear()
+            group.submit(take(number))
+            async with asyncio.timeout(10):
+                await told.wait()
+        await group.stop()
+        assert store.batches == [[take(1)], [take(2)]]
+
+    asyncio.run(story())
+
+
+def test_a_take_does_not_hurry_the_commit_after_the_one_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "TAKE_S_MAX", 3_600.0)
+
+    async def story() -> None:
+        store, ended = SlowStore(), list[Committed]()
+        group = GroupCommit(store, ended.append, on_broken=lambda: None)
+        group.submit(leave(0))
+        await asyncio.to_thread(store.began.acquire)
+        group.submit(take(1))
+        store.go_on.release()
+        assert await group.call(lambda: len(store.batches)) == 1, "the thread had its turn, and left it for later"
+        store.go_on.release(9)
+        await group.stop()
+        assert store.batches == [[leave(0)], [take(1)]]
 
     asyncio.run(story())
 

@@ -2,6 +2,8 @@
 
 Theory. A durable write costs the disk the same for one envelope as for hundreds. So nobody waits for company: whatever
 arrives while a commit is under way becomes the next batch, which is small on a quiet relay and large on a busy one.
+Only `Take` waits for company, a little: nobody waits for it, and a relay that loses one hands the same mail over again,
+which the device knows. Without that, mail that comes behind a `Take` would wait for a commit that serves nobody.
 Answers come back to the event loop only when the commit has ended.
 """
 
@@ -15,12 +17,14 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from answerback.model.errors import StorageError
-from answerback.storage.relay_commands import Answer, Append, Command, Store
+from answerback.storage.relay_commands import Answer, Append, Command, Store, Take
 
 BATCH_COMMANDS_MAX = 2_048
 """Commands in one commit."""
 BATCH_BYTES_MAX = 4 * 1024 * 1024
 """Mail in one commit: keeps a commit, and with it everybody's wait for the next, at some tens of milliseconds."""
+TAKE_S_MAX = 0.02
+"""How long a `Take` waits for a commit that happens anyway: on a relay that carries 50 messages a second, one does."""
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -50,6 +54,7 @@ class GroupCommit:
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._arrived = threading.Event()
         self._stopping = False
+        self._reminder: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="relay-store")
         self._thread.start()
@@ -63,8 +68,15 @@ class GroupCommit:
         """Have a command in the next commit that has room for it."""
         assert not self._stopping, "a command after the last commit"
         self._queue.append(command)
-        if not self._arrived.is_set():
+        if isinstance(command, Take):
+            if self._reminder is None:
+                self._reminder = self._loop.call_later(TAKE_S_MAX, self._remind)
+        elif not self._arrived.is_set():
             self._arrived.set()
+
+    def _remind(self) -> None:
+        self._reminder = None
+        self._arrived.set()
 
     async def call(self, work: Callable[[], _T]) -> _T:
         """Run something in the writing thread between two commits: it has the database to itself."""
@@ -86,6 +98,8 @@ class GroupCommit:
     async def stop(self) -> None:
         """Commit what was submitted, answer it, and end the thread."""
         self._stopping = True
+        if self._reminder is not None:
+            self._reminder.cancel()
         self._arrived.set()
         await self._ended
         self._thread.join()
@@ -106,11 +120,14 @@ class GroupCommit:
         self._arrived.wait()
         self._arrived.clear()  # before looking: whatever comes later sets it again
         is_last = self._stopping
-        while self._queue or self._calls:
+        due = len(self._queue)  # what comes later and is not a `Take` has set the event again
+        while due > 0 or self._calls:
             while self._calls:
                 self._calls.popleft()()
-            if self._queue:
-                self._commit(self._next_batch())
+            if due > 0:
+                batch = self._next_batch()
+                due -= len(batch)
+                self._commit(batch)
         return not is_last
 
     def _next_batch(self) -> list[Command]:
