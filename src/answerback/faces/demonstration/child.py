@@ -84,13 +84,22 @@ class Child:
 
     async def _read(self, lines: asyncio.StreamReader, ready: "asyncio.Future[dict[str, Any]]") -> None:
         async for line in lines:
-            said = json.loads(line)
+            said = _read_object(line)
             if said.get("event") == "ready" and not ready.done():
                 ready.set_result(said)
             elif self._hear is not None:
                 self._hear(said)
         if not ready.done():
             ready.set_exception(StorageError(f"`answerback {self._arguments[0]}` ended before it was ready"))
+
+
+def _read_object(line: bytes) -> dict[str, Any]:
+    """Read one line; what is no JSON object says nothing to us."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 # ---- the other side ------------------------------------------------------------------------------------------------

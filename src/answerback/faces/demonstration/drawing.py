@@ -206,7 +206,9 @@ def _why(view: View, width: int, signs: Signs) -> Iterable[Text]:
     due = _next(wait.next_attempt_ms, row.author.client.agent.now.wall_ms, connecting=False)
     ahead = sum(other.open for other in view.rows.values())
     yield _ends(Text(f"Why is {number} still here?", STRONG), Text(f"{ahead} under way", QUIET), width)
-    sentence = CAUSES[wait.cause].sentence
+    # Until the first connection stands its cause is that of an agent that does not run; here all of them do.
+    is_first = wait.cause is Cause.NETWORK_AGENT_STOPPED
+    sentence = "The first connection is being made." if is_first else CAUSES[wait.cause].sentence
     yield Text(_fit(sentence + (f" ({due})" if due and wait.cause.layer != "queue" else ""), width, signs), WARM)
 
 
