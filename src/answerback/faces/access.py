@@ -1,18 +1,15 @@
 """Chooses who answers a command: the agent at work, an agent for as long as the command takes, or the disk alone."""
 
-import asyncio
 import contextlib
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Protocol
 
 import click
 
 from answerback.faces.output import is_person
-from answerback.faces.place import Place
 from answerback.faces.remote import Remote
 from answerback.faces.told import DeviceTold, MessageTold, StatusTold, TimelineTold
 from answerback.model.errors import StoreLockedError, UsageError
@@ -20,6 +17,10 @@ from answerback.model.errors import StoreLockedError, UsageError
 LOCK_PATIENCE_S = 3.0
 """An agent that is starting holds the folder a moment before it answers; one that is ending, a moment after."""
 LOOK_AGAIN_S = 0.05
+
+
+SETTLE_S = 10
+"""How long a new device may take to leave its keys at the relay: without them nobody can write to it."""
 
 
 class Asked(Protocol):
@@ -69,19 +70,20 @@ def reading(folder: Path) -> Iterator[Asked]:
 
 
 @contextlib.contextmanager
-def agent_at(folder: Path, *, patience_s: float = LOCK_PATIENCE_S) -> Iterator[Remote]:
+def agent_at(folder: Path, *, patience_s: float = LOCK_PATIENCE_S, passphrase: str | None = None) -> Iterator[Remote]:
     """Give the agent at work; if there is none, run one as long as the block lasts.
 
     Both are asked in the same way, so that a command does the same with a daemon and without; and while a command
     runs an agent, other commands find it.
     """
     deadline_s = time.monotonic() + patience_s
-    passphrase: str | None = None
     while True:
         remote = Remote.find(folder)
         if remote is not None:
             yield remote
             return
+        from answerback.faces.borrowed import BorrowedAgent
+
         passphrase = passphrase or asked_passphrase(folder)
         borrowed = BorrowedAgent(folder, passphrase)
         try:
@@ -98,47 +100,10 @@ def agent_at(folder: Path, *, patience_s: float = LOCK_PATIENCE_S) -> Iterator[R
         return
 
 
-class BorrowedAgent:
-    """An agent in a thread of this process."""
-
-    def __init__(self, folder: Path, passphrase: str | None) -> None:
-        self._folder: Final = folder
-        self._passphrase: Final = passphrase
-        self._place: Future[Place] = Future()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="agent")
-        self._ended: Future[None] | None = None
-
-    def start(self) -> Place:
-        """Run it; returns where it listens, or raises what kept it from starting."""
-        self._ended = self._thread.submit(asyncio.run, self._work())
-        watched: set[Future[Any]] = {self._place, self._ended}
-        wait(watched, return_when=FIRST_COMPLETED)
-        if not self._place.done():
-            self._thread.shutdown()
-            self._ended.result()
-        return self._place.result()
-
-    def stop(self) -> None:
-        """End it; what it promised is on the disk."""
-        assert self._loop is not None
-        assert self._stop is not None
-        assert self._ended is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._ended.result()
-        self._thread.shutdown()
-
-    async def _work(self) -> None:
-        from answerback.device.client import Client
-        from answerback.faces.local_api import LocalApi
-
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with Client.open(self._folder, passphrase=self._passphrase) as client:
-            api = LocalApi(client, on_stop=lambda: None)
-            async with api.serving(self._folder) as place:
-                self._place.set_result(place)
-                await self._stop.wait()
+def settle(folder: Path, *, passphrase: str | None) -> None:
+    """Connect a new device for a moment, so that its keys are at the relay and others can write to it."""
+    with agent_at(folder, passphrase=passphrase) as remote:
+        remote.caught_up(timeout_s=SETTLE_S)
 
 
 def asked_passphrase(folder: Path) -> str | None:

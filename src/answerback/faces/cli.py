@@ -51,7 +51,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
     },
     "See for yourself": {
         "demo": Place("answerback.faces.demo", "demo", "Watch two people's devices talk through bad networks."),
-        "bench": Place("answerback.faces.bench", "bench", "Measure this build on this machine."),
+        "bench": Place("answerback.faces.bench", "bench", "Measure what a relay on this machine can carry."),
     },
     "More": {
         "completion": Place(f"{_COMMANDS}.about", "completion", "Print what makes your shell complete commands."),

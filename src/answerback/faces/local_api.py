@@ -41,6 +41,8 @@ HEARTBEAT_S = 15.0
 LOOK_S = 0.02
 """How often it is looked whether all has been caught up with."""
 STOP_S_MAX = 1.0
+LET_IN_TURNS = 4
+"""Turns of the loop from a connection's acceptance until the server knows of it."""
 _PEER = struct.Struct("3i")  # pid, uid, gid: `struct ucred`, unix(7)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Asked = TypeVar("_Asked", bound=msgspec.Struct)
@@ -70,6 +72,8 @@ class LocalApi:
             yield self._place
         finally:
             forget_place(folder)
+            for _ in range(LET_IN_TURNS):
+                await asyncio.sleep(0)  # asyncio loses a socket that was let in just before its server closes
             await runner.cleanup()
 
     def _routes(self) -> list[web.RouteDef]:
@@ -138,7 +142,7 @@ class LocalApi:
         return _json(self._ledger.why(message_id_text(identity)))
 
     async def _caught_up(self, request: web.Request) -> web.Response:
-        """Wait until everything that waited at the relay is here and answered, or until the time is over."""
+        """Wait until what waited at the relay is here and answered, or until the time is over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_number(request, "timeout_s", usual=5, most=3600)):
                 while not self._is_caught_up():  # noqa: ASYNC110 - receipts make no news to wait for
@@ -148,7 +152,9 @@ class LocalApi:
     def _is_caught_up(self) -> bool:
         machines = self._client.agent.engine.machines
         owes_receipts = any(not promise.letter.answered for promise in machines.outbox)
-        return machines.link.up and not (machines.catchup.behind or owes_receipts or len(machines.transfers))
+        has_keys = machines.link.up and machines.registration.prekeys_left > 0
+        is_asking = machines.questions.waiting or machines.catchup.waiting
+        return has_keys and not (machines.catchup.behind or is_asking or owes_receipts or len(machines.transfers))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """Tell all news, a line each, beginning with how the connection is."""

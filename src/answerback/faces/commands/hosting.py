@@ -41,7 +41,12 @@ def _data_option(command: click.decorators.FC) -> click.decorators.FC:
 @_data_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 is all.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=PORT_USUAL, show_default=True, help="0 takes a free one."
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65_535),
+    default=PORT_USUAL,
+    show_default=True,
+    help="0 takes a free one.",
 )
 @click.option(
     "--tls", default="own", show_default=True, metavar="own|none|CERT,KEY", help="Whose certificate it shows."
@@ -98,7 +103,9 @@ def serve(
 
 @click.command()
 @_data_option
-@click.option("--uses", type=click.IntRange(min=1), default=1, show_default=True, help="How many people may use it.")
+@click.option(
+    "--uses", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="How many people may use it."
+)
 @click.option("--valid", default="7d", show_default=True, metavar="TIME", help="For how long, such as 12h or 7d.")
 @click.option("--public-url", default="", metavar="URL", help="Where devices reach the relay.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerback.faces.access import device_folder
+from answerback.faces.access import device_folder, settle
 from answerback.faces.output import is_person, note, tell_json, wall_ms
 from answerback.faces.times import span
 from answerback.model.errors import UsageError
@@ -54,6 +54,7 @@ def register(
     if code is None:
         code = _ask_code(relay, handle, token)
     source = chosen_key(key)
+    passphrase = new_passphrase(source)
     identity = asyncio.run(
         make_account(
             folder,
@@ -63,10 +64,11 @@ def register(
             invitation=token,
             device_name=device_name(name),
             source=source,
-            passphrase=new_passphrase(source),
+            passphrase=passphrase,
             now_ms=wall_ms(),
         )
     )
+    settle(folder, passphrase=passphrase)
     told = {"handle": handle.text, "account": identity.account.hex(), "device": identity.device.hex()}
     if as_json:
         tell_json({**told, "device_name": identity.device_name, "relay": identity.relay_url, "home": str(folder)})

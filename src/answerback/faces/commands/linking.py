@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerback.faces.access import agent_at, device_folder
+from answerback.faces.access import agent_at, device_folder, settle
 from answerback.faces.commands.joining import KEYS, checked_url, chosen_key, device_name, new_passphrase
-from answerback.faces.output import Exit, is_person, note, show_qr, tell_json, wall_ms
+from answerback.faces.output import Exit, is_person, note, plain_line, show_qr, tell_json, wall_ms
 from answerback.faces.told import LinkTold
 from answerback.faces.troubles import error_of
 from answerback.model.errors import UsageError
@@ -80,7 +80,9 @@ def _tell(turn: LinkTold) -> None:
         click.echo(f"  answerback link {turn.code} --relay {_relay_of(turn.link)}\n")
         click.echo("Waiting for it, ten minutes at most. Show the code to nobody else.")
     elif turn.asks is not None:
-        click.echo(f"\nA device called {turn.asks!r} (key {turn.fingerprint}) knows the code and wants to be yours.")
+        click.echo(
+            f"\nA device called {plain_line(turn.asks)!r} (key {turn.fingerprint}) knows the code and wants to be yours."
+        )
         click.echo("It will read what you receive from now on, and write in your name.")
     elif turn.device is not None:
         click.echo("Linked. `answerback devices` lists them all.")
@@ -119,6 +121,7 @@ def _join(folder: Path, text: str, *, relay_url: str | None, name: str | None, k
             now_ms=wall_ms(),
         )
     )
+    settle(folder, passphrase=passphrase)
     if as_json:
         told = {"handle": identity.handle.text, "account": identity.account.hex(), "device": identity.device.hex()}
         tell_json({**told, "device_name": identity.device_name, "relay": identity.relay_url, "home": str(folder)})

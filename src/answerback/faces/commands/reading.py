@@ -24,7 +24,14 @@ INDENT = "  "
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=LIMIT, show_default=True, help="How many messages.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, LIMIT_MAX),
+    default=LIMIT,
+    show_default=True,
+    help="How many messages.",
+)
 @click.option("--follow", is_flag=True, help="Stay, and show what arrives.")
 @click.option("--mark-read", is_flag=True, help="Tell the authors that you read them.")
 @click.option("--offline", is_flag=True, help="Do not look for new messages at the relay first.")

@@ -16,6 +16,7 @@ from answerback.faces.loop import run
 from answerback.faces.output import Exit, note, tell_json
 from answerback.faces.remote import Remote
 from answerback.model.errors import StorageError, StoreLockedError, UsageError
+from answerback.storage.vault import key_source
 
 LOG_FILE = "agent.log"
 START_S_MAX = 30.0
@@ -70,6 +71,8 @@ async def _run(folder: Path, passphrase: str | None, *, as_json: bool) -> None:
 
 def _detach(folder: Path, *, as_json: bool) -> None:
     """Begin another process that outlives this one, and see that it answers."""
+    if key_source(folder) is None:
+        raise UsageError(f"there is no device in {folder}: `answerback register` or `answerback link` makes one")
     passphrase = asked_passphrase(folder)
     environment = dict(os.environ)
     if passphrase is not None:
@@ -91,6 +94,7 @@ def _detach(folder: Path, *, as_json: bool) -> None:
             said = log.read_text(errors="replace").strip().splitlines()
             raise StorageError(f"the agent did not start: {said[-1] if said else 'it said nothing'}")
         time.sleep(LOOK_AGAIN_S)
+    process.returncode = 0  # it is meant to outlive us: nobody here waits for its end
     if as_json:
         tell_json({"event": "ready", "pid": remote.pid})
     else:

@@ -42,7 +42,13 @@ REACHED_WORDS = {
     help="How far it must be before this returns.",
 )
 @click.option(
-    "--timeout", "timeout_s", type=click.IntRange(1, 86_400), default=TIMEOUT_S, show_default=True, metavar="S"
+    "--timeout",
+    "timeout_s",
+    type=click.IntRange(1, 86_400),
+    default=TIMEOUT_S,
+    show_default=True,
+    metavar="S",
+    help="Wait so many seconds at most.",
 )
 @click.option("--ttl", metavar="TIME", help="Give up after this long, such as 10m or 7d; 30 days if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print the message's timeline as one line of JSON.")
@@ -202,4 +208,4 @@ def _waits_for(told: TimelineTold) -> str:
     if wait.next_attempt_ms is None:
         return f"{wait.sentence} {wait.we_do}"
     when = from_now(wait.next_attempt_ms, now_ms=wall_ms())
-    return f"{wait.sentence}\nNext try: {when}; {reason_words(wait.next_reason)}."
+    return f"{wait.sentence}\nNext: {when}; {reason_words(wait.next_reason)}."

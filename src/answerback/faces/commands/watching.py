@@ -15,9 +15,10 @@ from answerback.model.timeline import Evidence, Stage
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
 @click.pass_context
 def watch(ctx: click.Context, *, as_json: bool) -> None:
-    """Show what happens, as it happens: arrivals, progress, the connection. Ctrl-C ends it.
+    """Show what happens, as it happens.
 
-    Without a daemon it keeps this device connected while it runs.
+    That is what arrives, how far your own messages come, and the connection to the relay. Without a daemon it keeps
+    this device connected while it runs. Ctrl-C ends it.
     """
     with ends_by_hand(), agent_at(device_folder(ctx.obj)) as remote:
         if not as_json:
