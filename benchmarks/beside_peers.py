@@ -64,6 +64,7 @@ CONTESTS = {
             "answered p50 ms": named("answered_ms_p50", "receipt_ms_p50_p99.0"),
             "answered p99 ms": named("answered_ms_p99", "receipt_ms_p50_p99.1"),
             "server CPU s/s": named("relay_cpu_s_per_s", "server_cpu_s_per_wall_s"),
+            "disk sync p50 ms": named("disk_sync_ms_p50"),
         },
     ),
     "drain": Contest(
@@ -73,7 +74,7 @@ CONTESTS = {
         {
             "accepted/s": named("accept_per_s"),
             "drain s": named("drain_s"),
-            "got": named("drained", "got"),
+            "got": named("got"),
             "lost": named("lost", "lost_of_acked"),
             "duplicated": named("duplicated", "dup"),
             "out of order": named("out_of_order"),

@@ -22,4 +22,8 @@ async def _set() -> tuple[int, int, dict[str, object]]:
 def test_everybody_is_let_in_and_who_fails_is_counted() -> None:
     failed, refused, said = asyncio.run(_set())
     assert (failed, refused) == (0, 3)
+    p50, p99 = said["disk_sync_ms_p50"], said["disk_sync_ms_p99"]
+    assert isinstance(p50, float)
+    assert isinstance(p99, float)
+    assert 0 <= p50 <= p99
     assert (said["tls"], said["sealed"], said["synchronous"]) == (True, False, "FULL")

@@ -97,6 +97,7 @@ async def drain(*, count: int, window: int, together: int, sealed: bool, tls: bo
             "accept_per_s": round(filling.accepted / accept_s),
             "drain_s": rounded(drain_s),
             "drain_per_s": round(len(intake.numbers) / drain_s),
+            "got": len(set(intake.numbers)),
             **_truth(intake.numbers, accepted=filling.accepted),
             "relay_us_per_message": round(1e6 * (after.cpu_s - before.cpu_s) / max(len(intake.numbers), 1)),
             "relay_rss_mb": round(after.rss_bytes / 2**20, 1),
