@@ -80,9 +80,8 @@ def _tell(turn: LinkTold) -> None:
         click.echo(f"  answerback link {turn.code} --relay {_relay_of(turn.link)}\n")
         click.echo("Waiting for it, ten minutes at most. Show the code to nobody else.")
     elif turn.asks is not None:
-        click.echo(
-            f"\nA device called {plain_line(turn.asks)!r} (key {turn.fingerprint}) knows the code and wants to be yours."
-        )
+        name = plain_line(turn.asks)
+        click.echo(f"\nA device called {name!r} (key {turn.fingerprint}) knows the code and wants to be yours.")
         click.echo("It will read what you receive from now on, and write in your name.")
     elif turn.device is not None:
         click.echo("Linked. `answerback devices` lists them all.")

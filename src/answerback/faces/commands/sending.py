@@ -192,9 +192,16 @@ def _tell(told: TimelineTold, *, goal: str) -> None:
     if _is_reached(told.stage, goal):
         say(f"{REACHED_WORDS[goal]}  ({short})")
         return
-    place = "At the relay, which keeps it." if told.stage == "accepted" else "Kept on this device, not lost."
-    say(f"{place} {_waits_for(told)}".rstrip())
+    say(f"{_so_far(told)} {_waits_for(told)}".rstrip())
     say(f"`answerback why {short}` says where it is.")
+
+
+def _so_far(told: TimelineTold) -> str:
+    theirs = [copy for copy in told.copies if not copy.own]
+    answered = sum(copy.stage in ("delivered", "read") for copy in theirs)
+    if answered:
+        return f"Delivered to {answered} of {len(theirs)} devices so far."
+    return "At the relay, which keeps it." if told.stage == "accepted" else "Kept on this device, not lost."
 
 
 def _waits_for(told: TimelineTold) -> str:

@@ -1,0 +1,65 @@
+"""Proves that every kind of news has a telling."""
+
+from typing import cast, get_args
+
+from answerback.core.effects import Answered, Arrived, FileReady, LinkChanged, News, Progressed, Warned
+from answerback.faces.ledger import Ledger
+from answerback.faces.news import told_news
+from answerback.model.causes import Cause
+from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, MessageId
+from answerback.model.message import Message, Urgency
+from answerback.model.stamp import Stamp
+from answerback.model.timeline import Evidence, Stage, Step
+from answerback.storage.history import History
+
+MESSAGE = MessageId(bytes(16))
+DEVICE = DeviceId(b"d" * 16)
+
+
+class Kept:
+    """A history that knows one file and nobody's name."""
+
+    def setting(self, name: str) -> str | None:
+        return "photo.jpg" if name == f"file.{bytes(16).hex()}" else None
+
+    def device_names(self) -> tuple[object, ...]:
+        return ()
+
+    def message(self, _identity: MessageId) -> None:
+        return None
+
+
+def message() -> Message:
+    account = AccountId(bytes(16))
+    conversation = ConversationId(bytes(16))
+    stamp = Stamp(1, 0)
+    return Message(
+        MESSAGE, conversation, account, DEVICE, frozenset(), "x", None, Urgency.NORMAL, stamp, frozenset(), 1
+    )
+
+
+SAMPLES: dict[type, tuple[News, str]] = {
+    Arrived: (Arrived(message()), "arrived"),
+    Progressed: (Progressed(MESSAGE, DEVICE, Step(Stage.READ, Evidence.RECEIPT, 5)), "progressed"),
+    LinkChanged: (LinkChanged(connected=False, cause=Cause.NETWORK_STALLED), "link"),
+    Answered: (Answered("bea@example.org", None, Cause.RECIPIENT_HANDLE_UNKNOWN), "answered"),
+    FileReady: (FileReady(MESSAGE, BlobId(bytes(16))), "file"),
+    Warned: (Warned(Cause.CLOCK_SKEWED), "warned"),
+}
+
+
+def test_every_kind_of_news_is_told() -> None:
+    assert set(SAMPLES) == set(get_args(News))
+    for news, event in SAMPLES.values():
+        told = told_news(news, history=cast("History", Kept()), ledger=cast("Ledger", None))
+        assert told.event == event
+
+
+def test_progress_names_stage_evidence_and_device() -> None:
+    told = told_news(SAMPLES[Progressed][0], history=cast("History", Kept()), ledger=cast("Ledger", None))
+    assert (told.stage, told.evidence, told.device, told.at_ms) == ("read", "receipt", DEVICE.hex(), 5)
+    assert told.cause is None
+    assert (
+        told_news(SAMPLES[FileReady][0], history=cast("History", Kept()), ledger=cast("Ledger", None)).path
+        == "photo.jpg"
+    )
