@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from answerback.core.effects import Reason
 from answerback.faces.demonstration.scene import Actor
 from answerback.faces.demonstration.signs import ASCII, UNICODE, Signs
 from answerback.faces.demonstration.view import Row, Sample, View
@@ -114,9 +115,8 @@ def _device_line(number: str, actor: Actor, width: int, signs: Signs) -> Text:
         return _ends(line, Text(end, QUIET), width)
     line.append(f"{signs.off} ", BAD)
     line.append(_short(status.cause), BAD)
-    return _ends(
-        line, Text(_next(status.next_attempt_ms, actor.client.agent.now.wall_ms, connecting=True), QUIET), width
-    )
+    due = _next(status.next_attempt_ms, status.next_reason, actor.client.agent.now.wall_ms)
+    return _ends(line, Text(due, QUIET), width)
 
 
 _SHORT: dict[Cause, str] = {
@@ -134,9 +134,9 @@ def _short(cause: Cause | None) -> str:
     return _SHORT.get(cause, cause.value) if cause is not None else "connecting"
 
 
-def _next(at_ms: int | None, now_ms: int, *, connecting: bool) -> str:
-    if at_ms is None:
-        return "trying now" if connecting else ""
+def _next(at_ms: int | None, reason: str | None, now_ms: int) -> str:
+    if at_ms is None or reason == Reason.ATTEMPT_LIMIT.value:
+        return "trying now"
     return f"tries again in {max(0.0, (at_ms - now_ms) / 1000):.1f} s"
 
 
@@ -177,7 +177,7 @@ def _ticks(view: View, row: Row, signs: Signs) -> Text:
         if actor is row.author:
             line.append(signs.writes, QUIET)
         else:
-            stage = row.copies.get(actor.client.identity.device, row.whole)
+            stage = row.of(actor.client.identity.device)
             line.append(signs.ticks[stage], GOOD if stage.answered else "")
     return line
 
@@ -202,14 +202,15 @@ def _why(view: View, width: int, signs: Signs) -> Iterable[Text]:
         yield Text("Nothing waits." if view.rows else "", QUIET)
         return
     row, wait = found
-    number = view.words(row).split(" ", 1)[0]
-    due = _next(wait.next_attempt_ms, row.author.client.agent.now.wall_ms, connecting=False)
+    due = ""
+    if wait.cause.layer == "network":
+        due = f" ({_next(wait.next_attempt_ms, wait.next_reason, row.author.client.agent.now.wall_ms)})"
     ahead = sum(other.open for other in view.rows.values())
-    yield _ends(Text(f"Why is {number} still here?", STRONG), Text(f"{ahead} under way", QUIET), width)
+    yield _ends(Text(f"Why is {view.name(row)} still here?", STRONG), Text(f"{ahead} under way", QUIET), width)
     # Until the first connection stands its cause is that of an agent that does not run; here all of them do.
     is_first = wait.cause is Cause.NETWORK_AGENT_STOPPED
     sentence = "The first connection is being made." if is_first else CAUSES[wait.cause].sentence
-    yield Text(_fit(sentence + (f" ({due})" if due and wait.cause.layer != "queue" else ""), width, signs), WARM)
+    yield Text(_fit(sentence + due, width, signs), WARM)
 
 
 def _counters(view: View, width: int) -> Text:

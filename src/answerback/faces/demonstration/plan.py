@@ -10,7 +10,7 @@ MESSAGES_USUAL = 60
 """Half a minute of conversation: long enough for a tunnel or two, short enough to watch to the end."""
 MESSAGES_MAX = 5_000
 """Two people, not a load test: at more than 125 a second one machine's disk would be what is measured."""
-SEND_S_MAX = 40.0
+SEND_S_MAX = 36.0
 """However many messages, they are written within this; with what is still under way it stays below a minute."""
 SPACING_S_MAX = 0.5
 SPEED_MAX = 100.0

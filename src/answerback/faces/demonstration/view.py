@@ -35,6 +35,8 @@ class Row:
 
     id: MessageId
     author: Actor
+    others: tuple[DeviceId, ...]
+    """The devices that should have it."""
     whole: Stage
     """How far the message is as a whole, before it has copies."""
     copies: dict[DeviceId, Stage] = field(default_factory=dict)
@@ -42,7 +44,11 @@ class Row:
     @property
     def stage(self) -> Stage:
         """The least that is true of all copies."""
-        return min(self.copies.values(), default=self.whole)
+        return min(self.of(device) for device in self.others)
+
+    def of(self, device: DeviceId) -> Stage:
+        """How far one device's copy is."""
+        return self.copies.get(device, self.whole)
 
     @property
     def open(self) -> bool:
@@ -98,6 +104,11 @@ class View:
             return line.text
         return f"▣ {FILE_WORDS}" if row.id == self.play.picture_id else ""
 
+    def name(self, row: Row) -> str:
+        """What to call the message in a sentence."""
+        line = self.play.promised.get(row.id)
+        return str(line.number) if line is not None else "the photograph"
+
     def is_urgent(self, row: Row) -> bool:
         """Whether it may overtake others."""
         line = self.play.promised.get(row.id)
@@ -120,8 +131,8 @@ class View:
 
     def _wait_of(self, row: Row) -> Wait | None:
         client = row.author.client
-        slowest = min(row.copies, key=lambda device: row.copies[device], default=None)
-        return client.wait_of(row.id, slowest)
+        slowest = min(row.others, key=row.of)
+        return client.wait_of(row.id, slowest if slowest in row.copies else None)
 
     def _listener(self, actor: Actor) -> Callable[[News], None]:
         def hear(news: News) -> None:
@@ -142,7 +153,8 @@ class View:
     def _progressed(self, actor: Actor, news: Progressed) -> None:
         row = self.rows.get(news.message)
         if row is None:
-            row = self.rows[news.message] = Row(news.message, actor, news.step.stage)
+            devices = (each.client.identity.device for each in self.scene.actors if each is not actor)
+            row = self.rows[news.message] = Row(news.message, actor, tuple(devices), news.step.stage)
         if news.device is None:
             row.whole = max(row.whole, news.step.stage)
         else:
