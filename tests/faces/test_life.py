@@ -2,11 +2,11 @@
 
 import pytest
 
+from answerback.faces import life as drawing
 from answerback.faces.life import show_life
-from answerback.faces.output import wall_ms
 from answerback.faces.told import CopyTold, StepTold, TimelineTold, WaitTold
 
-NOW_MS = wall_ms()
+NOW_MS = 1_790_000_000_000
 WAIT = WaitTold(
     "recipient.device_away",
     "the recipient's device",
@@ -21,6 +21,11 @@ STEPS = [
     StepTold("sent", "socket", NOW_MS, None, 2),
     StepTold("accepted", "relay", NOW_MS, None, 2),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "wall_ms", lambda: NOW_MS)
 
 
 def copy(name: str, *, own: bool = False, stage: str = "accepted", wait: WaitTold | None = WAIT) -> CopyTold:

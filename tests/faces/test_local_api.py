@@ -19,6 +19,7 @@ from answerback.faces.access import agent_at
 from answerback.faces.borrowed import BorrowedAgent
 from answerback.faces.place import Place, read_place
 from answerback.faces.remote import Remote
+from answerback.faces.told import SendAsked
 from tests.faces.village import Person
 
 
@@ -101,7 +102,7 @@ def test_news_come_as_lines_and_begin_with_the_connection(somebody: Callable[[],
         events = remote.events()
         first = next(events)
         assert (first.event, first.connected) == ("link", True)
-        sent = remote.send(local_api.SendAsked([bea.handle], "hi"))
+        sent = remote.send(SendAsked([bea.handle], "hi"))
         stages = [
             next(e for e in events if e.event == "progressed" and e.device and e.stage == s).stage for s in STAGES
         ]

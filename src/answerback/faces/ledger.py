@@ -308,6 +308,8 @@ def _cause_of(life: Timeline) -> Cause | None:
 
 
 def _status(status: Status, *, waiting: int) -> StatusTold:
+    # An agent that has not finished its first attempt still has the cause from before it ran.
+    cause = None if status.cause is Cause.NETWORK_AGENT_STOPPED else status.cause
     return StatusTold(
         handle=status.handle,
         account=status.account.hex(),
@@ -316,8 +318,8 @@ def _status(status: Status, *, waiting: int) -> StatusTold:
         relay=status.relay_url,
         running=status.running,
         connected=status.connected,
-        cause=status.cause.value if status.cause else None,
-        owner=status.cause.owner.value if status.cause else None,
+        cause=cause.value if cause else None,
+        owner=cause.owner.value if cause else None,
         next_attempt_ms=status.next_attempt_ms,
         next_reason=status.next_reason,
         rtt_ms=status.rtt_ms,

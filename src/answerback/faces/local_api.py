@@ -26,7 +26,7 @@ from answerback.faces.news import told_link, told_news
 from answerback.faces.place import TOKEN_BYTES, Place, forget_place, has_unix_sockets, socket_path, write_place
 from answerback.faces.told import ReadAsked, SendAsked, SentTold, Trouble
 from answerback.faces.troubles import kind_of
-from answerback.model.causes import Cause
+from answerback.model.causes import Cause, cause_of
 from answerback.model.errors import AnswerbackError, UsageError
 from answerback.model.ids import message_id_text, parse_message_id
 from answerback.model.message import LIFETIME_S, Urgency
@@ -161,8 +161,9 @@ class LocalApi:
         response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
         await response.prepare(request)
         with self._client.hearing() as news:
-            status = self._client.status()
-            await response.write(_line(told_link(connected=status.connected, cause=status.cause)))
+            status = self._ledger.status()
+            cause = cause_of(status.cause) if status.cause else None
+            await response.write(_line(told_link(connected=status.connected, cause=cause)))
             while True:
                 try:
                     heard = await asyncio.wait_for(news.get(), HEARTBEAT_S)

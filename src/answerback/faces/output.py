@@ -85,12 +85,19 @@ def note(text: str) -> None:
     click.echo(_wrapped(text, is_shown=sys.stderr.isatty()), err=True)
 
 
-def _wrapped(text: str, *, is_shown: bool) -> str:
+def say_beside(label: str, text: str, *, width: int) -> None:
+    """Say something beside a label so wide; what does not fit goes on below itself, not below the label."""
+    shown = click.style(label.ljust(width), dim=True)
+    lines = _wrapped(text, is_shown=sys.stdout.isatty(), less=width).splitlines() or [""]
+    click.echo("\n".join([shown + lines[0], *(" " * width + line for line in lines[1:])]))
+
+
+def _wrapped(text: str, *, is_shown: bool, less: int = 0) -> str:
     import shutil
 
     if not is_shown:
         return text
-    width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
+    width = min(shutil.get_terminal_size().columns, WIDTH_MAX) - less
     return "\n".join(click.wrap_text(line, width) for line in text.splitlines())
 
 

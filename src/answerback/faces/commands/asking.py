@@ -3,7 +3,7 @@
 import click
 
 from answerback.faces.access import device_folder, reading
-from answerback.faces.output import plain_line, tell_json, wall_ms
+from answerback.faces.output import plain_line, say_beside, tell_json, wall_ms
 from answerback.faces.sentences import CAUSES
 from answerback.faces.times import clock, from_now, span
 from answerback.faces.told import DeviceTold, StatusTold
@@ -58,7 +58,7 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
         tell_json(told)
         return
     for label, value in _standing(told):
-        click.echo(click.style(label.ljust(LABEL), dim=True) + value)
+        say_beside(label, value, width=LABEL)
 
 
 def _device_line(device: DeviceTold) -> str:
@@ -74,9 +74,10 @@ def _standing(told: StatusTold) -> list[tuple[str, str]]:
         rtt = f", {told.rtt_ms:.0f} ms away" if told.rtt_ms is not None else ""
         lines.append(("relay", f"{told.relay}, connected{rtt}"))
     else:
-        lines.append(("relay", f"{told.relay}, not connected"))
-        words = CAUSES[cause_of(told.cause or "")]
-        lines += [("why", words.sentence), ("you can", words.you_can)]
+        lines.append(("relay", f"{told.relay}, {'not connected' if told.cause else 'connecting'}"))
+        if told.cause:
+            words = CAUSES[cause_of(told.cause)]
+            lines += [("why", words.sentence), ("you can", words.you_can)]
         if told.next_attempt_ms is not None:
             lines.append(("next try", from_now(told.next_attempt_ms, now_ms=wall_ms())))
     lines.append(("waiting", f"{_count(told.waiting, 'message')} of yours not answered by every device"))

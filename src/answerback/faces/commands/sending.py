@@ -199,6 +199,8 @@ def _tell(told: TimelineTold, *, goal: str) -> None:
 def _so_far(told: TimelineTold) -> str:
     theirs = [copy for copy in told.copies if not copy.own]
     answered = sum(copy.stage in ("delivered", "read") for copy in theirs)
+    if answered and answered == len(theirs):
+        return "Delivered to every device; not read yet."
     if answered:
         return f"Delivered to {answered} of {len(theirs)} devices so far."
     return "At the relay, which keeps it." if told.stage == "accepted" else "Kept on this device, not lost."

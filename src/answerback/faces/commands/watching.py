@@ -3,12 +3,14 @@
 import click
 
 from answerback.faces.access import agent_at, device_folder
-from answerback.faces.output import ends_by_hand, note, plain_line, tell_json, wall_ms
+from answerback.faces.output import ends_by_hand, note, plain_line, say_beside, tell_json, wall_ms
 from answerback.faces.sentences import CAUSES, EVIDENCE, STAGES
 from answerback.faces.times import clock
 from answerback.faces.told import EventTold
 from answerback.model.causes import cause_of
 from answerback.model.timeline import Evidence, Stage
+
+CLOCK_WIDTH = 10
 
 
 @click.command()
@@ -28,7 +30,7 @@ def watch(ctx: click.Context, *, as_json: bool) -> None:
                 tell_json(event)
             elif (line := event_line(event)) is not None:
                 now_ms = wall_ms()
-                click.echo(click.style(clock(event.at_ms or now_ms, now_ms=now_ms), dim=True) + "  " + line)
+                say_beside(clock(event.at_ms or now_ms, now_ms=now_ms), line, width=CLOCK_WIDTH)
 
 
 def event_line(event: EventTold) -> str | None:
@@ -41,6 +43,8 @@ def event_line(event: EventTold) -> str | None:
             return f"{click.style(who, bold=True)}: {what}"
         case "progressed":
             return _progress(event, cause)
+        case "link" if not event.connected and not event.cause:
+            return "connecting to the relay"
         case "link":
             told = (
                 click.style("relay reached", fg="green") if event.connected else click.style("relay lost", fg="yellow")
