@@ -20,7 +20,6 @@ class Signs:
     on: str
     off: str
     numbers: Sequence[str]
-    rule: str
     dash: str
     ellipsis: str
     ticks: dict[Stage, str]
@@ -36,7 +35,6 @@ UNICODE: Final = Signs(
     on="●",
     off="○",
     numbers=("①", "②", "③"),
-    rule="─",
     dash="–",
     ellipsis="…",
     ticks={
@@ -61,7 +59,6 @@ ASCII: Final = Signs(
     on="*",
     off="o",
     numbers=("1", "2", "3"),
-    rule="-",
     dash="-",
     ellipsis="~",
     ticks={
