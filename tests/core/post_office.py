@@ -93,6 +93,8 @@ class Relay:
     waiting: list[tuple[DeviceId, list[Envelope]]] = field(default_factory=list)
     """Submitted and not yet on disk: a crash loses this, and nobody was told otherwise."""
     stored_ever: set[EnvelopeId] = field(default_factory=set)
+    lost_ever: set[EnvelopeId] = field(default_factory=set)
+    """Mail that was here, was not taken and then was not here: a backup may bring it back behind a reader's cursor."""
     boots: int = 1
     handed_ever: int = 0
     disconnect_all: Callable[[], None] = lambda: None
@@ -182,12 +184,13 @@ class Relay:
         """A disk that lied: what was acknowledged in the last seconds is gone too."""
         for box in self.store.mailboxes.values():
             for position in [at for at, row in box.rows.items() if row.stored_ms > self.clock_ms - seconds * 1000]:
-                del box.rows[position]
+                self.lost_ever.add(box.rows.pop(position).id)
         self.crash()
 
     def lose_mailboxes(self) -> None:
         """All mail is gone."""
         for box in self.store.mailboxes.values():
+            self.lost_ever |= {row.id for row in box.rows.values()}
             box.rows.clear()
         self.crash()
 
@@ -198,6 +201,7 @@ class Relay:
     def restore(self, older: Store, *, with_lists: bool = False) -> None:
         """Go on from an older copy."""
         newer, self.store = self.store, copy.deepcopy(older)
+        self.lost_ever |= {row.id for box in newer.mailboxes.values() for row in box.rows.values()}
         if not with_lists:
             self.store.lists, self.store.handles = newer.lists, newer.handles
         self.crash()

@@ -88,6 +88,7 @@ def _unsaved_mail(phone: "Phone", effects: Iterable[Effect]) -> Iterable[str]:
 def acknowledged(phone: "Phone", entries: Iterable[Taken], seen: frozenset[EnvelopeId]) -> Iterable[str]:
     """Mail that these cursors give up though it is not on the phone's disk."""
     upto = {entry.lane: entry.position for entry in entries}
-    for position, row in phone.world.relay.box(phone.own.device).rows.items():
-        if position <= upto.get(row.lane, 0) and row.id not in seen:
+    relay = phone.world.relay
+    for position, row in relay.box(phone.own.device).rows.items():
+        if position <= upto.get(row.lane, 0) and row.id not in seen and row.id not in relay.lost_ever:
             yield "acknowledged mail that is not done"
