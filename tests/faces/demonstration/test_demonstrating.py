@@ -1,6 +1,7 @@
 """Proves the whole: a tunnel and a relay that dies cost no message, and nothing is left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,6 +62,7 @@ def test_a_relay_never_outlives_us_even_if_we_are_killed() -> None:
     while _runs(relay_pid) and time.monotonic() < deadline_s:
         time.sleep(0.05)
     assert not _runs(relay_pid)
+    shutil.rmtree(folder)  # which nobody was left to remove
 
 
 def _standing() -> tuple["subprocess.Popen[str]", int, Path]:
