@@ -111,6 +111,16 @@ def test_a_read_receipt_after_the_promise_has_ended_is_passed_to_the_journal() -
     assert isinstance(fact, RaiseStage)
 
 
+def test_a_receipt_said_again_after_the_promise_has_ended_is_not_told_again() -> None:
+    outbox = Outbox()
+    (copy,) = laid_out(outbox)
+    under_way(outbox, copy)
+    outbox.answered([copy.message], PHONE, Stage.DELIVERED, now=NOW)
+    assert outbox.answered([copy.message], PHONE, Stage.DELIVERED, now=NOW) == []
+    assert stages_told(outbox.answered([copy.message], PHONE, Stage.READ, now=NOW)) == [Stage.READ]
+    assert outbox.answered([copy.message], PHONE, Stage.DELIVERED, now=NOW) == []
+
+
 def test_a_receipt_is_stronger_than_our_having_given_up() -> None:
     outbox = Outbox()
     first, second = laid_out(outbox, 1, PHONE, LAPTOP)

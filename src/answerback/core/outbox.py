@@ -34,6 +34,8 @@ from answerback.model.timeline import Evidence, Stage, Step
 
 LETTERS_MAX = 50_000
 """Bound on unfinished letters: at 2 KiB each this is 100 MiB of journal, what a phone can spare."""
+ENDED_MAX = 4096
+"""Receipts are said again soon after the first time or not at all."""
 RETIME_MS = 2 * 60_000
 """A guess of the relay's time that was no worse than this is left alone."""
 
@@ -124,6 +126,8 @@ class Outbox:
     _promises: dict[MessageId, Promise] = field(default_factory=dict)
     _by_envelope: dict[EnvelopeId, Copy] = field(default_factory=dict)
     _by_sequence: dict[tuple[DeviceId, Lane, int], Copy] = field(default_factory=dict)
+    _ended: dict[CopyKey, int] = field(default_factory=dict)
+    """How far copies came whose promise has ended, so that a receipt said again is not told again."""
     _order: int = 0
     flying_bytes: int = 0
     """Sent in this connection and not yet accepted or refused."""
@@ -267,6 +271,9 @@ class Outbox:
             step = Step(stage, Evidence.RECEIPT, now.wall_ms)
             copy = self.copy((message, device))
             if copy is None:
+                if self._ended.get((message, device), stage - 1) >= stage:
+                    continue
+                self._remember((message, device), stage)
                 effects += [Save(RaiseStage(message, device, step)), Tell(Progressed(message, device, step))]
             elif copy.stage < stage or copy.stage.final:  # a receipt is stronger than our having given up
                 self._landed(copy)
@@ -347,6 +354,8 @@ class Outbox:
         del self._promises[message]
         for copy in promise.copies.values():
             self._unindex(copy)
+            if copy.stage.answered:
+                self._remember(copy.key, copy.stage)
         return [Save(DropOutgoing(message))]
 
     # ---- private
@@ -356,6 +365,11 @@ class Outbox:
         promise = Promise(letter, self._order, addressed=False)
         self._promises[letter.id] = promise
         return promise
+
+    def _remember(self, key: CopyKey, stage: Stage) -> None:
+        self._ended[key] = stage
+        while len(self._ended) > ENDED_MAX:
+            del self._ended[next(iter(self._ended))]
 
     def _landed(self, copy: Copy) -> None:
         if copy.sent_s is not None:
