@@ -42,8 +42,14 @@ log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE = 32
 """Frames handed to the connection before looking at the queue again."""
+AGAIN_S = 1.0
+"""After the disk has refused a change: long enough not to spin, short enough for a person who makes room."""
 Listener = Callable[[News], None]
 Change = Callable[[Engine, Moment], list[Effect]]
+
+
+class AgentEnded(AnswerbackError):
+    """This device's agent has ended. What it promised is on its disk, and goes on when it is started again."""
 
 
 class Agent:
@@ -55,12 +61,17 @@ class Agent:
         self._files: Final = files
         self._ports: Final = ports
         self._listeners: list[Listener] = []
+        self._mourners: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._line_task: asyncio.Task[None] | None = None
         self._outgoing: list[ClientFrame] = []
         self._outgoing_ready = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._running = False
+        self._ahead_of_disk = False
+        self.ended: Final = asyncio.Event()
+        """Set by `stop`, or by a defect."""
         self.failure: BaseException | None = None
         """A defect that stopped this agent; whoever waits for anything is told."""
         self.engine = self._restored()
@@ -74,10 +85,7 @@ class Agent:
 
     async def stop(self) -> None:
         """Let go of the connection; everything promised stays in the journal."""
-        self._running = False
-        if self._timer is not None:
-            self._timer.cancel()
-        self._drop_line()
+        self._end()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -87,6 +95,19 @@ class Agent:
         """Hear all news from now on; returns how to stop hearing."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def mourn(self, mourner: Callable[[], None]) -> Callable[[], None]:
+        """Hear of this agent's end; returns how to stop hearing."""
+        self._mourners.append(mourner)
+        return lambda: self._mourners.remove(mourner)
+
+    def check_alive(self) -> None:
+        """Raise `AgentEnded`, with the defect if there was one, once nothing more will come of this agent."""
+        if self.ended.is_set():
+            why = f"by a defect: {type(self.failure).__name__}" if self.failure else "as it was told to"
+            raise AgentEnded(
+                f"this device's agent has ended, {why}; what was promised is on the disk"
+            ) from self.failure
 
     @property
     def now(self) -> Moment:
@@ -102,9 +123,17 @@ class Agent:
     # ---- changes
 
     def change(self, make: Change) -> None:
-        """Make one change and carry out all of its effects, the disk first. Raises `StorageError`."""
-        effects = make(self.engine, self.now)
-        self.carry_out(effects)
+        """Make one change and carry out all of its effects, the disk first. Raises `StorageError`, `AgentEnded`."""
+        self.check_alive()
+        if self._ahead_of_disk:
+            self._read_again()
+        try:
+            self.carry_out(make(self.engine, self.now))
+        except AnswerbackError:
+            raise
+        except BaseException as error:  # half a change is in the engine: nothing more may come of it
+            self._fail(error)
+            raise
 
     def carry_out(self, effects: Sequence[Effect]) -> None:
         """Disk, then network, then person."""
@@ -149,10 +178,21 @@ class Agent:
         """The engine is ahead of the disk: forget it, and begin again from what is true."""
         log.error("! the journal refused a change; beginning again from the disk")
         self._drop_line()
+        self._ahead_of_disk = True
+        with contextlib.suppress(StorageError):  # a disk that cannot even be read is asked before the next change
+            self._read_again()
+        if self._running and self._again is None:
+            self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._start_again)
+
+    def _read_again(self) -> None:
         self.engine = self._restored()
-        if self._running:
-            loop = asyncio.get_running_loop()
-            loop.call_later(1.0, self._try, lambda engine, now: engine.start(now=now))
+        self._ahead_of_disk = False
+
+    def _start_again(self) -> None:
+        self._again = None
+        self._try(lambda engine, now: engine.start(now=now))
+        if self._ahead_of_disk and self._running and self._again is None:
+            self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._start_again)
 
     def _restored(self) -> Engine:
         memory = self.journal.load()
@@ -171,14 +211,22 @@ class Agent:
             self.change(make)
         except StorageError as error:
             log.error("! the disk refused: %s", error)  # noqa: TRY400 - its message says it all
-        except BaseException as error:
-            self._fail(error)
-            raise
 
     def _fail(self, error: BaseException) -> None:
-        log.critical("! a defect stopped the agent", exc_info=error)
-        self.failure, self._running = error, False
+        if self.failure is None:
+            log.critical("! a defect stopped the agent", exc_info=error)
+            self.failure = error
+            self._end()
+
+    def _end(self) -> None:
+        self._running = False
+        for timer in (self._timer, self._again):
+            if timer is not None:
+                timer.cancel()
         self._drop_line()
+        self.ended.set()
+        for mourner in list(self._mourners):
+            mourner()
 
     def _soon(self, make: Change) -> None:
         asyncio.get_running_loop().call_soon(self._try, make)
