@@ -280,7 +280,8 @@ def test_the_clock_handed_in_is_the_clock_of_the_link() -> None:
 def test_a_link_played_from_its_middle_is_as_it_is_there() -> None:
     link = link_of((100.0, 8e6), (10.0, 0.0), (10.0, 1e6))
     tunnel = Shaper(link, upstream_host="127.0.0.1", upstream_port=1, from_s=105.0).stats()
-    assert (tunnel.signal, tunnel.outages, tunnel.at_s) == (Signal.LOST, 1, pytest.approx(105.0, abs=1.0))
+    assert (tunnel.signal, tunnel.outages) == (Signal.LOST, 1)
+    assert tunnel.at_s == pytest.approx(105.0, abs=1.0)
     behind = Shaper(link, upstream_host="127.0.0.1", upstream_port=1, from_s=112.0).stats()
     assert (behind.signal, behind.up_rate_bps) == (Signal.PRESENT, 1e6)
     with pytest.raises(UsageError, match="begins at 0 s"):

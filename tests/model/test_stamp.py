@@ -93,3 +93,8 @@ def test_a_full_counter_borrows_a_millisecond_so_that_others_still_believe_the_s
     stamp = clock.tick(wall_ms=1000)
     assert stamp == Stamp(1001, 0)
     assert HybridClock().merge(stamp, wall_ms=1000)
+
+
+def test_a_forged_equal_id_hides_nobodys_message() -> None:
+    shown = in_order([Note(name(1), Stamp(1, 0)), Note(name(1), Stamp(2, 0)), Note(name(2), Stamp(3, 0))])
+    assert [message.stamp.wall_ms for message in shown] == [1, 2, 3]

@@ -26,6 +26,8 @@ from answerback.core.sessions import NonsenseError, Opened
 from answerback.crypto.primitives import CannotOpenError
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
+from answerback.model.errors import UsageError
+from answerback.model.handle import parse_handle
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId, conversation_id
 from answerback.model.message import Lane, Message
 from answerback.model.timeline import Stage
@@ -189,12 +191,23 @@ class Arrival:
         effects: list[Effect] = []
         if machines.threads.add(message):
             effects += [Save(KeepMessage(message, now.wall_ms)), Tell(Arrived(message))]
+            effects += self._get_acquainted(post.handle, author)
             if post.attachment is not None and post.attachment.sealed_bytes <= BLOB_BYTES_MAX:
                 effects += machines.transfers.add(
                     post.attachment.blob, post.message, uploading=False, total_bytes=post.attachment.sealed_bytes
                 )
         self._owe(replies, opened.slip.author_device, post.message)
         return effects
+
+    def _get_acquainted(self, handle: str, author: AccountId) -> list[Effect]:
+        """Ask the relay whose the handle is that an author goes by: people are shown it only if it says the same."""
+        known = author in self.departure.contacts.values()
+        if not handle or known or author == self.machines.own.account:
+            return []
+        try:
+            return self.departure.want_account(parse_handle(handle).text)
+        except UsageError:
+            return []
 
     def _owe(self, replies: Replies, device: DeviceId, message: MessageId) -> None:
         # A message with a file is delivered when the file is: its receipt comes then (`file_arrived`).

@@ -103,6 +103,8 @@ class Link:
         if self.state is not LinkState.DOWN:
             return []
         self.state, self._since_s = LinkState.TRYING, now_s
+        if self.cause is Cause.NETWORK_AGENT_STOPPED:
+            self.cause = Cause.NETWORK_CONNECTING
         self.attempts += 1
         return [Connect(reason)]
 

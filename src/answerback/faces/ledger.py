@@ -52,7 +52,7 @@ class Ledger:
         by_id = {each.message.id: each for each in kept}
         ordered = [by_id[message.id] for message in in_order(each.message for each in kept)]
         told = [self.message(each) for each in ordered]
-        return [*told, *(self._draft(draft) for draft in self._history.load().drafts)][-limit:]
+        return [*told, *(self._draft(draft) for draft in self._history.drafts())][-limit:]
 
     def message(self, kept: KeptMessage) -> MessageTold:
         """Tell one message."""
@@ -103,7 +103,7 @@ class Ledger:
                 f"{part!r} is not part of a message id: give at least {PREFIX_CHARACTERS_MIN} characters (0-9, a-f) "
                 "of its beginning or its end"
             )
-        ids = [draft.id for draft in self._history.load().drafts]
+        ids = [draft.id for draft in self._history.drafts()]
         ids += [kept.message.id for kept in self._history.messages(limit=LOOK_BACK_MESSAGES)]
         found = {each for each in ids if each.hex().startswith(digits) or each.hex().endswith(digits)}
         if len(found) > 1:
@@ -116,7 +116,7 @@ class Ledger:
         return older.message.id
 
     def _newest_undelivered(self) -> MessageId:
-        drafts = self._history.load().drafts
+        drafts = self._history.drafts()
         if drafts:
             return drafts[-1].id
         for kept in self._history.messages(limit=LOOK_BACK_MESSAGES):
@@ -146,7 +146,7 @@ class Ledger:
         """How this device stands."""
         if self._client is not None:
             status = self._client.status()
-            return _status(status, waiting=status.waiting + len(self._history.load().drafts))
+            return _status(status, waiting=status.waiting + len(self._history.drafts()))
         own, memory = self._identity, self._history.load()
         counts = self._history.counts()
         return StatusTold(
@@ -181,7 +181,7 @@ class Ledger:
 
     def _told_timeline(self, identity: MessageId, told: Timeline) -> TimelineTold:
         kept = self._history.message(identity)
-        draft = next((each for each in self._history.load().drafts if each.id == identity), None) if not kept else None
+        draft = next((each for each in self._history.drafts() if each.id == identity), None) if not kept else None
         message = kept.message if kept else None
         content = message or draft
         attachment = content.attachment if content else None
@@ -308,8 +308,7 @@ def _cause_of(life: Timeline) -> Cause | None:
 
 
 def _status(status: Status, *, waiting: int) -> StatusTold:
-    # An agent that has not finished its first attempt still has the cause from before it ran.
-    cause = None if status.cause is Cause.NETWORK_AGENT_STOPPED else status.cause
+    cause = status.cause
     return StatusTold(
         handle=status.handle,
         account=status.account.hex(),

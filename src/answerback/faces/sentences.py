@@ -68,6 +68,11 @@ CAUSES: dict[Cause, Advice] = {
         "We give it up and open a new one; what was not confirmed is sent again, and nobody is shown it twice.",
         "In a lift, a tunnel or a crowd, wait for signal: the rest happens by itself.",
     ),
+    Cause.NETWORK_CONNECTING: Advice(
+        "The first connection to the relay is being made.",
+        "As soon as it stands, what waits leaves, the most urgent first.",
+        "Nothing is needed.",
+    ),
     Cause.NETWORK_AGENT_STOPPED: Advice(
         "Answerback is not running on this device: nothing leaves it, and no answer is heard.",
         "Everything is kept on this device's disk. What the relay has already, it hands over without us.",

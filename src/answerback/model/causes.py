@@ -35,6 +35,7 @@ class Cause(Enum):
     NETWORK_NAME_UNRESOLVED = "network.name_unresolved"
     NETWORK_CONNECTION_LOST = "network.connection_lost"
     NETWORK_STALLED = "network.stalled"
+    NETWORK_CONNECTING = "network.connecting"
     NETWORK_AGENT_STOPPED = "network.agent_stopped"
     TLS_UNTRUSTED = "tls.untrusted"
     CLOCK_SKEWED = "clock.skewed"
@@ -90,6 +91,7 @@ _OWNER_BY_LAYER = {
     "unknown": Owner.UNKNOWN,
 }
 _OWNERS = {
+    Cause.NETWORK_CONNECTING: Owner.NOBODY,
     Cause.NETWORK_AGENT_STOPPED: Owner.YOUR_DEVICE,
     Cause.NETWORK_RELAY_UNREACHABLE: Owner.UNKNOWN,
     # From one refused connection alone nobody can tell the network from the relay: honest is `unknown`.

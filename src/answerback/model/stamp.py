@@ -78,26 +78,30 @@ class HybridClock:
 def in_order(messages: Iterable[OrderedT]) -> list[OrderedT]:
     """Put a conversation in the order it is shown: causes before effects, then stamp, then id.
 
-    Kahn's algorithm with the stamp as tie-break. A cycle can only be forged; its members are shown by stamp.
+    Kahn's algorithm with the stamp as tie-break. A cycle can only be forged; its members are shown by stamp. Two
+    messages with one id can only be forged, too, by one member of a group against another: both are shown.
     """
-    waiting = {message.id: message for message in messages}
-    blockers = {message.id: message.written_after & waiting.keys() - {message.id} for message in waiting.values()}
-    followers: dict[MessageId, list[OrderedT]] = {}
-    for message in waiting.values():
-        for earlier in blockers[message.id]:
-            followers.setdefault(earlier, []).append(message)
-    open_count = {identity: len(earlier) for identity, earlier in blockers.items()}
-    ready = [(message.stamp, message.id) for message in waiting.values() if not open_count[message.id]]
+    waiting = dict(enumerate(messages))
+    places: dict[MessageId, list[int]] = {}
+    for place, message in waiting.items():
+        places.setdefault(message.id, []).append(place)
+    followers: dict[int, list[int]] = {}
+    open_count: dict[int, int] = {}
+    for place, message in waiting.items():
+        earlier = [other for name in message.written_after - {message.id} for other in places.get(name, ())]
+        open_count[place] = len(earlier)
+        for other in earlier:
+            followers.setdefault(other, []).append(place)
+    ready = [(message.stamp, message.id, place) for place, message in waiting.items() if not open_count[place]]
     heapq.heapify(ready)
     shown: list[OrderedT] = []
     while waiting:
-        _, identity = heapq.heappop(ready) if ready else min((m.stamp, m.id) for m in waiting.values())
-        if identity not in waiting:
+        _, _, place = heapq.heappop(ready) if ready else min((m.stamp, m.id, p) for p, m in waiting.items())
+        if place not in waiting:
             continue
-        message = waiting.pop(identity)
-        shown.append(message)
-        for follower in followers.get(identity, ()):
-            open_count[follower.id] -= 1
-            if open_count[follower.id] == 0 and follower.id in waiting:
-                heapq.heappush(ready, (follower.stamp, follower.id))
+        shown.append(waiting.pop(place))
+        for follower in followers.get(place, ()):
+            open_count[follower] -= 1
+            if open_count[follower] == 0 and follower in waiting:
+                heapq.heappush(ready, (waiting[follower].stamp, waiting[follower].id, follower))
     return shown

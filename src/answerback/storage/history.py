@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from answerback.core.effects import KeepContact, KeepCopy, KeepDeviceName, KeepStep, KeepTransfer
+from answerback.core.effects import KeepContact, KeepCopy, KeepDeviceName, KeepDraft, KeepStep, KeepTransfer
 from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.errors import UsageError
@@ -18,6 +18,7 @@ from answerback.storage.snapshot import (
     copy_of,
     read_contacts,
     read_device_names,
+    read_drafts,
     read_snapshot,
     read_transfers,
 )
@@ -115,6 +116,10 @@ class History:
                 last = self._kept(f"{MESSAGES} WHERE arrival = ?", arrival)[0]
                 found.append(Conversation(last.message.conversation, count, last))
             return found
+
+    def drafts(self) -> tuple[KeepDraft, ...]:
+        """Return the messages whose recipients are still being looked up, in the order they were promised."""
+        return read_drafts(self._database)
 
     def steps(self, message: MessageId) -> list[KeepStep]:
         """Return what became of a message, in the order it was learned."""

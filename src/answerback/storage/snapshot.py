@@ -48,7 +48,7 @@ def read_snapshot(database: Database) -> Memory:
     """Read it all as of one moment."""
     with database.reading():
         return Memory(
-            drafts=_drafts(database),
+            drafts=read_drafts(database),
             outgoing=_outgoing(database),
             copies=_copies(database),
             ratchets=_ratchets(database),
@@ -108,7 +108,8 @@ def read_transfers(database: Database) -> tuple[KeepTransfer, ...]:
     )
 
 
-def _drafts(database: Database) -> tuple[KeepDraft, ...]:
+def read_drafts(database: Database) -> tuple[KeepDraft, ...]:
+    """Return the messages whose recipients are still being looked up."""
     rows = database.rows(
         "SELECT id, handles, accounts, text, attachment, urgency, stamp_ms, stamp_counter, lifetime_s, accepted_ms "
         "FROM drafts ORDER BY number"

@@ -123,7 +123,7 @@ _SHORT: dict[Cause, str] = {
     Cause.NETWORK_CONNECTION_LOST: "the connection broke",
     Cause.NETWORK_STALLED: "the connection went silent",
     Cause.NETWORK_RELAY_UNREACHABLE: "the relay does not answer",
-    Cause.NETWORK_AGENT_STOPPED: "not yet connected",
+    Cause.NETWORK_CONNECTING: "not yet connected",
     Cause.NETWORK_NO_PATH: "no network",
     Cause.RELAY_STOPPING: "the relay is stopping",
     Cause.RELAY_BUSY: "the relay is busy",
@@ -207,10 +207,7 @@ def _why(view: View, width: int, signs: Signs) -> Iterable[Text]:
         due = f" ({_next(wait.next_attempt_ms, wait.next_reason, row.author.client.agent.now.wall_ms)})"
     ahead = sum(other.open for other in view.rows.values())
     yield _ends(Text(f"Why is {view.name(row)} still here?", STRONG), Text(f"{ahead} under way", QUIET), width)
-    # Until the first connection stands its cause is that of an agent that does not run; here all of them do.
-    is_first = wait.cause is Cause.NETWORK_AGENT_STOPPED
-    sentence = "The first connection is being made." if is_first else CAUSES[wait.cause].sentence
-    yield Text(_fit(sentence + due, width, signs), WARM)
+    yield Text(_fit(CAUSES[wait.cause].sentence + due, width, signs), WARM)
 
 
 def _counters(view: View, width: int) -> Text:
