@@ -154,10 +154,10 @@ def last_line(command: list[str], folder: Path) -> Found:
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_S_MAX, check=False)
     except subprocess.TimeoutExpired:
-        return {"failed": f"more than {RUN_S_MAX:.0f} s"}
+        return {"broke": f"more than {RUN_S_MAX:.0f} s"}
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
-        return {"failed": (done.stderr.strip().splitlines() or ["no word"])[-1]}
+        return {"broke": (done.stderr.strip().splitlines() or ["no word"])[-1]}
     found: Found = json.loads(lines[-1])
     return found
 
@@ -167,8 +167,8 @@ def print_table(name: str, contest: Contest, rows: Rows) -> None:
     print(f"\n### {name}\n\n| | {' | '.join(contest.columns)} |\n|---|{'---|' * len(contest.columns)}")
     for who, results in rows.found.items():
         cells = [cell([read(result) for result in results]) for read in contest.columns.values()]
-        failed = [result["failed"] for result in results if "failed" in result]
-        print(f"| {who} | {' | '.join(cells)} |" + (f" {len(failed)} failed: {failed[0]}" if failed else ""))
+        broke = [result["broke"] for result in results if "broke" in result]
+        print(f"| {who} | {' | '.join(cells)} |" + (f" {len(broke)} broke off: {broke[0]}" if broke else ""))
     print(flush=True)
 
 
