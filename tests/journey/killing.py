@@ -7,6 +7,7 @@ Prints one JSON line. The suite runs a short version; the long one is for whoeve
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import json
 import tempfile
@@ -19,6 +20,7 @@ VICTIMS = ("sender", "reader", "relay")
 SENDS_BETWEEN = 4
 """Messages promised in the time before each kill."""
 PATIENCE_S = 90.0
+LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -55,29 +57,25 @@ async def kill_and_count(folder: Path, *, victim: str, kills: int, seed: int, lo
 
 
 async def _settled(place: Town, victim: str, kills: int) -> Outcome:
+    """Let things come to rest while everybody runs, then stop everybody and count on disk."""
     sender, reader = place.devices["ada"], place.devices["bea"]
-    saved = [line.removeprefix("saved ") for line in sender.said if line.startswith("saved ")]
-    loop = asyncio.get_running_loop()
-    end_s = loop.time() + PATIENCE_S
-    while True:
-        await asyncio.sleep(1.0)
-        await sender.stop()
-        await reader.stop()
-        arrived, unanswered = place.arrived("bea"), place.waiting("ada")
-        if (set(saved) <= set(arrived) and not unanswered) or loop.time() > end_s:
-            break
-        await reader.start()
-        await sender.start()
+    saved = {line.removeprefix("saved ") for line in sender.said if line.startswith("saved ")}
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while not saved <= set(place.arrived("bea")) or place.waiting("ada"):  # noqa: ASYNC110 - others write it
+                await asyncio.sleep(LOOK_S)
+    await sender.stop()
+    await reader.stop()
+    arrived = [text for text in place.arrived("bea") if text != "last"]
     shown = [text for text in place.shown("bea") if text != "last"]
-    arrived = [text for text in arrived if text != "last"]
     return Outcome(
         victim=victim,
         kills=kills,
         saved=len(saved),
-        lost=len(set(saved) - {*arrived, "last"}),
+        lost=len(saved - {*place.arrived("bea")}),
         duplicated=len(arrived) - len(set(arrived)),
         out_of_order=_inversions(arrived) + _inversions(shown),
-        unanswered=unanswered,
+        unanswered=place.waiting("ada"),
     )
 
 

@@ -7,15 +7,17 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from answerback.device.home import open_history
 from answerback.device.registering import Relay, register, request_code
 from answerback.model.handle import parse_handle
+from answerback.model.message import Message
 from answerback.model.stamp import in_order
-from answerback.storage.journal import Journal
-from answerback.storage.vault import KeySource, open_key
+from answerback.storage.history import History
+from answerback.storage.vault import KeySource
 
 DAWDLE_S_MAX = 60.0
 
@@ -126,37 +128,32 @@ class Town:
         return Relay(url, bytes.fromhex(pin))
 
     def arrived(self, name: str) -> list[str]:
-        """What came from others, in the order it came to this device's disk. The device must not be running."""
-        home = self.folder / name
-        journal = Journal.open(home, key=open_key(home))
-        try:
-            own = journal.identity()
-            assert own is not None
-            kept = reversed(journal.messages(limit=1_000_000))
-            return [item.message.text for item in kept if item.message.author != own.account]
-        finally:
-            journal.close()
+        """What came from others, in the order it came to this device's disk."""
+        return [message.text for message in self._from_others(name)]
 
     def shown(self, name: str) -> list[str]:
         """What came from others, in the order a person sees it."""
-        home = self.folder / name
-        journal = Journal.open(home, key=open_key(home))
-        try:
-            own = journal.identity()
-            assert own is not None
-            messages = in_order(item.message for item in journal.messages(limit=1_000_000))
-            return [message.text for message in messages if message.author != own.account]
-        finally:
-            journal.close()
+        return [message.text for message in in_order(self._from_others(name))]
 
     def waiting(self, name: str) -> int:
-        """How many promises a device has not kept. The device must not be running."""
-        home = self.folder / name
-        journal = Journal.open(home, key=open_key(home))
+        """How many promises a device has not kept."""
+        with self._history(name) as history:
+            return sum(letter.answered for letter in history.load().outgoing)
+
+    def _from_others(self, name: str) -> list[Message]:
+        with self._history(name) as history:
+            own = history.identity()
+            assert own is not None
+            kept = reversed(history.messages(limit=1_000_000))
+            return [item.message for item in kept if item.message.author != own.account]
+
+    @contextlib.contextmanager
+    def _history(self, name: str) -> Iterator[History]:
+        history = open_history(self.folder / name)
         try:
-            return sum(letter.answered for letter in journal.load().outgoing)
+            yield history
         finally:
-            journal.close()
+            history.close()
 
 
 @contextlib.asynccontextmanager
