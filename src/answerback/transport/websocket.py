@@ -26,11 +26,15 @@ class _Socket(aiohttp.ClientWebSocketResponse):
     """Also says how much of what was sent the operating system has not taken yet."""
 
     @property
-    def unwritten_bytes(self) -> int:
+    def unwritten_bytes(self) -> int | None:
+        """None when nobody can say any more."""
         transport = self._conn.transport if self._conn is not None else None
         if transport is None or transport.is_closing():
-            return 0
-        return cast("asyncio.WriteTransport", transport).get_write_buffer_size()
+            return None
+        unwritten_bytes = cast("asyncio.WriteTransport", transport).get_write_buffer_size()
+        # Python's TLS does not count what it has encrypted and given to the transport below it.
+        below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+        return unwritten_bytes + (below.get_write_buffer_size() if below is not None else 0)
 
 
 class WebSocketLine:
@@ -76,10 +80,12 @@ class WebSocketLine:
             for frame in frames:
                 await self._socket.send_bytes(encode(frame))
             # "Sent" is told to people: it must not mean our own buffer.
-            while self._socket.unwritten_bytes:  # noqa: ASYNC110 - transports tell nobody when they are empty
-                await asyncio.sleep(FLUSH_LOOK_S)
+            while left_bytes := self._socket.unwritten_bytes:  # noqa: ASYNC110 - see the line below
+                await asyncio.sleep(FLUSH_LOOK_S)  # transports tell nobody when they are empty
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             raise unreachable(error) from error
+        if left_bytes is None:
+            raise Unreachable(Cause.NETWORK_CONNECTION_LOST, "the connection ended before the system had all bytes")
 
     async def frames(self) -> AsyncIterator[RelayFrame]:
         """What the relay says, until the connection ends."""
@@ -92,17 +98,21 @@ class WebSocketLine:
                 yield decode_relay_frame(message.data)
             elif message.type in _ENDS:
                 return
+            elif isinstance(message.data, aiohttp.WebSocketError):
+                raise PeerError(f"the relay broke the WebSocket protocol: {message.data}")
+            elif message.type is aiohttp.WSMsgType.ERROR:
+                raise unreachable(message.data)
             else:
                 raise PeerError(f"a {message.type.name} message; only binary ones are spoken here")
 
     async def close(self) -> None:
         """End the connection now."""
-        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
-            async with asyncio.timeout(CLOSE_S_MAX):
-                await self._socket.close()
-        await self._session.close()
+        try:
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_S_MAX):
+                    await self._socket.close()
+        finally:  # also when whoever closes is told to stop meanwhile
+            await self._session.close()
 
 
-_ENDS = frozenset(
-    {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
-)
+_ENDS = frozenset({aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED})

@@ -1,0 +1,26 @@
+"""Proves that the world an agent is given by default is this machine's, and that the real line fits its port."""
+
+import time
+
+from answerback.transport.ports import OpenLine, Ports, RelayLine
+from answerback.transport.websocket import WebSocketLine
+
+
+async def nowhere() -> WebSocketLine:
+    return await WebSocketLine.open("https://127.0.0.1:1", pin=None)
+
+
+def test_the_usual_world_has_this_machines_clocks_and_chance() -> None:
+    opener: OpenLine = nowhere
+    ports = Ports(opener)
+    before_s, before_ms = time.monotonic(), time.time_ns() // 1_000_000
+    assert before_s <= ports.monotonic_s() <= time.monotonic()
+    assert before_ms <= ports.wall_ms() <= time.time_ns() // 1_000_000
+    assert len(ports.randomness(32)) == 32
+    assert ports.randomness(32) != ports.randomness(32)
+
+
+def test_the_real_line_has_every_verb_of_its_port() -> None:
+    verbs = {name for name in vars(RelayLine) if not name.startswith("_")}
+    assert verbs == {"send", "frames", "close"}
+    assert verbs <= set(vars(WebSocketLine))
