@@ -9,6 +9,7 @@ async with Client.open() as me:
 
 import asyncio
 import mimetypes
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Sent:
     async def reached(self, stage: Stage, *, timeout_s: float | None = None) -> Timeline:
         """Wait until every recipient's device has come this far, or until nothing more will be tried.
 
-        Raises `TimeoutError`; the message is still on its way then.
+        Raises `TimeoutError` or `AgentEnded`; the message is still promised then.
         """
         async with asyncio.timeout(timeout_s):
             with self._client.hearing() as news:
@@ -94,15 +95,24 @@ class Client:
     async def open(cls, folder: Path | None = None, *, passphrase: str | None = None) -> AsyncIterator[Self]:
         """Open a device and keep it connected. Raises `StoreLockedError` while another process has it."""
         home = folder or default_folder()
-        client = cls(home, open_journal(home, passphrase=passphrase))
+        journal = open_journal(home, passphrase=passphrase)
+        try:
+            client = cls(home, journal)
+        except BaseException:
+            journal.close()
+            raise
         async with client:
             yield client
 
     async def __aenter__(self) -> Self:
         """Begin to connect; nothing waits for it."""
-        self.staging.tidy()
-        self.staging.keep_staged(self.agent.files_wanted)
-        self.agent.start()
+        try:
+            self.staging.tidy()
+            self.staging.keep_staged(self.agent.files_wanted)
+            self.agent.start()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -214,7 +224,7 @@ class Client:
 
     def hearing(self) -> "Hearing":
         """Hear all news while in the `with` block."""
-        return Hearing(self.agent.listen)
+        return Hearing(self.agent)
 
     async def received(self) -> AsyncIterator[Message]:
         """Every message from others, as it arrives."""
@@ -279,6 +289,7 @@ class Client:
         show(linking)
         request = await linking.meet()
         if not await asyncio.to_thread(confirm, request.name, request.device):
+            await linking.decline()
             raise RefusedError(Cause.UNKNOWN, "not linked: you said no")
         async with asyncio.timeout(timeout_s):
             current = self.agent.engine.machines.roster.list_of(self.identity.account)
@@ -299,27 +310,35 @@ class Client:
 
 
 class Hearing:
-    """A queue of news for one listener."""
+    """The news of one listener, in order."""
 
-    def __init__(self, listen: Callable[[Callable[[News], None]], Callable[[], None]]) -> None:
-        self._listen = listen
-        self._queue: asyncio.Queue[News] = asyncio.Queue(NEWS_MAX)
-        self._stop: Callable[[], None] | None = None
+    def __init__(self, agent: Agent) -> None:
+        self._agent: Final = agent
+        self._news: deque[News] = deque(maxlen=NEWS_MAX)
+        self._more: Final = asyncio.Event()
+        self._stops: list[Callable[[], None]] = []
 
-    def __enter__(self) -> asyncio.Queue[News]:
+    def __enter__(self) -> Self:
         """Begin to hear."""
-        self._stop = self._listen(self._take)
-        return self._queue
+        self._stops = [self._agent.listen(self._take), self._agent.mourn(self._more.set)]
+        return self
 
     def __exit__(self, *_: object) -> None:
         """Hear no more."""
-        if self._stop is not None:
-            self._stop()
+        while self._stops:
+            self._stops.pop()()
+
+    async def get(self) -> News:
+        """Wait for the next piece of news. Raises `AgentEnded` once none can come."""
+        while not self._news:
+            self._agent.check_alive()
+            self._more.clear()
+            await self._more.wait()
+        return self._news.popleft()
 
     def _take(self, news: News) -> None:
-        if self._queue.full():
-            self._queue.get_nowait()
-        self._queue.put_nowait(news)
+        self._news.append(news)
+        self._more.set()
 
 
 def _line_opener(url: str, pin: bytes | None) -> OpenLine:

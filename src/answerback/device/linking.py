@@ -5,11 +5,14 @@
     slot 2  old → new   Grant    the device list that now has it, and the account's root key
 
 Everything in the box is sealed with a key stretched from the code (crypto/linking.py): the relay carries it and cannot
-read, change or add a device. The old device asks its person before it grants.
+read, change or add a device. The old device asks its person before it grants; nothing, sealed, in slot 2 says no.
+
+Save, then speak: the new device's keys are on its disk before it asks. A linking that broke off may have put them on
+the account's list already, so the next one brings the same keys: nobody is to wait for a device that never comes.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -27,6 +30,7 @@ from answerback.model.errors import RefusedError, TrustError, UsageError
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, account_id
 from answerback.storage.identity import Identity
+from answerback.storage.journal import Journal
 from answerback.storage.vault import KeySource
 from answerback.transport.relay_http import RelayHttp
 from answerback.wire.codec import decode, encode
@@ -34,6 +38,7 @@ from answerback.wire.codec import decode, encode
 OFFER, REQUEST, GRANT = range(3)
 WAITS_MAX = 24
 """Long polls of 25 s: ten minutes, as long as a box and its code live."""
+DECLINED = b""
 SCHEME = "answerback://link"
 
 
@@ -81,11 +86,14 @@ class LinkText:
 
 def parse_link_text(text: str) -> LinkText:
     """Read what a QR code held."""
-    parts = urlsplit(text.strip())
-    words = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    try:
+        parts = urlsplit(text.strip())
+        words = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        pin = bytes.fromhex(words["pin"]) if "pin" in words else None
+    except ValueError as error:
+        raise UsageError(f"this is not a link text: {error}") from error
     if f"{parts.scheme}://{parts.netloc}" != SCHEME or not {"relay", "code"} <= words.keys():
         raise UsageError("this is not a link text; one looks like answerback://link?relay=…&code=…")
-    pin = bytes.fromhex(words["pin"]) if "pin" in words else None
     return LinkText(Relay(words["relay"], pin), words["code"])
 
 
@@ -138,6 +146,13 @@ class Linking:
             await http.put_box(self.code.box_id, slot=GRANT, content=grant)
         return device
 
+    async def decline(self) -> None:
+        """Tell the new device that the person said no."""
+        own = self.identity
+        async with RelayHttp(own.relay_url, pin=own.relay_pin or b"") as http:
+            sealed = box_seal(self.code.key, DECLINED, direction=Direction.TO_NEW_DEVICE)
+            await http.put_box(self.code.box_id, slot=GRANT, content=sealed)
+
 
 # ---- the new device ------------------------------------------------------------------------------------------------
 
@@ -159,38 +174,55 @@ async def join(
         before = journal.identity()
         if before is not None and before.registered_ms:
             raise UsageError(f"this device is registered already, as {before.handle}; give another --home")
-        keys, pickle_key = DeviceKeys.generate(), random_bytes(KEY_BYTES)
         async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
             offer = decode(_opened(code, await _wait(http, code, OFFER), Direction.TO_NEW_DEVICE), Offer)
             if (offer.relay_pin or None) != relay.pin:
                 raise TrustError("the relay we reached is not the one the other device uses: its certificate differs")
-            # Save, then speak: the keys must be here before anybody can put them on a list.
-            journal.forget_registration()
-            journal.commit([KeepDeviceKeys(keys.pickle(pickle_key))])
+            identity, keys = _prepared(journal, relay, offer, device_name)
             request = Request(keys.device(now_ms), device_name)
             sealed = box_seal(code.key, encode(request), direction=Direction.FROM_NEW_DEVICE)
             await http.put_box(code.box_id, slot=REQUEST, content=sealed)
-            grant = decode(_opened(code, await _wait(http, code, GRANT), Direction.TO_NEW_DEVICE), Grant)
+            answer = _opened(code, await _wait(http, code, GRANT), Direction.TO_NEW_DEVICE)
+        if answer == DECLINED:
+            raise RefusedError(Cause.UNKNOWN, "not linked: on the other device the answer was no")
+        grant = decode(answer, Grant)
         newest = read_device_list(offer.account, grant.list)
         root = RootKey.from_seed(grant.root_seed)
         if newest.device(keys.device_id) is None or account_id(root.public_key) != offer.account:
             raise TrustError("what the other device handed over does not make this device one of its account's")
-        identity = Identity(
-            account=offer.account,
-            device=keys.device_id,
-            device_name=device_name,
-            handle=Handle(offer.handle),
-            relay_url=relay.url,
-            relay_pin=relay.pin,
-            root_seed=grant.root_seed,
-            pickle_key=pickle_key,
-            registered_ms=now_ms,
-        )
         journal.commit([KeepDeviceList(offer.account, newest.version, grant.list)])
-        journal.keep_identity(identity)
-        return identity
+        linked = replace(identity, root_seed=grant.root_seed, registered_ms=now_ms)
+        journal.keep_identity(linked)
+        return linked
     finally:
         journal.close()
+
+
+def _prepared(journal: Journal, relay: Relay, offer: Offer, device_name: str) -> tuple[Identity, DeviceKeys]:
+    """Take up what an earlier linking to this account prepared, or prepare it now; either way it is on the disk."""
+    before, kept = journal.identity(), journal.load().device_keys
+    handle = Handle(offer.handle)
+    if before is not None and kept is not None and before.account == offer.account and before.root_seed is None:
+        keys = DeviceKeys.from_pickle(kept.pickle, before.pickle_key)
+        identity = replace(before, device_name=device_name, handle=handle, relay_url=relay.url, relay_pin=relay.pin)
+        journal.keep_identity(identity)
+        return identity, keys
+    keys, pickle_key = DeviceKeys.generate(), random_bytes(KEY_BYTES)
+    identity = Identity(
+        account=offer.account,
+        device=keys.device_id,
+        device_name=device_name,
+        handle=handle,
+        relay_url=relay.url,
+        relay_pin=relay.pin,
+        root_seed=None,
+        pickle_key=pickle_key,
+        registered_ms=0,
+    )
+    journal.forget_registration()
+    journal.commit([KeepDeviceKeys(keys.pickle(pickle_key))])
+    journal.keep_identity(identity)  # last: whoever finds it finds the keys
+    return identity, keys
 
 
 async def _wait(http: RelayHttp, code: LinkCode, slot: int) -> bytes:

@@ -64,7 +64,8 @@ def _prepared(journal: Journal, relay: Relay, handle: Handle, device_name: str, 
     before = journal.identity()
     if before is not None and before.registered_ms:
         raise UsageError(f"this device is registered already, as {before.handle}; give another --home for another one")
-    if before is not None and before.handle == handle and before.relay_url == relay.url:
+    # One without its root key was prepared by a linking that broke off: that is another account's.
+    if before is not None and before.root_seed and before.handle == handle and before.relay_url == relay.url:
         (kept,) = journal.load().device_lists
         return before, kept.list
     root, keys, pickle_key = RootKey.generate(), DeviceKeys.generate(), random_bytes(KEY_BYTES)
@@ -81,6 +82,6 @@ def _prepared(journal: Journal, relay: Relay, handle: Handle, device_name: str, 
         registered_ms=0,
     )
     journal.forget_registration()
-    journal.keep_identity(identity)
     journal.commit([KeepDeviceKeys(keys.pickle(pickle_key)), KeepDeviceList(root.account_id, 1, first_list)])
+    journal.keep_identity(identity)  # last: whoever finds it finds keys and list
     return identity, first_list

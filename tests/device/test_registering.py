@@ -1,0 +1,153 @@
+"""Proves that registering can be done again after anything: a lost answer, a wrong code, a disk that refuses."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerback.core.effects import Fact
+from answerback.device.client import Client
+from answerback.device.home import make_journal, open_journal
+from answerback.device.registering import Relay
+from answerback.model.causes import Cause
+from answerback.model.errors import RefusedError, StorageError, UsageError
+from answerback.model.handle import parse_handle
+from answerback.model.ids import AccountId
+from answerback.storage.identity import Identity
+from answerback.storage.journal import Journal
+from answerback.storage.vault import KeySource
+from answerback.transport.failures import Unreachable
+from answerback.transport.relay_http import RelayHttp
+from tests.device.relays import Town, town
+
+
+def kept(folder: Path) -> tuple[Identity | None, list[AccountId]]:
+    journal = open_journal(folder)
+    try:
+        return journal.identity(), [known.account for known in journal.load().device_lists]
+    finally:
+        journal.close()
+
+
+async def comes_online(place: Town, name: str) -> None:
+    async with Client.open(place.folder / name) as client, asyncio.timeout(30):
+        with client.hearing() as news:
+            while not client.status().connected:
+                await news.get()
+
+
+def test_after_a_lost_answer_the_same_call_makes_the_same_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    real: Callable[..., Any] = RelayHttp.create_account
+
+    async def lost(http: RelayHttp, *words: Any, **more: Any) -> AccountId:  # noqa: ANN401 - whatever is asked
+        asked.append(more["first_list"])
+        account: AccountId = await real(http, *words, **more)
+        if len(asked) == 1:
+            raise Unreachable(Cause.NETWORK_CONNECTION_LOST)
+        return account
+
+    monkeypatch.setattr(RelayHttp, "create_account", lost)
+
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            code = await place.code(parse_handle("ann@example.org"))
+            with pytest.raises(Unreachable):
+                await place.register("ann", code=code)
+            prepared, _ = kept(tmp_path / "ann")
+            assert prepared is not None
+            assert not prepared.registered_ms
+            registered = await place.register("ann", code=code)
+            assert replace(registered, registered_ms=0) == prepared
+            assert asked[0] == asked[1]
+            assert kept(tmp_path / "ann") == (registered, [registered.account])
+            await comes_online(place, "ann")
+
+    asyncio.run(run())
+
+
+def test_another_handle_starts_afresh(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            nowhere = Relay("https://127.0.0.1:1", place.relay.pin)
+            with pytest.raises(Unreachable):
+                await place.register("ann", code="000000", relay=nowhere)
+            before, _ = kept(tmp_path / "ann")
+            assert before is not None
+            registered = await place.register("ann", handle="anna@example.org")
+            assert registered.handle.text == "anna@example.org"
+            assert registered.account != before.account
+            assert registered.device != before.device
+            assert kept(tmp_path / "ann") == (registered, [registered.account])
+            await comes_online(place, "ann")
+
+    asyncio.run(run())
+
+
+def test_a_wrong_code_is_refused_and_the_right_one_still_works(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            with pytest.raises(RefusedError) as refused:
+                await place.register("ann", code="000000")
+            assert refused.value.cause in (Cause.ACCOUNT_CODE_WRONG, Cause.ACCOUNT_CODE_EXPIRED)
+            before, _ = kept(tmp_path / "ann")
+            registered = await place.register("ann")
+            assert before is not None
+            assert registered.device == before.device
+
+    asyncio.run(run())
+
+
+def test_a_registered_device_is_not_registered_over(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            registered = await place.register("ann")
+            for handle in ("ann@example.org", "eve@example.org"):
+                with pytest.raises(UsageError, match="registered already, as"):
+                    await place.register("ann", handle=handle, code="000000")
+            assert kept(tmp_path / "ann")[0] == registered
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("write", ["commit", "keep_identity"])
+def test_a_disk_that_refuses_in_the_middle_leaves_nothing_half(
+    tmp_path: Path, write: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(journal: Journal, facts: Sequence[Fact] | Identity) -> None:
+        raise StorageError("this disk was told to refuse")
+
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            with monkeypatch.context() as during:
+                during.setattr(Journal, write, refuse)
+                with pytest.raises(StorageError):
+                    await place.register("ann", code="000000")
+            registered = await place.register("ann")
+            assert kept(tmp_path / "ann") == (registered, [registered.account])
+
+    asyncio.run(run())
+
+
+def test_a_linking_that_broke_off_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            other = await place.register("eve")
+            journal = make_journal(tmp_path / "ann", source=KeySource.FILE)
+            journal.keep_identity(replace(other, root_seed=None, registered_ms=0))
+            journal.close()
+            eve = await place.register("ann", handle="ann@example.org")
+            assert eve.account != other.account
+            journal = make_journal(tmp_path / "new", source=KeySource.FILE)
+            journal.keep_identity(replace(other, root_seed=None, registered_ms=0))
+            journal.close()
+            with pytest.raises(RefusedError) as refused:  # it gets as far as the relay, which knows the handle
+                await place.register("new", handle=other.handle.text, code="000000")
+            assert refused.value.cause.value.startswith("account.")
+
+    asyncio.run(run())
