@@ -1,6 +1,7 @@
 """Carries the pieces of files between this device's staging folder and the relay's blob store."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Final
@@ -10,7 +11,7 @@ from answerback.core.engine import Engine
 from answerback.crypto.files import open_file
 from answerback.crypto.primitives import CannotOpenError
 from answerback.model.causes import Cause
-from answerback.model.errors import PeerError, RefusedError
+from answerback.model.errors import PeerError, RefusedError, StorageError
 from answerback.model.ids import BlobId
 from answerback.model.message import Attachment, Message
 from answerback.storage.journal import Journal
@@ -18,9 +19,13 @@ from answerback.storage.staging import Staging
 from answerback.transport.failures import Deferred, Unreachable
 from answerback.transport.relay_http import RelayHttp
 
+log = logging.getLogger(__name__)
+
 Outcome = Callable[[Engine, Moment], list[Effect]]
 PIECE_S_MAX = 60.0
 """A piece is about a second's worth; one that takes a minute is on a link that is gone."""
+DISK_AGAIN_S = 30.0
+"""After the disk refused a piece: each costs a piece's worth of somebody's data, and making room takes a person."""
 
 
 class FileCarrier:
@@ -46,10 +51,14 @@ class FileCarrier:
             return self._failed(piece.blob, uploading=uploading, missing=missing)
         except (Unreachable, Deferred, PeerError, TimeoutError):
             return self._failed(piece.blob, uploading=uploading, missing=False)
+        except StorageError as error:
+            log.error("! the disk refused a piece of a file: %s", error)  # noqa: TRY400 - its message says it all
+        await asyncio.sleep(DISK_AGAIN_S)
+        return self._failed(piece.blob, uploading=uploading, missing=False)
 
     async def _upload(self, relay: RelayHttp, piece: Upload) -> int:
         total_bytes = self._staging.staged_bytes(piece.blob)
-        if total_bytes is None:
+        if total_bytes is None or total_bytes <= piece.offset:
             raise RefusedError(Cause.MESSAGE_FILE_MISSING, "the staged file is gone from this disk")
         content = self._staging.read_staged(piece.blob, offset=piece.offset, length=piece.length)
         return await relay.upload_piece(
@@ -59,6 +68,8 @@ class FileCarrier:
     async def _download(self, relay: RelayHttp, piece: Download) -> Outcome:
         offset = min(piece.offset, self._staging.incoming_bytes(piece.blob))
         end = piece.offset + piece.length
+        if end <= offset:  # its author says that it has no bytes: no sealed file is so small
+            raise RefusedError(Cause.MESSAGE_FILE_MISSING, "a file without a single byte")
         async for part in relay.download_range(piece.blob, start=offset, end=end, token=piece.token):
             self._staging.write_at(piece.blob, part, offset=offset)
             offset += len(part)

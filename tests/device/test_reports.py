@@ -1,0 +1,118 @@
+"""Proves that a report says only what there is evidence for, and what it says while nobody is at work."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from answerback.core.effects import Fact, KeepCopy, KeepDeviceName, KeepDraft, KeepMessage, KeepStep, RaiseStage
+from answerback.device.reports import AGENT_STOPPED, timeline
+from answerback.model.causes import Cause
+from answerback.model.ids import DeviceId, EnvelopeId
+from answerback.model.message import Lane, Urgency
+from answerback.model.stamp import Stamp
+from answerback.model.timeline import Evidence, Stage, Step, Timeline, Wait
+from answerback.storage.journal import Journal
+from tests.core.specimens import ANN, BEA, LAPTOP, PHONE, TABLET, a_message, letter, message_number
+
+OWN_LAPTOP = DeviceId(b"own laptop".ljust(16, b"."))
+MESSAGE = message_number(1)
+BUSY = Wait(Cause.RELAY_BUSY, 7, "retry.told")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal.open(tmp_path, key=None)
+    yield opened
+    opened.close()
+
+
+def step(stage: Stage, device: DeviceId | None = None) -> KeepStep:
+    return KeepStep(MESSAGE, device, Step(stage, Evidence.JOURNAL, 5))
+
+
+def copy(device: DeviceId, stage: Stage, *, own: bool = False) -> KeepCopy:
+    envelope = EnvelopeId((bytes(16) + device)[-32:])
+    return KeepCopy(MESSAGE, ANN if own else BEA, device, Lane.NORMAL, stage, 1, 1, envelope, b"sealed", None)
+
+
+def told(journal: Journal, *facts: Fact, running: bool = True) -> Timeline:
+    journal.commit([KeepMessage(a_message(1), 1), letter(1), *facts])
+    found = timeline(journal, MESSAGE, own=ANN, wait_of=(lambda message, device: BUSY) if running else None)
+    assert found is not None
+    return found
+
+
+def test_nothing_is_told_of_what_is_unknown(journal: Journal) -> None:
+    assert timeline(journal, MESSAGE, own=ANN, wait_of=None) is None
+
+
+def test_a_stage_is_what_a_step_on_the_disk_says(journal: Journal) -> None:
+    report = told(journal)
+    assert (report.stage, report.steps, report.copies) == (Stage.COMPOSED, (), ())
+    report = told(journal, step(Stage.QUEUED))
+    assert (report.stage, [each.stage for each in report.steps]) == (Stage.QUEUED, [Stage.QUEUED])
+    report = told(journal, step(Stage.SEALED, PHONE), copy(PHONE, Stage.SEALED))
+    assert report.stage is Stage.SEALED
+    assert [each.stage for each in report.copies[0].steps] == [Stage.SEALED]
+    assert [each.stage for each in report.steps] == [Stage.QUEUED]  # a copy's step is that copy's alone
+
+
+def test_a_message_has_come_as_far_as_the_copy_that_is_furthest_behind(journal: Journal) -> None:
+    report = told(journal, copy(PHONE, Stage.READ), copy(LAPTOP, Stage.DELIVERED), copy(TABLET, Stage.SENT))
+    assert report.stage is Stage.SENT
+    report = told(journal, RaiseStage(MESSAGE, TABLET, Step(Stage.DELIVERED, Evidence.RECEIPT, 9)))
+    assert report.stage is Stage.DELIVERED
+
+
+def test_a_device_that_is_gone_does_not_hold_a_message_back_unless_all_are(journal: Journal) -> None:
+    report = told(journal, copy(PHONE, Stage.DELIVERED), copy(LAPTOP, Stage.FAILED))
+    assert report.stage is Stage.DELIVERED
+    assert [each.stage for each in report.copies] == [Stage.DELIVERED, Stage.FAILED]
+    report = told(journal, copy(PHONE, Stage.EXPIRED))
+    assert report.stage is Stage.FAILED
+    assert report.stage.final
+
+
+def test_our_own_other_devices_do_not_count_while_there_are_others(journal: Journal) -> None:
+    own = copy(OWN_LAPTOP, Stage.SEALED, own=True)
+    assert told(journal, own).stage is Stage.SEALED  # a message to ourselves alone
+    assert told(journal, copy(PHONE, Stage.DELIVERED)).stage is Stage.DELIVERED
+
+
+def test_only_what_is_open_waits(journal: Journal) -> None:
+    report = told(journal, copy(PHONE, Stage.READ), copy(LAPTOP, Stage.FAILED), copy(TABLET, Stage.ACCEPTED))
+    assert [each.wait for each in report.copies] == [None, None, BUSY]
+    assert report.wait is None  # each copy has its own
+
+
+def test_without_an_agent_everything_open_waits_for_one(journal: Journal) -> None:
+    report = told(journal, step(Stage.QUEUED), running=False)
+    assert report.wait == AGENT_STOPPED
+    assert AGENT_STOPPED.cause is Cause.NETWORK_AGENT_STOPPED
+    report = told(journal, copy(PHONE, Stage.READ), copy(TABLET, Stage.SENT), running=False)
+    assert [each.wait for each in report.copies] == [None, AGENT_STOPPED]
+    assert report.wait is None
+    report = told(journal, copy(TABLET, Stage.FAILED), running=False)
+    assert [each.wait for each in report.copies] == [None, None]
+
+
+def test_what_came_from_others_waits_for_nothing(journal: Journal) -> None:
+    journal.commit([KeepMessage(a_message(1, author=BEA), 1)])
+    report = timeline(journal, MESSAGE, own=ANN, wait_of=None)
+    assert report is not None
+    assert report.wait is None
+
+
+def test_a_draft_has_a_timeline_before_it_has_a_message(journal: Journal) -> None:
+    draft = KeepDraft(MESSAGE, ("new@example.org",), (), "hi", None, Urgency.NORMAL, Stamp(1, 0), 60, 1)
+    journal.commit([draft, step(Stage.QUEUED)])
+    report = timeline(journal, MESSAGE, own=ANN, wait_of=None)
+    assert report is not None
+    assert (report.stage, report.wait) == (Stage.QUEUED, AGENT_STOPPED)
+
+
+def test_a_device_is_called_what_it_calls_itself_or_by_its_id(journal: Journal) -> None:
+    report = told(journal, copy(PHONE, Stage.SENT), copy(LAPTOP, Stage.SENT), KeepDeviceName(PHONE, "Bea's phone"))
+    assert [each.device_name for each in report.copies] == ["Bea's phone", f"device {LAPTOP.hex()[:6]}"]
+    assert [each.attempts for each in report.copies] == [1, 1]
