@@ -137,7 +137,7 @@ def test_a_folder_that_could_not_be_opened_is_free_again(tmp_path: Path, monkeyp
     make_journal(tmp_path, source=KeySource.FILE).close()
     with pytest.raises(UsageError, match="not registered") as held:
         asyncio.run(opened())
-    assert held.tb  # and with it all that a failure holds on to
+    assert held.value.__traceback__ is not None  # and with it all that a failure holds on to
     journal = open_journal(tmp_path)
     root, keys = RootKey.generate(), DeviceKeys.generate()
     with offline(tmp_path / "other") as other:
@@ -151,7 +151,7 @@ def test_a_folder_that_could_not_be_opened_is_free_again(tmp_path: Path, monkeyp
     monkeypatch.setattr(Staging, "tidy", refuse)
     with pytest.raises(StorageError, match="told to refuse") as held_too:
         asyncio.run(opened())
-    assert held_too.tb
+    assert held_too.value.__traceback__ is not None
     open_journal(tmp_path).close()
 
 
