@@ -29,12 +29,14 @@ from answerback.core.link import LinkState
 from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
+from answerback.core.outbox import LETTERS_MAX
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys, answer_challenge
 from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
+from answerback.model.errors import UsageError
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, message_id
 from answerback.model.message import LIFETIME_S, Attachment, Message, Urgency
 from answerback.model.timeline import Wait
@@ -90,8 +92,13 @@ class Engine:
         lifetime_s: int,
         now: Moment,
     ) -> tuple[MessageId, list[Effect]]:
-        """Promise a message. It is promised once these effects are carried out; no network is needed for that."""
+        """Promise a message. It is promised once these effects are carried out; no network is needed for that.
+
+        Raises `UsageError`, and has changed nothing, while more wait than this device can keep.
+        """
         machines = self.machines
+        if machines.outbox.full or len(self._departure.drafts) >= LETTERS_MAX:
+            raise UsageError(f"{LETTERS_MAX} letters already wait; wait until some have left")
         stamp = machines.threads.clock.tick(wall_ms=machines.clock.stamp_ms(now))
         identity = message_id(wall_ms=stamp.wall_ms, randomness=machines.randomness(10))
         draft = KeepDraft(

@@ -27,7 +27,6 @@ from answerback.core.effects import (
 from answerback.core.lanes import CopyKey
 from answerback.model.causes import Cause
 from answerback.model.envelope import Envelope
-from answerback.model.errors import UsageError
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Lane
 from answerback.model.timeline import Evidence, Stage, Step
@@ -159,14 +158,17 @@ class Outbox:
         """Find the copy with this number in a lane."""
         return self._by_sequence.get((device, lane, sequence))
 
+    @property
+    def full(self) -> bool:
+        """Whether another message should be refused; receipts and repairs are never."""
+        return len(self._promises) >= LETTERS_MAX
+
     # ---- promising
 
     def accept(self, letter: KeepOutgoing, *, now: Moment) -> list[Effect]:
         """Promise to deliver a letter; a second promise of the same id is free."""
         if letter.id in self._promises:
             return []
-        if letter.answered and len(self._promises) >= LETTERS_MAX:
-            raise UsageError(f"{LETTERS_MAX} letters already wait; wait until some have left")
         self._hold(letter)
         effects: list[Effect] = [Save(letter)]
         if letter.answered:

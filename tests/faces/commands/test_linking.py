@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from answerback.faces.access import agent_at
 from answerback.faces.commands import linking
 from answerback.faces.remote import Remote
 from answerback.faces.told import LinkTold
+from answerback.model.errors import RefusedError
 from answerback.storage.vault import KeySource
 from tests.faces.village import Person, Village
 
@@ -50,7 +51,7 @@ def test_a_no_links_nothing(somebody: Callable[[], Person], tmp_path: Path) -> N
     owner = somebody()
     with offered(owner) as (remote, shown, turns), ThreadPoolExecutor() as pool:
         assert shown.link is not None
-        knocking = pool.submit(_until_asked, tmp_path / "stranger", shown.link)
+        knocking = pool.submit(_declined, tmp_path / "stranger", shown.link)
         assert next(turns).asks
         remote.confirm_link(yes=False)
         assert "said no" in (next(turns).refusal or "")
@@ -58,14 +59,13 @@ def test_a_no_links_nothing(somebody: Callable[[], Person], tmp_path: Path) -> N
     assert len(owner.told("devices")) == 1
 
 
-def _until_asked(folder: Path, link: str) -> None:
-    """Join, but do not wait ten minutes for a word that will not come."""
+def _declined(folder: Path, link: str) -> None:
+    """Knock, and be told no."""
     text = parse_link_text(link)
 
     async def knock() -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await join(folder, text.relay, text.code, device_name="x", source=KeySource.FILE, now_ms=1)
+        with pytest.raises(RefusedError, match="the answer was no"):
+            await join(folder, text.relay, text.code, device_name="x", source=KeySource.FILE, now_ms=1)
 
     asyncio.run(knock())
 

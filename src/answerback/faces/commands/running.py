@@ -64,9 +64,19 @@ async def _run(folder: Path, passphrase: str | None, *, as_json: bool) -> None:
                 tell_json({"event": "ready", "pid": os.getpid(), "socket": place.socket, "port": place.port})
             else:
                 click.echo(f"{client.identity.handle.text} on {client.identity.device_name}: the agent is at work.")
-            await stop.wait()
+            await _first_of(stop, client.agent.ended)
+        if client.agent.failure is not None:
+            client.agent.check_alive()
     if not as_json:
         click.echo("The agent has ended. What it promised is on the disk.")
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait until one of them is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 def _detach(folder: Path, *, as_json: bool) -> None:
