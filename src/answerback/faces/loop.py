@@ -1,4 +1,4 @@
-"""Chooses the event loop for what runs long: uvloop, where the system has it (decision 0002)."""
+"""Chooses the event loop for a relay: uvloop, where the system has it (decision 0002)."""
 
 import asyncio
 import sys

@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from answerback.faces.access import asked_passphrase, device_folder
-from answerback.faces.loop import run
 from answerback.faces.output import Exit, note, tell_json
 from answerback.faces.remote import Remote
 from answerback.model.errors import StorageError, StoreLockedError, UsageError
@@ -46,7 +45,8 @@ def daemon(ctx: click.Context, *, detach: bool, is_stopping: bool, as_json: bool
         _detach(folder, as_json=as_json)
     else:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-        run(_run(folder, asked_passphrase(folder), as_json=as_json))
+        # Python's own loop: on uvloop nobody can say when the system has taken what TLS holds, and "sent" means that.
+    asyncio.run(_run(folder, asked_passphrase(folder), as_json=as_json))
 
 
 async def _run(folder: Path, passphrase: str | None, *, as_json: bool) -> None:
