@@ -46,7 +46,7 @@ def daemon(ctx: click.Context, *, detach: bool, is_stopping: bool, as_json: bool
     else:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
         # Python's own loop: on uvloop nobody can say when the system has taken what TLS holds, and "sent" means that.
-    asyncio.run(_run(folder, asked_passphrase(folder), as_json=as_json))
+        asyncio.run(_run(folder, asked_passphrase(folder), as_json=as_json))
 
 
 async def _run(folder: Path, passphrase: str | None, *, as_json: bool) -> None:
