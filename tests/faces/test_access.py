@@ -29,7 +29,11 @@ def test_two_commands_share_one_agent(ann: Person) -> None:
 def test_a_folder_held_by_what_does_not_answer_is_named_with_its_process(ann: Person) -> None:
     with closing(open_journal(ann.home)):
         with reading(ann.home) as asked:
-            assert asked.status().handle == ann.handle
+            told = asked.status()
+            assert (told.handle, told.running, told.cause) == (ann.handle, True, None)
+        shown = ann.run("status")
+        assert "only the program that runs knows" in shown.stdout
+        assert "answers no commands" in shown.stderr
         with (
             pytest.raises(StoreLockedError, match=r"process \d+, which does not answer"),
             agent_at(ann.home, patience_s=0),

@@ -10,7 +10,7 @@ from answerback.faces.access import agent_at
 from answerback.faces.ledger import Ledger
 from answerback.model.errors import UsageError
 from answerback.model.ids import message_id_text, parse_message_id
-from tests.faces.village import Person
+from tests.faces.village import Person, Village
 
 
 def test_the_disk_and_the_agent_tell_the_same(somebody: Callable[[], Person], bea: Person) -> None:
@@ -36,6 +36,44 @@ def test_a_draft_to_somebody_new_is_in_the_list_before_it_has_an_address(somebod
     assert owner.told("status")["waiting"] == 1
     assert owner.told("why")["id"] == sent["id"]
     assert owner.told("why", sent["id"][-6:])["to"] == ["new@example.org"]
+
+
+def test_what_people_see_of_an_id_finds_the_message(somebody: Callable[[], Person], bea: Person) -> None:
+    owner = somebody()
+    first, second = (owner.told("send", bea.handle, text)["id"] for text in ("one", "two"))
+    for part in (first[-8:], first[-8:][:6], first[-5:], first):
+        assert owner.told("why", part)["id"] == first
+    unclear = owner.run("why", first[:4])
+    assert unclear.exit_code == 2
+    assert "2 messages" in unclear.stderr
+    assert second != first
+
+
+def test_without_an_open_message_the_newest_is_told(somebody: Callable[[], Person], bea: Person) -> None:
+    owner = somebody()
+    nothing = owner.run("why")
+    assert (nothing.exit_code, "nothing was sent" in nothing.stderr.lower()) == (2, True)
+    owner.run("send", bea.handle, "one")
+    newest = owner.told("send", bea.handle, "two")["id"]
+    bea.run("inbox")
+    owner.run("inbox")
+    told = owner.told("why")
+    assert (told["id"], told["answered"]) == (newest, True)
+
+
+def test_what_another_device_of_mine_wrote_does_not_wait_here(
+    somebody: Callable[[], Person], town: Village, bea: Person
+) -> None:
+    owner = somebody()
+    tablet = town.linked(owner)
+    sent = owner.told("send", bea.handle, "from the other one")
+    (shown,) = tablet.lines("inbox")
+    assert (shown["id"], shown["mine"], shown["stage"], shown["cause"]) == (sent["id"], True, None, None)
+    assert "written on another device of yours" in tablet.run("inbox", "--offline").stdout
+    told = tablet.told("why", sent["id"])
+    assert (told["copies"], told["wait"]) == ([], None)
+    assert "its whole road is known there" in tablet.run("why", sent["id"]).stdout
+    assert tablet.run("why").exit_code == 2
 
 
 def test_a_failed_message_keeps_its_reason(somebody: Callable[[], Person]) -> None:

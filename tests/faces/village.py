@@ -5,7 +5,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
@@ -13,6 +13,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
+from answerback.faces.access import agent_at
 from answerback.faces.cli import cli
 from answerback.model.handle import Handle
 from answerback.relay.http import HttpLimits
@@ -31,7 +32,7 @@ class Person:
     home: Path
     handle: str = ""
 
-    def run(self, *arguments: str, given: str | None = None) -> Result:
+    def run(self, *arguments: str, given: str | bytes | None = None) -> Result:
         return CliRunner().invoke(cli, ["--home", str(self.home), *arguments], input=given)
 
     def told(self, *arguments: str) -> Any:  # noqa: ANN401 - JSON
@@ -73,6 +74,20 @@ class Village:
         result = person.run(*common, "--code", self.code_of(person))
         assert result.exit_code == 0, result.output
         return person
+
+    def linked(self, owner: Person) -> Person:
+        """Another device of somebody who has registered."""
+        other = Person(owner.home.with_name(f"{owner.home.name}-other"), owner.handle)
+        with ThreadPoolExecutor() as pool, agent_at(owner.home) as remote:
+            turns = remote.link()
+            link = next(turns).link
+            assert link is not None
+            joining = pool.submit(other.run, "link", link, "--key", "file", "--name", "other")
+            assert next(turns).asks == "other"
+            remote.confirm_link(yes=True)
+            list(turns)
+            assert joining.result().exit_code == 0, joining.result().output
+        return other
 
 
 @contextlib.contextmanager

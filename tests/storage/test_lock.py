@@ -1,5 +1,6 @@
 """Proves that one process at a time gets in, and that a dead one keeps nobody out."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from answerback.model.errors import StorageError, StoreLockedError
 from answerback.storage.layout import LOCK_FILE
-from answerback.storage.lock import FolderLock
+from answerback.storage.lock import FolderLock, holder_of
 
 HOLD = """
 import sys, pathlib
@@ -60,3 +61,23 @@ def test_a_longer_number_of_an_earlier_holder_is_gone(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path)
     assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
     lock.release()
+
+
+def test_who_holds_a_folder_is_known_without_holding_it(tmp_path: Path) -> None:
+    assert holder_of(tmp_path) is None
+    lock = FolderLock(tmp_path)
+    assert holder_of(tmp_path) == f"process {os.getpid()}"
+    lock.release()
+    assert holder_of(tmp_path) is None
+    FolderLock(tmp_path).release()
+
+
+def test_a_disk_without_room_for_a_number_is_a_storage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int, _content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(StorageError, match="No space left"):
+            FolderLock(tmp_path)
+    FolderLock(tmp_path).release()

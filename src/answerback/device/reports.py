@@ -55,7 +55,8 @@ def timeline(history: History, message: MessageId, *, own: AccountId, wait_of: W
     whole = tuple(step.step for step in steps if step.device is None)
     stage = _stage(whole, [copy for copy in told if copy.account != own] or list(told))
     wait = None
-    if not told and not stage.final and (kept is None or kept.message.author == own):
+    # A message of ours that has no step here was written on another device: it does not wait for this one.
+    if not told and whole and not stage.final and (kept is None or kept.message.author == own):
         wait = wait_of(message, None) if wait_of else AGENT_STOPPED
     return Timeline(message, stage, whole, told, wait)
 

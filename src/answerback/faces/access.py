@@ -9,7 +9,7 @@ from typing import Protocol
 
 import click
 
-from answerback.faces.output import is_person
+from answerback.faces.output import is_person, note
 from answerback.faces.remote import Remote
 from answerback.faces.told import DeviceTold, MessageTold, StatusTold, TimelineTold
 from answerback.model.errors import StoreLockedError, UsageError
@@ -61,12 +61,18 @@ def reading(folder: Path) -> Iterator[Asked]:
         return
     from answerback.device.home import open_history
     from answerback.faces.ledger import Ledger
+    from answerback.storage.lock import holder_of
 
     with contextlib.closing(open_history(folder, passphrase=asked_passphrase(folder))) as history:
         identity = history.identity()
         if identity is None or not identity.registered_ms:
-            raise UsageError(f"the device in {folder} is not registered: `answerback register` or `answerback link`")
-        yield Ledger(history, identity)
+            raise UsageError(
+                f"the device in {folder} is not registered yet: `answerback register` or `answerback link` finishes it"
+            )
+        holder = holder_of(folder)
+        if holder is not None:
+            note(f"{holder.capitalize()} uses this device and answers no commands; this is what is on the disk.")
+        yield Ledger(history, identity, is_held=holder is not None)
 
 
 @contextlib.contextmanager

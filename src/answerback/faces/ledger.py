@@ -22,7 +22,7 @@ from answerback.faces.told import (
 from answerback.model.causes import Cause
 from answerback.model.devices import Device
 from answerback.model.errors import UsageError
-from answerback.model.ids import AccountId, MessageId, message_id_text, parse_message_id
+from answerback.model.ids import AccountId, DeviceId, MessageId, message_id_text, parse_message_id
 from answerback.model.message import Attachment
 from answerback.model.stamp import in_order
 from answerback.model.timeline import CopyTimeline, Stage, Step, Timeline, Wait
@@ -35,14 +35,21 @@ READ_SETTING = "inbox.read"
 LOOK_BACK_MESSAGES = 1_000
 """How far back the end of an id, or what was not delivered, is looked for."""
 
+SHOWN_CHARACTERS = 8
+"""What commands show of an id: its end, which differs where the beginning is the same moment."""
+
 
 class Ledger:
     """What can be told of one device."""
 
-    def __init__(self, history: History, identity: Identity, *, client: Client | None = None) -> None:
+    def __init__(
+        self, history: History, identity: Identity, *, client: Client | None = None, is_held: bool = False
+    ) -> None:
+        """`is_held`: another program has this device, and alone knows of waits and connection."""
         self._history: Final = history
         self._identity: Final = identity
         self._client: Final = client
+        self._is_held: Final = is_held
 
     # ---- messages
 
@@ -57,7 +64,7 @@ class Ledger:
     def message(self, kept: KeptMessage) -> MessageTold:
         """Tell one message."""
         message = kept.message
-        life = self._timeline(message.id) if kept.mine else None
+        life = self._timeline(message.id) if self._is_from_here(kept) else None
         cause = _cause_of(life) if life else None
         return MessageTold(
             id=message_id_text(message.id),
@@ -84,7 +91,7 @@ class Ledger:
         return [kept for kept in newer if not kept.mine and kept.arrival > self._read_up_to]
 
     def why(self, part: str | None) -> TimelineTold:
-        """What became of a message: the one whose id begins or ends so, or else the newest of ours not delivered."""
+        """What became of a message: the one whose id has this part, or else the newest of ours not delivered."""
         found = self.find(part)
         told = self._timeline(found)
         if told is None:
@@ -94,7 +101,7 @@ class Ledger:
     def find(self, part: str | None) -> MessageId:
         """Find one message by a part of its id."""
         if part is None:
-            return self._newest_undelivered()
+            return self._most_open()
         digits = part.replace("-", "").strip().lower()
         if len(digits) == 2 * len(MessageId(bytes(16))):
             return parse_message_id(part)
@@ -105,25 +112,35 @@ class Ledger:
             )
         ids = [draft.id for draft in self._history.drafts()]
         ids += [kept.message.id for kept in self._history.messages(limit=LOOK_BACK_MESSAGES)]
-        found = {each for each in ids if each.hex().startswith(digits) or each.hex().endswith(digits)}
+        found = {each for each in ids if _is_named(each.hex(), digits)}
         if len(found) > 1:
-            raise UsageError(f"{len(found)} messages have ids that begin or end with {part!r}: give more of it")
+            raise UsageError(f"{part!r} fits the ids of {len(found)} messages: give more of it")
         if found:
             return found.pop()
         older = self._history.find_message(digits)
         if older is None:
-            raise UsageError(f"no message on this device has an id that begins or ends with {part!r}")
+            raise UsageError(f"there is no message {part!r} on this device")
         return older.message.id
 
-    def _newest_undelivered(self) -> MessageId:
+    def _most_open(self) -> MessageId:
+        """The newest message sent from here that is not delivered; if all are, the newest."""
         drafts = self._history.drafts()
         if drafts:
             return drafts[-1].id
+        newest: MessageId | None = None
         for kept in self._history.messages(limit=LOOK_BACK_MESSAGES):
-            life = self._timeline(kept.message.id) if kept.mine else None
+            life = self._timeline(kept.message.id) if self._is_from_here(kept) else None
             if life is not None and not life.stage.answered:
                 return kept.message.id
-        raise UsageError("everything you sent from here was answered; to see one message's life: `answerback why ID`")
+            if life is not None:
+                newest = newest or kept.message.id
+        if newest is None:
+            raise UsageError("nothing was sent from this device yet; to see one message's life: `answerback why ID`")
+        return newest
+
+    def _is_from_here(self, kept: KeptMessage) -> bool:
+        """Whether this very device wrote it: only then is its road known here."""
+        return kept.mine and kept.message.author_device == self._identity.device
 
     # ---- this device
 
@@ -149,18 +166,19 @@ class Ledger:
             return _status(status, waiting=status.waiting + len(self._history.drafts()))
         own, memory = self._identity, self._history.load()
         counts = self._history.counts()
+        stopped = None if self._is_held else Cause.NETWORK_AGENT_STOPPED
         return StatusTold(
             handle=own.handle.text,
             account=own.account.hex(),
             device=own.device.hex(),
             device_name=own.device_name,
             relay=own.relay_url,
-            running=False,
+            running=self._is_held,
             connected=False,
-            cause=Cause.NETWORK_AGENT_STOPPED.value,
-            owner=Cause.NETWORK_AGENT_STOPPED.owner.value,
+            cause=stopped.value if stopped else None,
+            owner=stopped.owner.value if stopped else None,
             next_attempt_ms=None,
-            next_reason=AGENT_STOPPED.next_reason,
+            next_reason=AGENT_STOPPED.next_reason if stopped else None,
             rtt_ms=None,
             rate_bytes_per_s=None,
             clock_offset_ms=memory.relay.offset_ms if memory.relay else 0,
@@ -176,7 +194,7 @@ class Ledger:
     # ---- private
 
     def _timeline(self, message: MessageId) -> Timeline | None:
-        wait_of = self._client.wait_of if self._client else None
+        wait_of = self._client.wait_of if self._client else _not_known if self._is_held else None
         return timeline(self._history, message, own=self._identity.account, wait_of=wait_of)
 
     def _told_timeline(self, identity: MessageId, told: Timeline) -> TimelineTold:
@@ -265,6 +283,15 @@ class Ledger:
     @property
     def _read_up_to(self) -> int:
         return int(self._history.setting(READ_SETTING) or 0)
+
+
+def _is_named(whole: str, digits: str) -> bool:
+    """Whether these digits begin or end an id, or begin the end that people are shown."""
+    return whole.startswith(digits) or whole.endswith(digits) or whole[-SHOWN_CHARACTERS:].startswith(digits)
+
+
+def _not_known(_message: MessageId, _device: DeviceId | None) -> Wait | None:
+    return None
 
 
 def _step(step: Step) -> StepTold:

@@ -32,6 +32,8 @@ def _draw(out: Console, told: TimelineTold, now_ms: int) -> None:
     _head(out, told, now_ms)
     if not told.mine and not told.copies:
         out.print("It came from somebody else: its whole road is known on the device that sent it.")
+    elif not told.copies and not told.steps:
+        out.print("You wrote it on another device: its whole road is known there.")
     if told.steps:
         out.print()
         out.print(Padding(_steps(told.steps, now_ms), (0, 0, 0, INDENT)))
@@ -55,6 +57,8 @@ def _head(out: Console, told: TimelineTold, now_ms: int) -> None:
 
 def _summary(told: TimelineTold) -> str:
     theirs = [copy for copy in told.copies if not copy.own and not copy.failure]
+    if not told.steps and not told.copies:
+        return "It is on this device's disk."
     if not theirs:
         return STAGES[Stage[told.stage.upper()]].capitalize() + "."
     answered = sum(copy.stage in ("delivered", "read") for copy in theirs)

@@ -32,14 +32,34 @@ class FolderLock:
             holder = _holder(self._descriptor)
             os.close(self._descriptor)
             raise StoreLockedError(f"{folder} is in use by {holder}") from error
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, str(os.getpid()).encode())
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, str(os.getpid()).encode())
+        except OSError as error:
+            self.release()
+            raise StorageError(f"{self.path} cannot be written: {error.strerror}") from error
 
     def release(self) -> None:
         """Let the next process in; the second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)  # closing is what unlocks, on every system
             self._descriptor = -1
+
+
+def holder_of(folder: Path) -> str | None:
+    """Say which process holds a folder just now; none if nobody does."""
+    try:
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR)
+    except OSError:
+        return None  # nobody ever held it, or it is not ours to hold
+    try:
+        _take(descriptor)
+    except OSError:
+        return _holder(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _holder(descriptor: int) -> str:

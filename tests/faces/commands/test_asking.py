@@ -16,9 +16,7 @@ def test_why_without_an_id_finds_the_newest_that_was_not_delivered(somebody: Cal
     assert copy["wait"]["sentence"]
     assert absent.run("inbox").exit_code == 0
     assert sender.run("inbox").exit_code == 0
-    result = sender.run("why")
-    assert result.exit_code == 2
-    assert "was answered" in result.stderr
+    assert sender.told("why")["answered"] is True
 
 
 def test_why_takes_the_beginning_or_the_end_of_an_id(ann: Person, bea: Person) -> None:
@@ -34,7 +32,7 @@ def test_why_refuses_what_is_no_part_or_is_not_clear(somebody: Callable[[], Pers
     ids = [message["id"] for message in sender.lines("inbox", "--offline")]
     shared = ids[0][:4]
     assert all(each.startswith(shared) for each in ids), "two messages of one month"
-    cases = {shared: "2 messages", "xyz!": "not part of a message id", "ab": "at least 4", "0" * 12: "No message"}
+    cases = {shared: "2 messages", "xyz!": "not part of a message id", "ab": "at least 4", "0" * 12: "There is no"}
     for part, said in cases.items():
         result = sender.run("why", part)
         assert result.exit_code == 2

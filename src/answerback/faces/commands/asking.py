@@ -21,7 +21,8 @@ CLOCK_MS_SHOWN = 1_000
 def why(ctx: click.Context, *, message: str | None, as_json: bool) -> None:
     """Say where a message is, why, and what comes next.
 
-    MESSAGE is its id, or the beginning or the end of it. Without one: the newest of yours that is not delivered.
+    MESSAGE is its id, or the beginning or the end of it. Without one: the newest sent from here that is not delivered;
+    if all are, the newest.
     """
     with reading(device_folder(ctx.obj)) as asked:
         told = asked.why(message)
@@ -73,6 +74,8 @@ def _standing(told: StatusTold) -> list[tuple[str, str]]:
     if told.connected:
         rtt = f", {told.rtt_ms:.0f} ms away" if told.rtt_ms is not None else ""
         lines.append(("relay", f"{told.relay}, connected{rtt}"))
+    elif told.running and told.attempts is None:
+        lines.append(("relay", f"{told.relay}; whether it is connected, only the program that runs knows"))
     else:
         lines.append(("relay", f"{told.relay}, {'not connected' if told.cause else 'connecting'}"))
         if told.cause:
@@ -80,7 +83,8 @@ def _standing(told: StatusTold) -> list[tuple[str, str]]:
             lines += [("why", words.sentence), ("you can", words.you_can)]
         if told.next_attempt_ms is not None:
             lines.append(("next try", from_now(told.next_attempt_ms, now_ms=wall_ms())))
-    lines.append(("waiting", f"{_count(told.waiting, 'message')} of yours not answered by every device"))
+    waiting = f"{_count(told.waiting, 'message')} not yet answered by every device" if told.waiting else "nothing"
+    lines.append(("waiting", waiting))
     if told.files_moving:
         lines.append(("files", f"{told.files_moving} on the way"))
     if told.behind:
