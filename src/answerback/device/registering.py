@@ -67,7 +67,9 @@ def _prepared(journal: Journal, relay: Relay, handle: Handle, device_name: str, 
     # One without its root key was prepared by a linking that broke off: that is another account's.
     if before is not None and before.root_seed and before.handle == handle and before.relay_url == relay.url:
         (kept,) = journal.load().device_lists
-        return before, kept.list
+        renamed = replace(before, device_name=device_name)
+        journal.keep_identity(renamed)
+        return renamed, kept.list
     root, keys, pickle_key = RootKey.generate(), DeviceKeys.generate(), random_bytes(KEY_BYTES)
     first_list = first_device_list(root, keys.device(now_ms), now_ms=now_ms)
     identity = Identity(

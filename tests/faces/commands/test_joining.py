@@ -1,7 +1,9 @@
 """Proves how an account is made: a link or an address, a handle, a code that comes another way."""
 
+import click
 import pytest
 
+from answerback.faces.commands import joining
 from answerback.faces.commands.joining import checked_url, device_name
 from answerback.model.errors import UsageError
 from tests.faces.village import Person, Village, unreachable_relay
@@ -27,6 +29,42 @@ def test_a_wrong_code_is_refused_and_the_right_one_still_good(town: Village) -> 
     assert wrong.exit_code == 4
     assert "That is not the code." in wrong.stderr
     assert emil.run(*common, "--code", right).exit_code == 0
+
+
+def test_a_second_try_may_have_another_name_but_not_another_key(town: Village) -> None:
+    gil = town.newcomer("gil")
+    common = ("register", "--relay", town.url, gil.handle)
+    assert gil.run(*common, "--key", "file", "--name", "old").exit_code == 2
+    code = town.code_of(gil)
+    assert gil.run(*common, "--key", "file", "--name", "old", "--code", "wrong").exit_code == 4
+    begun = gil.run("status")
+    assert (begun.exit_code, "not registered yet" in begun.stderr) == (2, True)
+    other = gil.run(*common, "--key", "passphrase", "--code", code)
+    assert (other.exit_code, "--key file" in other.stderr) == (2, True)
+    assert gil.told(*common, "--name", "new", "--code", code)["device_name"] == "new"
+    assert gil.told("status")["device_name"] == "new"
+
+
+def test_a_mistyped_code_is_asked_for_again(town: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    hal = town.newcomer("hal")
+    asked: list[str] = []
+
+    def type_in(*_words: object, **_how: object) -> str:
+        asked.append("no" if not asked else f" {town.code_of(hal)} ")
+        return asked[-1]
+
+    monkeypatch.setattr(joining, "is_person", lambda: True)
+    monkeypatch.setattr(click, "prompt", type_in)
+    result = hal.run("register", "--relay", town.url, hal.handle, "--key", "file")
+    assert result.exit_code == 0, result.output
+    assert "That is not the code." in result.stderr
+    assert len(asked) == 2
+
+
+def test_a_name_that_cannot_be_is_refused_before_a_code_is_sent(town: Village) -> None:
+    result = town.newcomer("ida").run("register", "--relay", town.url, "ida@example.org", "--name", "n" * 65)
+    assert result.exit_code == 2
+    assert "on its way" not in result.stderr
 
 
 def test_a_folder_that_is_a_device_already_is_not_registered_again(ann: Person, town: Village) -> None:

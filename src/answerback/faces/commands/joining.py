@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from answerback.faces.access import device_folder, settle
-from answerback.faces.output import is_person, note, tell_json, wall_ms
+from answerback.faces.output import is_person, note, say, tell_json, wall_ms
 from answerback.faces.times import span
-from answerback.model.errors import UsageError
+from answerback.model.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from answerback.device.registering import Relay
     from answerback.model.handle import Handle
+    from answerback.storage.identity import Identity
     from answerback.storage.vault import KeySource
 
 KEYS = ("keyring", "passphrase", "file")
@@ -51,30 +54,34 @@ def register(
     folder = device_folder(ctx.obj)
     if is_registered(folder):
         raise UsageError(f"there is a registered device in {folder} already; give another --home for another one")
+    name = device_name(name)
+    source = chosen_key(folder, key)
     if code is None:
-        code = _ask_code(relay, handle, token)
-    source = chosen_key(key)
-    passphrase = new_passphrase(source)
-    identity = asyncio.run(
-        make_account(
+        _send_code(relay, handle, token)
+    passphrase = new_passphrase(folder, source)
+
+    def make(code: str) -> "Identity":
+        making = make_account(
             folder,
             relay,
             handle,
             code=code,
             invitation=token,
-            device_name=device_name(name),
+            device_name=name,
             source=source,
             passphrase=passphrase,
             now_ms=wall_ms(),
         )
-    )
+        return asyncio.run(making)
+
+    identity = make(code) if code is not None else _with_asked_code(make)
     settle(folder, passphrase=passphrase)
     told = {"handle": handle.text, "account": identity.account.hex(), "device": identity.device.hex()}
     if as_json:
         tell_json({**told, "device_name": identity.device_name, "relay": identity.relay_url, "home": str(folder)})
         return
-    click.echo(f"Welcome. You are {handle.text}, and this is {identity.device_name}.")
-    click.echo("`answerback daemon` keeps you connected; `answerback link` adds another device.")
+    say(f"Welcome. You are {handle.text}, and this is {identity.device_name}.")
+    say("`answerback daemon` keeps you connected; `answerback link` adds another device.")
 
 
 def _destination(words: tuple[str, ...], relay_url: str | None) -> "tuple[Relay, str, str]":
@@ -92,14 +99,27 @@ def _destination(words: tuple[str, ...], relay_url: str | None) -> "tuple[Relay,
     return Relay(invitation.url, invitation.pin or None), invitation.token, words[1]
 
 
-def _ask_code(relay: "Relay", handle: "Handle", token: str) -> str:
+def _send_code(relay: "Relay", handle: "Handle", token: str) -> None:
     from answerback.device.registering import request_code
 
     good_s = asyncio.run(request_code(relay, handle, invitation=token))
-    note(f"A code is on its way to {handle.text}. It is good for {span(good_s)}.")
+    note(f"A code for {handle.text} is on its way, by mail or by whoever runs the relay.")
+    note(f"It is good for {span(good_s)}.")
     if not is_person():
         raise UsageError("nobody is here to type it: give the same command again with --code CODE")
-    return str(click.prompt("Code", err=True))
+
+
+def _with_asked_code(make: "Callable[[str], Identity]") -> "Identity":
+    """Ask for the code until it is right, or the relay has had enough of it."""
+    from answerback.model.causes import Cause
+
+    while True:
+        try:
+            return make(str(click.prompt("Code", err=True)).strip())
+        except RefusedError as error:
+            if error.cause is not Cause.ACCOUNT_CODE_WRONG:
+                raise
+            note("That is not the code. Look for the newest one.")
 
 
 def checked_url(url: str) -> str:
@@ -123,28 +143,37 @@ def device_name(given: str | None) -> str:
     return name
 
 
-def chosen_key(given: str | None) -> "KeySource":
-    """Where a new device keeps its key; said aloud when nobody chose it."""
+def chosen_key(folder: Path, given: str | None) -> "KeySource":
+    """Where a new device keeps its key; said aloud when nobody chose it, and not to be changed once begun."""
     from answerback.device.home import usual_key_source
-    from answerback.storage.vault import KeySource
+    from answerback.storage.vault import KeySource, key_source
 
+    begun = key_source(folder)
+    if begun is not None and given not in (None, begun.value):
+        raise UsageError(f"the device begun in {folder} has --key {begun.value}; for another, give another --home")
+    if begun is not None:
+        return begun
     if given is not None:
         return KeySource(given)
     source = usual_key_source()
     if source is KeySource.FILE:
-        note("This system has no keyring: the key to your messages goes to a private file (--key passphrase: in none).")
+        note("This system has no keyring, so the key to your messages goes to a file that only you can read.")
+        note("With --key passphrase it would be kept nowhere.")
     return source
 
 
-def new_passphrase(source: "KeySource") -> str | None:
+def new_passphrase(folder: Path, source: "KeySource") -> str | None:
     """Ask twice for a new passphrase, where one is wanted and the environment does not give it."""
     import os
 
     from answerback.device.home import PASSPHRASE_VARIABLE
-    from answerback.storage.vault import KeySource
+    from answerback.faces.access import asked_passphrase
+    from answerback.storage.vault import KeySource, key_source
 
     if source is not KeySource.PASSPHRASE or os.environ.get(PASSPHRASE_VARIABLE):
         return None
+    if key_source(folder) is not None:
+        return asked_passphrase(folder)
     if not is_person():
         raise UsageError(f"nobody is here to type a passphrase: set {PASSPHRASE_VARIABLE}")
     return str(click.prompt("A passphrase for this device", hide_input=True, confirmation_prompt=True, err=True))

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from answerback.faces.access import agent_at, device_folder, settle
-from answerback.faces.commands.joining import KEYS, checked_url, chosen_key, device_name, new_passphrase
+from answerback.faces.commands.joining import (
+    KEYS,
+    checked_url,
+    chosen_key,
+    device_name,
+    is_registered,
+    new_passphrase,
+)
 from answerback.faces.output import Exit, is_person, note, plain_line, show_qr, tell_json, wall_ms
 from answerback.faces.told import LinkTold
 from answerback.faces.troubles import error_of
@@ -52,6 +59,8 @@ def link(
 
 
 def _show(ctx: click.Context, folder: Path, *, yes: bool, as_json: bool) -> None:
+    if not is_registered(folder):
+        raise UsageError(f"there is no device in {folder} that could add another; see `answerback link --help`")
     if not yes and not is_person():
         raise UsageError("nobody is here to say yes to the new device: --yes lets in the first that knows the code")
     refused = False
@@ -97,24 +106,30 @@ def _relay_of(text: str) -> str:
 
 
 def _join(folder: Path, text: str, *, relay_url: str | None, name: str | None, key: str | None, as_json: bool) -> None:
+    from answerback.crypto.linking import parse_link_code
     from answerback.device.linking import join, parse_link_text
 
+    if is_registered(folder):
+        raise UsageError(f"there is a registered device in {folder} already; give another --home for another one")
     if "://" in text:
         parsed = parse_link_text(text)
         relay, code = parsed.relay, parsed.code
     elif relay_url is not None:
+        parse_link_code(text)  # before the network is asked
         relay, code = asyncio.run(_looked_at(checked_url(relay_url))), text
     else:
         raise UsageError("a short code needs --relay URL; the other device shows it beside the code")
-    source = chosen_key(key)
-    passphrase = new_passphrase(source)
-    note("Meeting the other device; say yes there when it asks.")
+    name = device_name(name)
+    source = chosen_key(folder, key)
+    passphrase = new_passphrase(folder, source)
+    note("Meeting the other device, for ten minutes at most; say yes there when it asks.")
+    note("If it does not ask within seconds, this is not the code it shows: Ctrl-C, and try again.")
     identity = asyncio.run(
         join(
             folder,
             relay,
             code,
-            device_name=device_name(name),
+            device_name=name,
             source=source,
             passphrase=passphrase,
             now_ms=wall_ms(),
