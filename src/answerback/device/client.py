@@ -81,7 +81,9 @@ class Client:
     def __init__(self, folder: Path, journal: Journal, *, ports: Ports | None = None) -> None:
         identity = journal.identity()
         if identity is None or not identity.registered_ms:
-            raise UsageError(f"the device in {folder} is not registered: `answerback register` or `answerback link`")
+            raise UsageError(
+                f"the device in {folder} is not registered yet: `answerback register` or `answerback link` finishes it"
+            )
         self.identity: Final = identity
         self.journal: Final = journal
         self.staging: Final = Staging(folder)
@@ -141,6 +143,8 @@ class Client:
             raise UsageError("nobody to send it to")
         if len(set(handles)) > RECIPIENTS_MAX:
             raise UsageError(f"a message goes to at most {RECIPIENTS_MAX} people; these are {len(set(handles))}")
+        if set(handles) == {self.identity.handle.text} and len(self.devices()) <= 1:
+            raise UsageError("that is your own handle, and this is your only device: nobody would get it")
         return await self._promise(handles, (), text=text, file=file, urgency=urgency, lifetime_s=lifetime_s)
 
     async def reply(

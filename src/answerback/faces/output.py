@@ -102,12 +102,16 @@ def _wrapped(text: str, *, is_shown: bool, less: int = 0) -> str:
 
 
 @contextlib.contextmanager
-def ends_by_hand() -> Iterator[None]:
-    """Take Ctrl-C as the usual end of what runs until then."""
+def ends_by_hand(ctx: click.Context, *, is_endless: bool = True) -> Iterator[None]:
+    """Take Ctrl-C as the usual end of what runs until then; where it ends otherwise, the agent it listens to has."""
     try:
         yield
     except KeyboardInterrupt:
         note("")
+        return
+    if is_endless:
+        note("The agent of this device has ended, and with it this.")
+        ctx.exit(int(Exit.UNDER_WAY))
 
 
 def plain(text: str) -> str:

@@ -22,6 +22,34 @@ def test_text_comes_from_standard_input(ann: Person, bea: Person) -> None:
     assert bea.lines("inbox")[-1]["text"] == "line one\nline two"
 
 
+def test_what_is_no_text_is_refused_and_not_our_fault(ann: Person, bea: Person, tmp_path: Path) -> None:
+    file = tmp_path / "note.txt"
+    file.write_text("note")
+    for words, given, said in (
+        ((bea.handle, "-"), b"\xff\xfe\x00binary", "no text in UTF-8"),
+        ((bea.handle, "-"), b"\xc3\xa9" * 30_000, "at most 49152 bytes"),
+        ((bea.handle, "\udcff"), b"", "no text in UTF-8"),
+        ((bea.handle, "look", "--file", str(file)), b"", "--text gives it"),
+    ):
+        result = ann.run("send", *words, given=given)
+        assert result.exit_code == 2, result.output
+        assert said in result.stderr
+
+
+def test_a_text_from_a_pipe_may_be_as_long_as_any(ann: Person, bea: Person) -> None:
+    result = ann.run("send", bea.handle, "-", given=b"\xc3\xa9" * 24_576 + b"\r\n")
+    assert result.exit_code == 0, result.output
+    assert bea.lines("inbox")[-1]["text"] == "é" * 24_576
+
+
+def test_nobody_writes_to_their_only_device(somebody: Callable[[], Person]) -> None:
+    owner = somebody()
+    result = owner.run("send", owner.handle, "note to self", "--wait", "saved")
+    assert result.exit_code == 2
+    assert "your only device" in result.stderr
+    assert owner.told("status")["waiting"] == 0
+
+
 def test_a_file_arrives_whole(ann: Person, bea: Person, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(bytes(range(256)) * 400)

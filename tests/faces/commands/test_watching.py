@@ -29,6 +29,7 @@ MESSAGE = MessageTold(
         (EventTold("arrived", message=MESSAGE), "ann@example.org: two lines\N{REPLACEMENT CHARACTER}[31m"),
         (EventTold("link", connected=True), "relay reached"),
         (EventTold("link", connected=False), "connecting to the relay"),
+        (EventTold("link", connected=False, cause="network.connecting"), "connecting to the relay"),
         (EventTold("file", path="photo.jpg"), "file is here: photo.jpg"),
         (
             EventTold("progressed", message_id=MESSAGE.id, device_name="phone", stage="delivered", evidence="receipt"),

@@ -48,7 +48,7 @@ def inbox(ctx: click.Context, *, limit: int, follow: bool, mark_read: bool, offl
             _show(asked, limit=limit, as_json=as_json)
         return
     try:
-        with ends_by_hand(), agent_at(folder) as remote:
+        with ends_by_hand(ctx, is_endless=follow), agent_at(folder) as remote:
             _look(remote, limit=limit, follow=follow, mark_read=mark_read, offline=offline, as_json=as_json)
     except StoreLockedError:
         if follow or mark_read:
@@ -84,7 +84,6 @@ def _mark_read(remote: Remote, messages: list[MessageTold]) -> None:
 
 
 def _show_the_disk(folder: Path, *, limit: int, as_json: bool) -> None:
-    note("Another process uses this device and does not answer; this is what is on the disk.")
     with reading(folder) as asked:
         _show(asked, limit=limit, as_json=as_json)
 
@@ -127,6 +126,8 @@ def message_lines(message: MessageTold, *, now_ms: int, width: int) -> list[str]
         lines.append(f"{INDENT}[file {plain_line(message.file.name)}, {size(message.file.size_bytes)}: {where}]")
     if message.mine and message.stage is not None:
         lines += _progress(message, width)
+    elif message.mine:
+        lines.append(click.style(f"{INDENT}written on another device of yours ({message.id[-8:]})", dim=True))
     return lines
 
 
@@ -144,4 +145,4 @@ def size(size_bytes: int) -> str:
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size_bytes >= factor:
             return f"{size_bytes / factor:.3g} {unit}"
-    return f"{size_bytes} bytes"
+    return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"

@@ -102,7 +102,8 @@ def _detach(folder: Path, *, as_json: bool) -> None:
     while (remote := Remote.find(folder)) is None:
         if process.poll() is not None or time.monotonic() > deadline_s:
             said = log.read_text(errors="replace").strip().splitlines()
-            raise StorageError(f"the agent did not start: {said[-1] if said else 'it said nothing'}")
+            why = said[-1].removeprefix("answerback: ") if said else "it said nothing"
+            raise StorageError(f"the agent did not start: {why}")
         time.sleep(LOOK_AGAIN_S)
     process.returncode = 0  # it is meant to outlive us: nobody here waits for its end
     if as_json:

@@ -17,6 +17,8 @@ from answerback.model.errors import UsageError
 
 WAITS = {"saved": "queued", "relay": "accepted", "delivered": "delivered", "read": "read"}
 """What can be waited for, and the stage that proves it."""
+LAST_LINE_END_BYTES = 2
+"""What a text from a pipe may end with that is not part of it."""
 STAGES_IN_ORDER = ("composed", "queued", "sealed", "sent", "accepted", "delivered", "read")
 TIMEOUT_S = 20
 """On the worst links that were recorded nine outages in ten are shorter."""
@@ -74,7 +76,7 @@ def send(
     asked = SendAsked(
         to=to,
         text=text,
-        file=str(file.absolute()) if file else None,
+        file=_encodable(str(file.absolute()), "the file's name") if file else None,
         urgent=urgent,
         ttl_s=parse_duration(ttl) if ttl else None,
     )
@@ -98,6 +100,8 @@ def _addressed(words: tuple[str, ...], given_text: str | None, *, has_file: bool
 
     if given_text is not None or has_file:
         to, text = list(words), given_text or ""
+        if len(to) > 1 and not _is_handle(to[-1]):
+            raise UsageError(f"beside --file and --text every word is a handle; {to[-1]!r} is none, --text gives it")
     else:
         *to, text = words
         if not to:
@@ -105,9 +109,29 @@ def _addressed(words: tuple[str, ...], given_text: str | None, *, has_file: bool
         if _is_handle(text):
             raise UsageError(f"{text!r} looks like one more handle. If it is the text, write: --text '{text}'")
     handles = [parse_handle(handle).text for handle in to]
-    if text == "-":
-        text = sys.stdin.read().rstrip("\n")
-    return handles, text
+    return handles, _piped() if text == "-" else _encodable(text, "the text")
+
+
+def _piped() -> str:
+    """Read a text from standard input, no more of it than a message may have."""
+    from answerback.model.message import TEXT_BYTES_MAX
+
+    content = sys.stdin.buffer.read(TEXT_BYTES_MAX + LAST_LINE_END_BYTES + 1).rstrip(b"\r\n")
+    if len(content) > TEXT_BYTES_MAX:
+        raise UsageError(f"a text has at most {TEXT_BYTES_MAX} bytes; send this one as a file")
+    try:
+        return content.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise UsageError("what comes from standard input is no text in UTF-8; send it as a file") from error
+
+
+def _encodable(words: str, what: str) -> str:
+    """Refuse bytes that are no text: a shell hands over whatever it was given."""
+    try:
+        words.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{what} has bytes that are no text in UTF-8") from error
+    return words
 
 
 def _is_handle(word: str) -> bool:
@@ -159,6 +183,11 @@ def _handed_over(folder: Path, asked: SendAsked, stage: str, timeout_s: int) -> 
             try:
                 sent = sent or remote.send(asked).id
                 told = remote.reached(sent, stage, timeout_s=max(1, round(deadline_s - time.monotonic())))
+            except KeyboardInterrupt:
+                if sent is None:
+                    raise
+                note(f"\nKept on this device, and no longer waited for. `answerback why {sent[-8:]}` says where it is.")
+                raise click.exceptions.Exit(int(Exit.UNDER_WAY)) from None
             except AgentGone:
                 if sent is None or time.monotonic() > deadline_s:
                     raise

@@ -7,7 +7,7 @@ from answerback.faces.output import ends_by_hand, note, plain_line, say_beside, 
 from answerback.faces.sentences import CAUSES, EVIDENCE, STAGES
 from answerback.faces.times import clock
 from answerback.faces.told import EventTold
-from answerback.model.causes import cause_of
+from answerback.model.causes import Cause, cause_of
 from answerback.model.timeline import Evidence, Stage
 
 CLOCK_WIDTH = 10
@@ -22,7 +22,7 @@ def watch(ctx: click.Context, *, as_json: bool) -> None:
     That is what arrives, how far your own messages come, and the connection to the relay. Without a daemon it keeps
     this device connected while it runs. Ctrl-C ends it.
     """
-    with ends_by_hand(), agent_at(device_folder(ctx.obj)) as remote:
+    with ends_by_hand(ctx), agent_at(device_folder(ctx.obj)) as remote:
         if not as_json:
             note("Watching; Ctrl-C ends it.")
         for event in remote.events():
@@ -43,7 +43,7 @@ def event_line(event: EventTold) -> str | None:
             return f"{click.style(who, bold=True)}: {what}"
         case "progressed":
             return _progress(event, cause)
-        case "link" if not event.connected and not event.cause:
+        case "link" if not event.connected and event.cause in (None, Cause.NETWORK_CONNECTING.value):
             return "connecting to the relay"
         case "link":
             told = (
