@@ -45,3 +45,10 @@ def test_a_circle_of_causes_ends() -> None:
     one, two = ValueError("one"), ValueError("two")
     one.__cause__, two.__cause__ = two, one
     assert network_cause(one) is Cause.UNKNOWN
+
+
+def test_a_wrong_certificate_is_told_by_its_pin() -> None:
+    error = aiohttp.ServerFingerprintMismatch(b"\x01" * 32, b"\x9c" * 32, "relay.example", 7443)
+    told = str(unreachable(error))
+    assert f"shows pin {'9c' * 32}, expected {'01' * 32}" in told
+    assert "b'" not in told

@@ -56,8 +56,9 @@ class Certificate:
             pin = pin_of(self._files.certificate.read_bytes())
             self.context.load_cert_chain(self._files.certificate, self._files.key, password=_no_passphrase)
         except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise UsageError(
-                f"{self._files.certificate} with {self._files.key} cannot be used as a certificate: {error}"
+                f"the certificate {self._files.certificate} with the key {self._files.key} cannot be used: {why}"
             ) from error
         self.pin = pin
 

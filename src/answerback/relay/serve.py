@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
 import ssl
@@ -182,7 +183,9 @@ async def _listen(settings: RelaySettings, runner: web.AppRunner, certificate: C
             backlog=BACKLOG,
         )
     except OSError as error:
-        raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+        # asyncio wraps the system's words in its own; those of a name that is not found have a negative number.
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {why}") from error
 
 
 def _counted(runner: web.AppRunner, *, connections_max: int) -> Callable[[], asyncio.BaseProtocol]:

@@ -60,7 +60,13 @@ def network_cause(error: BaseException) -> Cause:
 
 def unreachable(error: BaseException) -> Unreachable:
     """Translate a network library's exception."""
-    return Unreachable(network_cause(error), f"{type(error).__name__}: {error}")
+    return Unreachable(network_cause(error), f"{type(error).__name__}: {_detail(error)}")
+
+
+def _detail(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return f"{error.host}:{error.port} shows pin {error.got.hex()}, expected {error.expected.hex()}"
+    return str(error)
 
 
 def _own_cause(error: BaseException) -> Cause:

@@ -1,5 +1,6 @@
 """Hosts: runs a relay, and invites people to it."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -8,7 +9,7 @@ import click
 import msgspec
 
 from answerback.faces.loop import run
-from answerback.faces.output import note, show_qr, tell_json
+from answerback.faces.output import note, say, show_qr, tell_json
 from answerback.faces.times import parse_duration, span
 from answerback.model.errors import StorageError, UsageError
 
@@ -184,20 +185,22 @@ def _tell_ready(settings: "RelaySettings", ready: "Ready", *, as_json: bool) -> 
         pin = ready.pin.hex() or None
         tell_json({"event": "ready", "url": ready.url, "port": ready.port, "pin": pin, "data": str(settings.folder)})
         return
-    click.echo(f"The relay is at {ready.url}, its folder is {settings.folder}.")
+    say(f"The relay is at {ready.url}, its folder is {settings.folder}.")
     if settings.is_open:
-        click.echo(f"Anybody may join: answerback register --relay {ready.url} THEIR-ADDRESS")
+        say(f"Anybody may join: answerback register --relay {ready.url} THEIR-ADDRESS")
     else:
-        click.echo(f"Invite somebody, in another terminal: answerback invite --data {settings.folder}")
+        elsewhere = "" if settings.folder == relay_folder(None) else f" --data {shlex.quote(str(settings.folder))}"
+        say(f"Invite somebody, in another terminal: answerback invite{elsewhere}")
     if settings.mail is None:
-        click.echo("One-time codes are shown here; --smtp would send them by mail. Ctrl-C stops the relay.")
+        say("One-time codes are shown here; --smtp would send them by mail.")
+    say("Ctrl-C stops the relay.")
 
 
 def _tell_code(handle: "Handle", code: str, *, as_json: bool) -> None:
     if as_json:
         tell_json({"event": "code", "handle": handle.text, "code": code})
     else:
-        click.echo(f"The code for {handle.text} is {code}. Hand it to them by a way that proves who they are.")
+        say(f"The code for {handle.text} is {code}. Hand it to them by a way that proves who they are.")
 
 
 def _kept_settings(folder: Path, public_url: str) -> "RelaySettings":
