@@ -80,6 +80,12 @@ def test_it_tells_each_device_its_proof_and_what_comes_next(capsys: pytest.Captu
         assert part in told
 
 
+def test_a_message_that_waited_for_its_address_was_kept_once(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = StepTold("queued", "journal", NOW_MS, None, 0)
+    show_life(life(copy("phone"), steps=[kept, kept]))
+    assert capsys.readouterr().out.count("kept here") == 1
+
+
 def test_a_message_that_failed_says_why_and_promises_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     failed = WaitTold(
         "recipient.handle_unknown", "the recipient", "Nobody has it.", "It stays.", "Check.", None, "nothing"

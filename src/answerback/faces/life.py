@@ -84,7 +84,11 @@ def _steps(steps: list[StepTold], now_ms: int) -> Table:
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True, min_width=WORD_WIDTH)
     table.add_column(style="dim")
+    before = None
     for step in steps:
+        if step.evidence == "journal" and (step.stage, step.evidence) == before:
+            continue  # it was kept without an address, then with one: to a person that is once
+        before = step.stage, step.evidence
         evidence = EVIDENCE[Evidence[step.evidence.upper()]]
         again = f" (attempt {step.attempt})" if step.attempt > 1 else ""
         word = STAGES[Stage[step.stage.upper()]] + again

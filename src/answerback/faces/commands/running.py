@@ -15,6 +15,7 @@ from answerback.faces.access import asked_passphrase, device_folder
 from answerback.faces.output import Exit, note, tell_json
 from answerback.faces.remote import Remote
 from answerback.model.errors import StorageError, StoreLockedError, UsageError
+from answerback.storage.lock import holder_of
 from answerback.storage.vault import key_source
 
 LOG_FILE = "agent.log"
@@ -119,7 +120,7 @@ def _stop(ctx: click.Context, folder: Path, *, as_json: bool) -> None:
         return
     remote.stop()
     deadline_s = time.monotonic() + STOP_S_MAX
-    while Remote.find(folder) is not None:
+    while Remote.find(folder) is not None or holder_of(folder) is not None:  # it answers no more, then lets go
         if time.monotonic() > deadline_s:
             note(f"It has not ended yet (process {remote.pid}).")
             ctx.exit(int(Exit.UNDER_WAY))
