@@ -1,13 +1,15 @@
 """Proves that a file is migrated forward only, and that errors come out in our words."""
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from answerback.model.errors import StorageError, StoreCorruptError, StoreLockedError
+from answerback.model.errors import StorageError, StoreCorruptError, StoreFullError, StoreLockedError
 from answerback.storage import database as database_file
 from answerback.storage.database import Database, connect_plain, connect_sealed, open_database
 
@@ -210,3 +212,13 @@ def test_our_codes_are_those_of_sqlite() -> None:
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR | 3 << 8
     assert database_file._primary_code(error) == sqlite3.SQLITE_IOERR
     assert database_file._primary_code(None) == sqlite3.SQLITE_ERROR
+
+
+@pytest.mark.parametrize(("free_bytes", "kind"), [(0, StoreFullError), (10**9, StorageError)])
+def test_an_error_of_input_and_output_on_a_full_disk_is_a_full_disk(
+    path: Path, free_bytes: int, kind: type[StorageError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free_bytes))
+    assert type(database_file._in_our_words(error, path)) is kind

@@ -9,6 +9,7 @@ only the StorageError tree.
 import contextlib
 import importlib.resources
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,8 @@ from answerback.storage.durable import PRIVATE_FILE, make_private_folder, sync_f
 KEY_BYTES = 32
 BUSY_MS_MAX = 5_000
 """How long to wait for another process's commit; a commit takes milliseconds, so longer means that it hangs."""
+FREE_BYTES_MIN = 64 * 1024
+"""With less than this SQLite cannot even lay out its shared memory, of 32 KiB."""
 LOG_BYTES_MAX = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint, so that one busy hour does not keep the disk for ever."""
 
@@ -202,6 +205,8 @@ def _in_our_words(error: Exception, path: Path) -> StorageError:
     match _primary_code(error):
         case sqlite3.SQLITE_FULL:
             return StoreFullError(f"no space is left for {path}; what was being saved is not saved")
+        case sqlite3.SQLITE_IOERR if _is_full(path):  # the shared memory beside the log has no other word for it
+            return StoreFullError(f"no space is left for {path}; what was being saved is not saved")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StoreLockedError(f"another process is writing to {path} and did not finish in {BUSY_MS_MAX} ms")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
@@ -294,3 +299,10 @@ def _create_private(path: Path) -> None:
             sync_folder(path.parent)
     except OSError as error:
         raise StorageError(f"{path} cannot be created: {error.strerror}") from error
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < FREE_BYTES_MIN
+    except OSError:
+        return False
