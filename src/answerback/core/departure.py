@@ -205,7 +205,8 @@ class Departure:
 
     def queue(self, copy: Copy) -> None:
         """Let a copy wait for its turn, if it has anything to wait for."""
-        if copy.stage in (Stage.QUEUED, Stage.SEALED) and not self._file_missing(copy.message):
+        is_leaving = copy.sent_s is not None  # the socket has not yet said that it took it; twice is too often
+        if copy.stage in (Stage.QUEUED, Stage.SEALED) and not is_leaving and not self._file_missing(copy.message):
             self.machines.lanes.push(copy.key, lane=copy.lane, order=copy.order)
 
     def file_arrived(self, message: MessageId) -> None:
