@@ -8,7 +8,6 @@ from answerback.core.effects import (
     Effect,
     KeepCopy,
     KeepMessage,
-    KeepRatchet,
     KeepSeen,
     KeepStep,
     Progressed,
@@ -17,6 +16,7 @@ from answerback.core.effects import (
     Tell,
     Transmit,
 )
+from answerback.lab.simulation.witness import unsaved_ratchets
 from answerback.model.ids import DeviceId, EnvelopeId, MessageId
 from answerback.model.timeline import Stage
 from answerback.wire.frames import Submit, Taken, Took
@@ -44,7 +44,7 @@ def falsehoods(phone: "Phone", effects: list[Effect]) -> list[str]:
     arrived = [fact for fact in facts if isinstance(fact, KeepMessage) and fact.message.author != phone.own.account]
     if arrived and not any(isinstance(fact, KeepSeen) for fact in facts):
         found.append("kept a message without its envelope's hash")
-    return [*found, *_unsaved_ratchets(facts), *_unsaved_mail(phone, effects)]
+    return [*found, *unsaved_ratchets(facts), *_unsaved_mail(phone, effects)]
 
 
 def _unproven(phone: "Phone", message: MessageId, device: DeviceId, stage: Stage) -> Iterable[str]:
@@ -61,16 +61,6 @@ def _unproven(phone: "Phone", message: MessageId, device: DeviceId, stage: Stage
             yield f"claimed {stage.name} without its file"
         elif stage is Stage.READ and message not in there.read_ids:
             yield "claimed read what nobody read"
-
-
-def _unsaved_ratchets(facts: Iterable[object]) -> Iterable[str]:
-    stepped = {(fact.device, fact.lane) for fact in facts if isinstance(fact, KeepRatchet)}
-    devices = {device for device, _ in stepped}
-    for fact in facts:
-        if isinstance(fact, KeepCopy) and fact.sealed is not None and (fact.device, fact.lane) not in stepped:
-            yield "sealed a copy and did not save the ratchet with it"
-        if isinstance(fact, KeepSeen) and fact.opened and fact.device not in devices:
-            yield "opened an envelope and did not save the ratchet with it"
 
 
 def _unsaved_mail(phone: "Phone", effects: Iterable[Effect]) -> Iterable[str]:

@@ -52,6 +52,11 @@ SECTIONS: dict[str, dict[str, Place]] = {
     "See for yourself": {
         "demo": Place("answerback.faces.demo", "demo", "Watch two people's devices talk through bad networks."),
         "bench": Place("answerback.faces.bench", "bench", "Measure what a relay on this machine can carry."),
+        "simulate": Place(
+            "answerback.faces.simulate",
+            "simulate",
+            "Play worlds in which everything breaks, and check every promise against the truth.",
+        ),
     },
     "More": {
         "completion": Place(f"{_COMMANDS}.about", "completion", "Print what makes your shell complete commands."),

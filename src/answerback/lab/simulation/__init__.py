@@ -1,0 +1,1 @@
+"""A world that knows the truth: real agents and a real relay on simulated clocks, links and disks."""

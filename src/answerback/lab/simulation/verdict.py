@@ -1,0 +1,154 @@
+"""Says in the end what was promised and not kept: every message, every device, every order, every silence."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from answerback.lab.simulation.town import CANARY, Town
+from answerback.lab.simulation.truth import Sent
+from answerback.lab.simulation.villager import Villager
+from answerback.lab.simulation.witness import EARLY_MS, has_message
+from answerback.model.message import Message
+from answerback.model.stamp import in_order
+from answerback.model.timeline import Stage
+from answerback.storage.messages import MESSAGES, kept_message
+
+WAIT_S_MAX = 7 * 3600.0
+"""No attempt is planned further ahead than the longest pause of the timetable, and some."""
+
+
+def judge(town: Town, *, log: str) -> None:
+    """Object to everything that is not as it was promised, after the world was healed and has settled."""
+    for villager in town.villagers:
+        if villager.counts:
+            _finishes(town, villager)
+            _ordered(town, villager)
+    for sent in town.truth.sent.values():
+        _kept(town, sent)
+    _once(town)
+    _bounded(town)
+    _private(town, log)
+
+
+def unsettled(town: Town) -> Iterator[tuple[str, str]]:
+    """Name everything somebody still owes somebody."""
+    for villager in town.villagers:
+        if not villager.counts:
+            continue
+        if villager.agent is None:
+            yield villager.name, "does not run"
+            continue
+        machines = villager.agent.engine.machines
+        if len(machines.outbox):
+            yield villager.name, f"{len(machines.outbox)} letters are not settled"
+        if villager.disk.has("SELECT 1 FROM drafts"):
+            yield villager.name, "a message has not found its recipients"
+        if machines.inbox.ask_at_s is not None:
+            yield villager.name, "a number never came"
+
+
+def reasons(town: Town) -> None:
+    """Object to copies that wait without a reason, or for a time nobody would wait for."""
+    for villager in town.awake:
+        agent = villager.agent
+        assert agent is not None
+        now = agent.now
+        for promise in agent.engine.machines.outbox:
+            for copy in promise.copies.values():
+                wait = agent.engine.wait_of(promise.id, copy.device, now=now)
+                if copy.open and promise.letter.answered and wait is None:
+                    town.chronicle.object("finishes", villager.name, f"{town.name(promise.id)} waits for no reason")
+                next_ms = wait.next_attempt_ms if wait else None
+                if next_ms is not None and next_ms - now.wall_ms > WAIT_S_MAX * 1000:
+                    late_s = (next_ms - now.wall_ms) // 1000
+                    town.chronicle.object("finishes", villager.name, f"the next attempt is {late_s} s away")
+
+
+def _finishes(town: Town, villager: Villager) -> None:
+    for who, what in unsettled(town):
+        if who == villager.name:
+            town.chronicle.object("finishes", who, what)
+
+
+def _kept(town: Town, sent: Sent) -> None:
+    author = town.villager(sent.author)
+    assert author is not None
+    if not author.counts:
+        return  # nobody can hold a device to its word that may not speak any more
+    for villager in town.villagers:
+        if villager is author or not villager.counts or villager.account not in {*sent.recipients, author.account}:
+            continue
+        _copy_kept(town, sent, author, villager)
+
+
+def _copy_kept(town: Town, sent: Sent, author: Villager, there: Villager) -> None:
+    rows = author.disk.rows("SELECT stage FROM copies WHERE message = ? AND device = ?", (sent.id, there.device))
+    stage = Stage(int(str(rows[0][0]))) if rows else None
+    is_here = has_message(there, author.account, sent.id)
+    is_over = town.wall_ms >= sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS
+    what = f"#{sent.number} for {there.name}"
+    if stage in (Stage.DELIVERED, Stage.READ):
+        if not is_here:
+            town.chronicle.object("honest", author.name, f"{what} is said to be there; it is not")
+    elif stage is Stage.EXPIRED and is_over:
+        pass
+    elif stage is None and (is_over or there.account in town.truth.changed):
+        pass  # a device that came later, or a message whose time was over before it was addressed
+    else:
+        told = "has no copy" if stage is None else f"ended as {stage.name}"
+        town.chronicle.object("kept", author.name, f"{what} {told}, and {'is' if is_here else 'is not'} there")
+
+
+def _once(town: Town) -> None:
+    for (device, _, message), count in town.truth.shown.items():
+        if count > 1:
+            town.chronicle.object("once", town.name(device), f"told {count} times of {town.name(message)}")
+
+
+def _ordered(town: Town, villager: Villager) -> None:
+    # The SQL has no end: these worlds are small.
+    kept = [kept_message(row).message for row in villager.disk.rows(f"{MESSAGES} ORDER BY arrival")]
+    ours = [message for message in kept if message.id in town.truth.sent]
+    place = {message.id: number for number, message in enumerate(in_order(ours))}
+    for message in ours:
+        if any(place[before] > place[message.id] for before in message.written_after if before in place):
+            town.chronicle.object("ordered", villager.name, f"shows {town.name(message.id)} before what it answers")
+    if town.truth.relay_forgot:
+        return
+    came: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for message in ours:
+        if message.author_device != villager.device:
+            came[_lane_of(message)].append(town.truth.sent[message.id].number)
+    for numbers in came.values():
+        if numbers != sorted(numbers):
+            town.chronicle.object("ordered", villager.name, f"one author's messages in one lane came as {numbers}")
+
+
+def _lane_of(message: Message) -> tuple[object, ...]:
+    return message.author_device, message.conversation, message.urgency
+
+
+def _bounded(town: Town) -> None:
+    for (device, envelope), count in town.truth.submitted.items():
+        allowed = town.truth.connections[device] + town.truth.pushed_back[envelope]
+        if count > allowed:
+            town.chronicle.object("quiet", town.name(device), f"sent one envelope {count} times, {allowed} needed")
+
+
+def still_talking(town: Town, before: dict[str, int]) -> None:
+    """Object to whoever goes on talking though nothing happens any more."""
+    for name, count in town.talk.items():
+        if count != before.get(name, 0):
+            town.chronicle.object("quiet", name, f"sent {count - before.get(name, 0)} frames though nothing happens")
+
+
+def _private(town: Town, log: str) -> None:
+    held = town.office.disk.text()
+    secrets = [secret for villager in town.villagers for secret in _secrets(villager)]
+    if CANARY.encode() in held or any(secret in held for secret in secrets):
+        town.chronicle.object("private", "relay", "its disk holds a text or a key")
+    if CANARY in log or any(secret.hex() in log for secret in secrets):
+        town.chronicle.object("private", "log", "a text or a key was logged")
+
+
+def _secrets(villager: Villager) -> tuple[bytes, bytes]:
+    return villager.root.seed, villager.identity.pickle_key

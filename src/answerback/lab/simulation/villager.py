@@ -1,0 +1,251 @@
+"""Runs one device: the real agent and the real journal on a simulated disk, clock and network."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from answerback.core.effects import Arrived, Fact, KeepDeviceKeys, LinkChanged, News, Progressed, Warned
+from answerback.crypto.identity import DeviceKeys, RootKey
+from answerback.device.agent import Agent, Change
+from answerback.device.carrier import FileCarrier
+from answerback.lab.simulation.disk import Disk, PowerCut
+from answerback.lab.simulation.wires import Road, Wire, open_wire
+from answerback.model.errors import StorageError
+from answerback.model.handle import Handle
+from answerback.model.ids import AccountId, DeviceId
+from answerback.model.message import Message
+from answerback.storage.database import Database, open_database
+from answerback.storage.identity import Identity
+from answerback.storage.journal import SCHEMA, Journal
+from answerback.storage.lock import FolderLock
+from answerback.transport.ports import Ports, RelayLine
+from answerback.wire.frames import ClientFrame
+
+if TYPE_CHECKING:
+    from answerback.lab.simulation.town import Town
+
+RESTART_S = (0.5, 20.0)
+"""Until whatever watches over an agent starts it again."""
+
+
+class _NoFiles:
+    """Stands where files would be carried; nobody in these worlds sends any."""
+
+
+class _OwnFolder(FolderLock):
+    """A folder no other process can see needs no lock."""
+
+    def __init__(self) -> None:
+        pass
+
+    def release(self) -> None:
+        """There is nobody to let in."""
+
+
+class _WatchedJournal(Journal):
+    """Shows every commit to the witness, after it."""
+
+    def __init__(self, database: Database, watch: Callable[[Sequence[Fact]], None]) -> None:
+        super().__init__(database, _OwnFolder())
+        self._watch = watch
+
+    def commit(self, facts: Sequence[Fact]) -> None:
+        """Keep all of these, and show that they are kept."""
+        super().commit(facts)
+        self._watch(facts)
+
+
+class Villager:
+    """One device of one person, with all its lives."""
+
+    def __init__(self, town: "Town", name: str, *, handle: str, root: RootKey, keys: DeviceKeys, folder: Path) -> None:
+        self.town = town
+        self.name = name
+        self.root = root
+        self.agent: Agent | None = None
+        self.disk = Disk()
+        self.road = Road(random.Random(town.random.random()))
+        self.wall_offset_ms = 0
+        self.drift = 0.0
+        """Seconds its wall clock gains in each second."""
+        self.is_out = False
+        """Taken off its account's list: it will not run again."""
+        self.lives = 0
+        self._keys = keys
+        self._path = folder / "journal.db"
+        self._starter: asyncio.TimerHandle | None = None
+        self._endings: set[asyncio.Task[None]] = set()
+        pickle_key = town.random.randbytes(32)
+        self.identity = Identity(
+            account=root.account_id,
+            device=keys.device_id,
+            device_name=name.rsplit(maxsplit=1)[-1],
+            handle=Handle(handle),
+            relay_url="https://relay.example",
+            relay_pin=None,
+            root_seed=root.seed,
+            pickle_key=pickle_key,
+            registered_ms=1,
+        )
+        journal = self._open()
+        journal.keep_identity(self.identity)
+        journal.commit([KeepDeviceKeys(keys.pickle(pickle_key))])
+        journal.close()
+
+    @property
+    def device(self) -> DeviceId:
+        """Its id."""
+        return self.identity.device
+
+    @property
+    def account(self) -> AccountId:
+        """Whose it is."""
+        return self.identity.account
+
+    @property
+    def keys(self) -> DeviceKeys:
+        """The keys it was made with."""
+        return self._keys
+
+    @property
+    def counts(self) -> bool:
+        """Whether it belongs to its account: not taken off its list, and not still waiting to be put on it."""
+        if self.is_out:
+            return False
+        return self.lives > 0 or self.device in {device.id for device in self.town.listed(self)}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it runs."""
+        return self.agent is not None
+
+    # ---- life
+
+    def start(self) -> None:
+        """Run, from the disk."""
+        if self.agent is not None or self.is_out:
+            return
+        if self._starter is not None:
+            self._starter.cancel()
+            self._starter = None
+        try:
+            agent = Agent(self._open(), self.identity, cast("FileCarrier", _NoFiles()), self._ports())
+        except (PowerCut, StorageError):
+            self.start_later()
+            return
+        self.agent, self.lives = agent, self.lives + 1
+        agent.listen(lambda news: self._hears(agent, news))
+        agent.mourn(lambda: self._ended(agent))
+        try:
+            agent.start()
+        except (PowerCut, StorageError):
+            return  # a full disk is asked again by the agent itself; a power cut was mourned
+
+    def crash(self) -> None:
+        """Lose everything but the disk."""
+        agent, self.agent = self.agent, None
+        self.disk.cut_power()
+        for wire in list(self.road.wires):
+            if wire.device == self.name:
+                wire.unplug()
+        if agent is not None:
+            self._bury(agent)
+
+    def start_later(self) -> None:
+        """Be started again in a while."""
+        if self._starter is None and not self.is_out:
+            delay_s = self.town.random.uniform(*RESTART_S)
+            self._starter = self.town.loop.call_later(delay_s, self._start_now)
+
+    async def end(self) -> None:
+        """Let go of everything."""
+        self.crash()
+        if self._starter is not None:
+            self._starter.cancel()
+        await asyncio.gather(*self._endings, return_exceptions=True)
+        self.disk.close()
+
+    # ---- what a person does
+
+    def change(self, make: Change) -> bool:
+        """Make a change; false if it was not kept."""
+        if self.agent is None:
+            return False
+        try:
+            self.agent.change(make)
+        except (StorageError, PowerCut):
+            return False
+        return True
+
+    def read(self, messages: Sequence[Message]) -> None:
+        """Read what arrived."""
+        self.town.truth.read |= {(self.device, message.id) for message in messages}
+        self.change(lambda engine, now: engine.read(messages, now=now))
+
+    # ---- private
+
+    def _open(self) -> Journal:
+        database = open_database(self._path, schema=SCHEMA, connect=self.disk.connect)
+        return _WatchedJournal(database, lambda facts: self.town.witness.committed(self, facts))
+
+    def _ports(self) -> Ports:
+        chance = random.Random(self.town.random.random())
+        return Ports(
+            open_line=self._open_line,
+            monotonic_s=self.town.loop.time,
+            wall_ms=self._wall_ms,
+            randomness=chance.randbytes,
+        )
+
+    async def _open_line(self) -> RelayLine:
+        self.town.truth.connections[self.device] += 1
+        return await open_wire(self.road, self.town.office, self.name, self._sent)
+
+    def _sent(self, frames: list[ClientFrame]) -> None:
+        self.town.witness.sent(self, frames)
+        self.town.hears(self, frames)
+
+    def _wall_ms(self) -> int:
+        return self.town.wall_ms + self.wall_offset_ms + int(self.town.loop.time() * 1000 * self.drift)
+
+    def _start_now(self) -> None:
+        self._starter = None
+        self.start()
+
+    def _ended(self, agent: Agent) -> None:
+        if self.agent is not agent:
+            return
+        if not isinstance(agent.failure, PowerCut):
+            self.town.chronicle.object("defect", self.name, f"{type(agent.failure).__name__}: {agent.failure}")
+        self.town.chronicle.say(self.name, "went off in the middle of a change")
+        self.crash()
+        self.start_later()
+
+    def _bury(self, agent: Agent) -> None:
+        task = self.town.loop.create_task(agent.stop())
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    def _hears(self, agent: Agent, news: News) -> None:
+        if agent is not self.agent:
+            return
+        chronicle, truth = self.town.chronicle, self.town.truth
+        match news:
+            case Arrived(message):
+                truth.shown[self.device, message.author, message.id] += 1
+                chronicle.say(self.name, f"shows {chronicle.name(message.id)} of {chronicle.name(message.author)}")
+            case Progressed(message_id, device, step) if message_id in chronicle.names:
+                what = f"{chronicle.name(message_id)} to {chronicle.name(device)}: {step.stage.name.lower()}"
+                chronicle.say(self.name, f"{what} ({step.cause.value})" if step.cause.value != "unknown" else what)
+            case LinkChanged(connected, cause):
+                chronicle.say(self.name, "is connected" if connected else f"is not connected ({cause and cause.value})")
+            case Warned(cause):
+                chronicle.say(self.name, f"warns: {cause.value}")
+            case _:
+                pass
+
+    def wires(self) -> list[Wire]:
+        """Its connections that the relay still knows."""
+        return list(self.road.wires)

@@ -1,0 +1,127 @@
+"""Knows the truth of the whole world, and objects to every change that says otherwise."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from answerback.core.effects import Fact, KeepCopy, KeepMessage, KeepRatchet, KeepSeen, KeepStep, RaiseStage
+from answerback.model.causes import Cause
+from answerback.model.ids import AccountId, DeviceId, MessageId
+from answerback.model.timeline import Stage
+from answerback.wire.frames import ClientFrame, Hello, Submit, Taken, Took
+
+if TYPE_CHECKING:
+    from answerback.lab.simulation.town import Town
+    from answerback.lab.simulation.villager import Villager
+
+EARLY_MS = 2_000
+"""How far a device's idea of the relay's clock may be off: a round trip on the worst link here."""
+
+
+def unsaved_ratchets(facts: Iterable[object]) -> Iterable[str]:
+    """What one change keeps of sealed and opened mail without the ratchets that made or opened it."""
+    facts = list(facts)
+    stepped = {(fact.device, fact.lane) for fact in facts if isinstance(fact, KeepRatchet)}
+    devices = {device for device, _ in stepped}
+    for fact in facts:
+        if isinstance(fact, KeepCopy) and fact.sealed is not None and (fact.device, fact.lane) not in stepped:
+            yield "sealed a copy and did not save the ratchet with it"
+        if isinstance(fact, KeepSeen) and fact.opened and fact.device not in devices:
+            yield "opened an envelope and did not save the ratchet with it"
+
+
+class Witness:
+    """Sees every commit and every frame of every device."""
+
+    def __init__(self, town: "Town") -> None:
+        self._town = town
+
+    def committed(self, who: "Villager", facts: Iterable[Fact]) -> None:
+        """Object to what was kept just now against the truth."""
+        facts = list(facts)
+        arrived = False
+        for fact in facts:
+            if isinstance(fact, KeepStep | RaiseStage):
+                self._step(who, fact)
+            elif isinstance(fact, KeepMessage):
+                arrived |= fact.message.author_device != who.device
+        if arrived and not any(isinstance(fact, KeepSeen) for fact in facts):
+            self._object("once", who, "kept a message without its envelope's hash")
+        for what in unsaved_ratchets(facts):
+            self._object("kept", who, what)
+
+    def sent(self, who: "Villager", frames: list[ClientFrame]) -> None:
+        """Object to frames that leave before what they say is on the disk."""
+        for frame in frames:
+            if isinstance(frame, Submit):
+                for envelope in frame.envelopes:
+                    self._town.truth.submitted[who.device, envelope.id] += 1
+                    if not who.disk.has("SELECT 1 FROM copies WHERE envelope = ?", (envelope.id,)):
+                        self._object("kept", who, "sent an envelope that is not on its disk")
+            elif isinstance(frame, Took):
+                self._took(who, frame.entries)
+            elif isinstance(frame, Hello):
+                self._took(who, frame.taken)
+
+    # ---- private
+
+    def _step(self, who: "Villager", fact: KeepStep | RaiseStage) -> None:
+        stage, device = fact.step.stage, fact.device
+        if device is None:
+            if stage is Stage.EXPIRED:
+                self._expired(who, fact.message)
+            return
+        if stage is Stage.ACCEPTED:
+            copy = who.agent.engine.machines.outbox.copy((fact.message, device)) if who.agent else None
+            if copy is not None and copy.envelope not in self._town.truth.stored:
+                self._object("honest", who, f"claimed {self._name(fact.message)} accepted; the relay never stored it")
+        elif stage in (Stage.DELIVERED, Stage.READ):
+            self._answered(who, fact.message, device, stage)
+        elif stage is Stage.EXPIRED:
+            self._expired(who, fact.message)
+        elif stage is Stage.FAILED:
+            self._failed(who, fact.message, device, fact.step.cause)
+
+    def _answered(self, who: "Villager", message: MessageId, device: DeviceId, stage: Stage) -> None:
+        there = self._town.villager(device)
+        if there is None or not has_message(there, who.account, message):
+            self._object("honest", who, f"claimed {self._name(message)} {stage.name}; it is not on that device's disk")
+        elif stage is Stage.READ and (device, message) not in self._town.truth.read:
+            self._object("honest", who, f"claimed {self._name(message)} READ; nobody read it there")
+
+    def _expired(self, who: "Villager", message: MessageId) -> None:
+        sent = self._town.truth.sent.get(message)
+        if sent is not None and self._town.wall_ms < sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS:
+            early_s = (sent.at_ms + sent.lifetime_s * 1000 - self._town.wall_ms) / 1000
+            self._object("honest", who, f"gave {self._name(message)} up {early_s:.0f} s before its time")
+
+    def _failed(self, who: "Villager", message: MessageId, device: DeviceId, cause: Cause) -> None:
+        is_gone = device in self._town.truth.revoked
+        if cause is Cause.RECIPIENT_DEVICE_GONE and not is_gone:
+            self._object("honest", who, f"said that {self._town.name(device)} is gone; it is not")
+        elif message in self._town.truth.sent and cause is not Cause.RECIPIENT_DEVICE_GONE:
+            self._object("kept", who, f"gave {self._name(message)} up because of {cause.value}")
+
+    def _took(self, who: "Villager", entries: Iterable[Taken]) -> None:
+        upto = {int(entry.lane): entry.position for entry in entries}
+        rows = self._town.office.disk.rows(
+            "SELECT envelope.id, lane, position FROM envelope JOIN device ON device.number = envelope.mailbox"
+            " WHERE device.id = ? AND expires_s > ?",  # what has expired is never handed over
+            (who.device, self._town.wall_ms // 1000),
+        )
+        for identity, lane, position in rows:
+            assert isinstance(identity, bytes)
+            assert isinstance(lane, int)
+            assert isinstance(position, int)
+            if position <= upto.get(lane, 0) and not who.disk.has("SELECT 1 FROM seen WHERE id = ?", (identity,)):
+                self._object("kept", who, "acknowledged mail that is not on its disk")
+
+    def _name(self, message: MessageId) -> str:
+        return self._town.name(message)
+
+    def _object(self, checker: str, who: "Villager", what: str) -> None:
+        self._town.chronicle.object(checker, who.name, what)
+
+
+def has_message(who: "Villager", author: AccountId, message: MessageId) -> bool:
+    """Whether a message is on a device's disk."""
+    return who.disk.has("SELECT 1 FROM messages WHERE author = ? AND id = ?", (author, message))

@@ -1,0 +1,77 @@
+"""Proves that a simulated disk keeps what was committed, loses what was not, and fails at the chosen statement."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from answerback.lab.simulation.disk import Disk, Fuse, PowerCut
+from answerback.model.errors import StoreFullError
+from answerback.storage.database import Database
+
+PATH = Path("simulated.db")
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk()
+    opened(disk).run("CREATE TABLE lines (number INTEGER)")
+    yield disk
+    disk.close()
+
+
+def opened(disk: Disk) -> Database:
+    return Database(disk.connect(PATH), PATH)
+
+
+def write(database: Database, *numbers: int) -> None:
+    with database.transaction():
+        for number in numbers:
+            database.run("INSERT INTO lines VALUES (?)", (number,))
+
+
+def kept(disk: Disk) -> list[object]:
+    return [row[0] for row in disk.rows("SELECT number FROM lines ORDER BY number")]
+
+
+def test_a_crash_in_a_transaction_takes_all_of_it_and_nothing_else(disk: Disk) -> None:
+    database = opened(disk)
+    write(database, 1)
+    disk.fuse = Fuse(1, is_after=False)
+    with pytest.raises(PowerCut):
+        write(database, 2, 3)
+    assert kept(disk) == [1]
+    with pytest.raises(PowerCut):
+        database.rows("SELECT number FROM lines")
+    write(opened(disk), 4)
+    assert kept(disk) == [1, 4]
+
+
+def test_a_crash_after_a_commit_keeps_it_though_nobody_learned_of_it(disk: Disk) -> None:
+    database = opened(disk)
+    disk.fuse = Fuse(0, is_after=True, at_commit=True)
+    with pytest.raises(PowerCut):
+        write(database, 1, 2)
+    assert kept(disk) == [1, 2]
+
+
+def test_a_full_disk_refuses_and_forgets_and_takes_again(disk: Disk) -> None:
+    database = opened(disk)
+    disk.is_full = True
+    with pytest.raises(StoreFullError):
+        write(database, 1)
+    disk.is_full = False
+    write(database, 2)
+    assert kept(disk) == [2]
+
+
+def test_an_older_copy_put_back_is_what_the_next_one_finds(disk: Disk) -> None:
+    write(opened(disk), 1)
+    image = disk.copy()
+    database = opened(disk)
+    write(database, 2)
+    disk.restore(image)
+    image.close()
+    with pytest.raises(PowerCut):
+        write(database, 3)
+    assert kept(disk) == [1]

@@ -1,0 +1,51 @@
+"""Proves that a town is made by its seed, that its people can write, and that its devices can come and go."""
+
+import asyncio
+from pathlib import Path
+
+from answerback.lab.simulation.town import CANARY, Town
+from answerback.lab.simulation.witness import has_message
+from answerback.model.envelope import Envelope
+from answerback.model.ids import EnvelopeId
+from answerback.model.message import LIFETIME_S, Lane, Urgency
+from answerback.wire.frames import Submit
+from tests.lab.simulation.stage import in_town
+
+
+def test_people_are_connected_and_what_they_write_arrives_everywhere(tmp_path: Path) -> None:
+    async def work(town: Town) -> None:
+        author = town.villagers[0]
+        town.write(author, ["bea"], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
+        await asyncio.sleep(10)
+        (message,) = town.truth.sent
+        assert all(has_message(villager, author.account, message) for villager in town.villagers)
+        assert town.chronicle.objections == []
+
+    in_town(tmp_path, work)
+
+
+def test_a_linked_device_runs_once_it_is_listed_and_a_revoked_one_never_again(tmp_path: Path) -> None:
+    async def work(town: Town) -> None:
+        first = town.villagers[0]
+        new = town.link(first)
+        assert new is not None
+        assert new not in town.awake
+        await asyncio.sleep(40)
+        assert new in town.awake
+        town.announce(first, [device for device in town.listed(first) if device.id != new.device])
+        await asyncio.sleep(40)
+        assert new.device in town.truth.revoked
+        new.start()
+        assert new.agent is None
+
+    in_town(tmp_path, work)
+
+
+def test_a_text_that_anybody_could_read_is_noticed_on_its_way(tmp_path: Path) -> None:
+    async def work(town: Town) -> None:
+        who = town.villagers[0]
+        bare = Envelope(EnvelopeId(b"e" * 16), who.device, Lane.NORMAL, 60, CANARY.encode())
+        town.hears(who, [Submit([bare])])
+        assert [objection.split(":")[0] for objection in town.chronicle.objections] == ["private"]
+
+    in_town(tmp_path, work)
