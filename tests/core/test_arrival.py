@@ -63,7 +63,7 @@ def test_a_post_for_another_conversation_than_its_members_is_not_shown_and_never
         Urgency.NORMAL,
         Stamp(1, 0),
         [],
-        10**15,
+        10**14,
     )
     ann.carry_out(departure.control(post, (bea.own.device,), now=now))
     ann.carry_out(ann.engine.hint(now=now))

@@ -32,6 +32,7 @@ def test_a_challenge_is_answered_and_one_of_another_protocol_is_not() -> None:
     (answer,) = ann.engine.received(Challenge(b"n" * 32, b"relay", 0), now=ann.now)
     assert isinstance(answer, Transmit)
     assert isinstance(answer.frame, Hello)
+    ann.engine.opened(now=ann.now)
     other = ann.engine.received(Challenge(b"n" * 32, b"relay", 0, WIRE_VERSION + 1), now=ann.now)
     assert other == [Tell(Warned(Cause.RELAY_INCOMPATIBLE))]
 

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from answerback.core.effects import Moment
 from answerback.core.relay_clock import SAMPLE_AGE_S_MAX, SKEW_MS, RelayClock
+from answerback.model.bounds import INSTANT_MS_MAX
+from answerback.model.message import LIFETIME_S
 
 
 def test_nothing_is_known_before_the_first_reading() -> None:
@@ -49,7 +51,7 @@ def test_the_error_is_never_more_than_half_the_best_round_trip(
         assert clock._rtt_s <= 5.0
 
 
-@given(st.integers(-(10**13), 10**13), st.lists(st.tuples(st.floats(0, 1000), st.integers(-(10**13), 10**13))))
+@given(st.integers(0, 10**13), st.lists(st.tuples(st.floats(0, 1000), st.integers(-(10**13), 10**13))))
 def test_before_the_first_reading_a_run_s_guess_is_carried_by_the_monotonic_clock(
     offset_ms: int, later: list[tuple[float, int]]
 ) -> None:
@@ -58,6 +60,12 @@ def test_before_the_first_reading_a_run_s_guess_is_carried_by_the_monotonic_cloc
     clock.begin(Moment(10.0, 1000))
     for passed_s, wall_ms in later:
         assert clock.stamp_ms(Moment(10.0 + passed_s, wall_ms)) == 1000 + offset_ms + round(passed_s * 1000)
+
+
+@given(st.integers(-(10**18), 10**18), st.integers(-(10**15), 10**15))
+def test_whatever_clocks_say_a_stamp_and_the_end_of_a_month_after_it_can_be_sent(offset_ms: int, wall_ms: int) -> None:
+    stamp_ms = RelayClock(offset_ms=offset_ms).stamp_ms(Moment(1.0, wall_ms))
+    assert 0 <= stamp_ms <= stamp_ms + LIFETIME_S * 1000 <= INSTANT_MS_MAX
 
 
 def test_a_clock_that_is_minutes_wrong_is_said_and_one_that_is_nearly_right_is_not() -> None:

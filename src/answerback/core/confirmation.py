@@ -12,6 +12,7 @@ from answerback.core.effects import Effect, Moment, Save, Transmit
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.outbox import Copy
+from answerback.core.pacing import TOLD_S_MAX
 from answerback.model.causes import Cause, cause_of
 from answerback.model.timeline import Stage
 from answerback.wire.frames import Accepted, Located, Refused
@@ -56,7 +57,9 @@ class Confirmation:
             copy = machines.outbox.copy_of(entry.id)
             if copy is None:
                 continue
-            retry_at_s = now.now_s + entry.retry_after_ms / 1000 if entry.retry_after_ms >= 0 else None
+            retry_at_s = None
+            if entry.retry_after_ms >= 0:
+                retry_at_s = now.now_s + min(entry.retry_after_ms / 1000, TOLD_S_MAX)
             if cause is Cause.RECIPIENT_DEVICE_GONE:
                 effects += self.departure.want_list(copy.account)
                 retry_at_s = now.now_s + GONE_AGAIN_S
@@ -69,6 +72,8 @@ class Confirmation:
     def located(self, frame: Located, *, now: Moment) -> list[Effect]:
         """Where the copies are that we asked about."""
         machines = self.machines
+        if not machines.catchup.waiting:
+            return []  # not asked: a relay could have the same message sealed and sent again as often as it likes
         machines.catchup.located()
         effects: list[Effect] = []
         for entry in frame.entries:

@@ -27,6 +27,7 @@ from answerback.core.outbox import Copy, Promise
 from answerback.core.questions import WantAccount, WantList, WantPreKey
 from answerback.crypto.files import sealed_size
 from answerback.crypto.seal import LockedLetter, lock_letter
+from answerback.model.bounds import INSTANT_MS_MAX
 from answerback.model.causes import Cause
 from answerback.model.envelope import Envelope
 from answerback.model.errors import UsageError
@@ -144,7 +145,7 @@ class Departure:
             stamp=draft.stamp,
             written_after=self.machines.threads.heads(conversation) - {draft.id},
             # From now, not from the stamp: stamps never run back, so one wrong clock long ago would set the end.
-            expires_ms=self.machines.clock.stamp_ms(now) + draft.lifetime_s * 1000,
+            expires_ms=min(self.machines.clock.stamp_ms(now) + draft.lifetime_s * 1000, INSTANT_MS_MAX),
         )
         return KeepMessage(message, now.wall_ms)
 

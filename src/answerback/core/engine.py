@@ -12,6 +12,7 @@ from answerback.core.arrival import Arrival
 from answerback.core.confirmation import Confirmation
 from answerback.core.departure import Departure
 from answerback.core.effects import (
+    Disconnect,
     Effect,
     FileReady,
     KeepCopy,
@@ -30,16 +31,18 @@ from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
 from answerback.core.outbox import LETTERS_MAX
+from answerback.core.pacing import TOLD_S_MAX
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys, answer_challenge
 from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
-from answerback.model.errors import UsageError
+from answerback.model.errors import PeerError, UsageError
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, message_id
 from answerback.model.message import LIFETIME_S, Attachment, Message, Urgency
 from answerback.model.timeline import Wait
+from answerback.wire.connection import Phase, after_relay
 from answerback.wire.frames import (
     WIRE_VERSION,
     Accepted,
@@ -76,6 +79,7 @@ class Engine:
         self._confirmation = Confirmation(self.machines, self._departure)
         self._lookup = Lookup(self.machines, self._departure, self._arrival)
         self._look_at_s = 0.0
+        self._phase = Phase.ENDED
         if memory is not None:
             self._restore(memory)
 
@@ -160,6 +164,7 @@ class Engine:
     def opened(self, *, now: Moment) -> list[Effect]:
         """The connection stands; the relay's challenge is next."""
         self.machines.link.opened(now_s=now.now_s)
+        self._phase = Phase.STRANGERS
         return []
 
     def lost(self, cause: Cause, *, now: Moment) -> list[Effect]:
@@ -181,6 +186,10 @@ class Engine:
         """The relay said something."""
         if self.machines.link.state is not LinkState.GREETING and not self.machines.link.up:
             return []  # it comes from a connection that was given up; what it says will be said again
+        try:
+            self._phase = after_relay(self._phase, frame)
+        except PeerError:
+            return [Disconnect(Cause.RELAY_FAULTY)]
         self.machines.link.heard(now_s=now.now_s)
         return self._then(self._route(frame, now), now)
 
@@ -286,6 +295,7 @@ class Engine:
         if frame.wire != WIRE_VERSION:
             return [Tell(Warned(Cause.RELAY_INCOMPATIBLE))]
         signature = answer_challenge(machines.sessions.keys, nonce=frame.nonce, relay=frame.relay)
+        self._phase = Phase.CLAIMED
         return [Transmit(Hello(WIRE_VERSION, machines.own.device, signature, machines.inbox.taken))]
 
     def _welcomed(self, frame: Welcome, now: Moment) -> list[Effect]:
@@ -301,6 +311,7 @@ class Engine:
             effects.append(Tell(Warned(Cause.CLOCK_SKEWED)))
         machines.store, machines.boot = frame.store, frame.boot
         effects.append(Save(KeepRelay(frame.store, frame.boot, machines.clock.offset_ms)))
+        effects += [Save(cursor) for cursor in machines.inbox.welcomed(head=frame.head)]
         effects += [Transmit(question) for question in machines.questions.again()]
         if frame.list_version > machines.roster.version(machines.own.account):
             effects += self._departure.want_list(machines.own.account)
@@ -325,7 +336,7 @@ class Engine:
         machines = self.machines
         cause = cause_of(frame.cause)
         if frame.retry_after_ms > 0:
-            machines.pacing.told(frame.retry_after_ms / 1000, now_s=now.now_s)
+            machines.pacing.told(min(frame.retry_after_ms / 1000, TOLD_S_MAX), now_s=now.now_s)
         effects = self.lost(cause, now=now)
         return [*effects, Tell(Warned(cause))] if cause.layer == "account" else effects
 
@@ -388,6 +399,7 @@ class Engine:
         if not machines.link.up:
             return effects
         effects = [*effects, *self._departure.pump(now=now)]
+        effects += [Transmit(question) for question in machines.questions.more()]
         effects += self._confirmation.inquire()
         effects += machines.transfers.next(
             token=machines.token, rate_bytes_per_s=machines.link.rate_bytes_per_s, now_s=now.now_s

@@ -95,6 +95,12 @@ class Inbox:
         self._done.add(delivery.id)
         return kept
 
+    def welcomed(self, *, head: int) -> list[KeepCursor]:
+        """The mailbox ends here: a cursor beyond it came of a position that was never true, and would hide new mail."""
+        moved = [KeepCursor(lane, head) for lane, position in self._cursors.items() if position > head]
+        self._cursors.update((cursor.lane, cursor.position) for cursor in moved)
+        return moved
+
     def disconnected(self) -> None:
         """Whatever was not done will be delivered again."""
         for waiting in self._waiting.values():

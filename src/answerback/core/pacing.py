@@ -16,6 +16,8 @@ CADENCE_S = 1.5
 FLAT_S = 90.0
 SPACING_S_MAX = 60.0
 """A device offline for a day still asks once a minute; issue of battery is decided by the platform profile."""
+TOLD_S_MAX = 2 * 3600.0
+"""Our relays say an hour and jitter at most; one that says a year, once, must not keep its devices away for it."""
 STEADY_S = 5.0
 """A connection that ends sooner was none, and the timetable goes on: a relay that welcomes and falls over would be
 stormed by its devices. A train between two tunnels has longer."""

@@ -5,7 +5,7 @@ again (crypto/prekeys.py). One publication is under way at a time, since the rel
 offered before it. All ages are judged by the relay's clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerback.core.effects import DropSealSecret, Fact, KeepDeviceKeys, KeepSealSecret
 from answerback.core.sessions import Sessions
@@ -37,6 +37,8 @@ class Registration:
     prekeys_left: int = 0
     seal_key: bytes = b""
     known: bool = False
+    _offered: bytes = b""
+    """The seal key in the publication under way."""
 
     def welcomed(self, *, prekeys_left: int, seal_key: bytes) -> None:
         """The relay says what it has."""
@@ -63,7 +65,9 @@ class Registration:
             fallback = make_fallback(sessions.keys)
         if rotating:
             secret, seal_key = make_seal_key(sessions.keys, now_ms=relay_ms)
+            facts += self._redate(sessions, relay_ms)
             sessions.secrets[secret.id] = secret
+            self._offered = secret.id
             facts.append(KeepSealSecret(secret.id, secret.secret, secret.created_ms))
             facts += self._drop_old(sessions, relay_ms)
         wanted = PREKEYS_MAX - self.prekeys_left
@@ -74,14 +78,22 @@ class Registration:
     def published(self, sessions: Sessions, *, prekeys_left: int, pickle_key: bytes) -> list[Fact]:
         """The relay has it all on its disk."""
         self.prekeys_left = prekeys_left
-        newest = max(sessions.secrets.values(), key=lambda secret: secret.created_ms, default=None)
-        self.seal_key = newest.id if newest else b""
+        self.seal_key, self._offered = self._offered or self.seal_key, b""
         mark_published(sessions.keys)
         return [KeepDeviceKeys(sessions.keys.pickle(pickle_key))]
 
     def _seal_key_due(self, sessions: Sessions, relay_ms: int) -> bool:
         current = sessions.secrets.get(self.seal_key)
-        return current is None or relay_ms - current.created_ms >= SEAL_KEY_AGE_MS
+        # One from the future was made while the relay's clock was wrong, and would be used until that time comes.
+        return current is None or not -DAY_MS <= relay_ms - current.created_ms < SEAL_KEY_AGE_MS
+
+    @staticmethod
+    def _redate(sessions: Sessions, relay_ms: int) -> list[Fact]:
+        facts: list[Fact] = []
+        for secret in [secret for secret in sessions.secrets.values() if secret.created_ms > relay_ms]:
+            sessions.secrets[secret.id] = replace(secret, created_ms=relay_ms)
+            facts.append(KeepSealSecret(secret.id, secret.secret, relay_ms))
+        return facts
 
     @staticmethod
     def _fallback_due(sessions: Sessions, relay_ms: int) -> bool:

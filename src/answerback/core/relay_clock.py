@@ -10,11 +10,15 @@ forward too: good enough for a stamp, never for an expiry.
 from dataclasses import dataclass
 
 from answerback.core.effects import Moment
+from answerback.model.bounds import INSTANT_MS_MAX
 
 SAMPLE_AGE_S_MAX = 600.0
 """A quartz clock drifts by up to about 50 ppm: 30 ms in ten minutes, less than a mobile round trip."""
 SKEW_MS = 2 * 60_000
 """Beyond this a person is told: certificates and other programs will soon complain as well."""
+STAMP_MS_MAX = INSTANT_MS_MAX - 366 * 86_400_000
+"""Whatever clocks say: a year before the last moment that can be sent, so that the end of a message stamped here can be
+sent too."""
 
 
 @dataclass(slots=True)
@@ -55,8 +59,7 @@ class RelayClock:
     def stamp_ms(self, now: Moment) -> int:
         """The time to stamp messages with: the relay's if it is known, else our best guess of it."""
         known = self.relay_ms(now)
-        if known is not None:
-            return known
-        if self._began is None:
-            return now.wall_ms + self.offset_ms
-        return self._began.wall_ms + self.offset_ms + round((now.now_s - self._began.now_s) * 1000)
+        if known is None:
+            began = self._began or now
+            known = began.wall_ms + self.offset_ms + round((now.now_s - began.now_s) * 1000)
+        return min(max(known, 0), STAMP_MS_MAX)

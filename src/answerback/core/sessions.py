@@ -150,17 +150,20 @@ class Sessions:
     def _step(self, inner: Inner, sender: Device, *, now: Moment) -> tuple[bytes, list[Fact]]:
         known = self._held.get((sender.id, inner.lane), [])
         fresh = inner.olm_type == OLM_PREKEY_MESSAGE
+        is_begun = False
         for held in sorted(known, key=lambda candidate: -candidate.good_ms):
             ratchet = self._ratchet(held)
             if fresh and not ratchet.matches(inner.olm):
                 continue
+            is_begun = is_begun or fresh
             try:
                 plaintext = ratchet.decrypt(inner.olm_type, inner.olm)
             except CannotOpenError:
                 continue
             held.good_ms = max(now.wall_ms, held.good_ms + 1)
             return plaintext, [self._fact(sender.id, inner.lane, held)]
-        if not fresh:
+        if not fresh or is_begun:
+            # A fallback key would begin the same session a second time, and what it brought would open again.
             raise CannotOpenError("no session with that device opens this")
         ratchet, plaintext = Ratchet.accept(self.keys, identity_key=sender.identity_key, olm=inner.olm)
         facts = self._add(sender.id, inner.lane, ratchet, now=now)

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from answerback.model.bounds import Natural
+from answerback.model.bounds import Instant, Natural
 from answerback.model.ids import MessageId
 
 DRIFT_MS_MAX = 5 * 60_000
@@ -25,7 +25,7 @@ COUNTER_MAX = (1 << 31) - 1
 class Stamp(msgspec.Struct, frozen=True, array_like=True, order=True):
     """A moment in a conversation: corrected wall time, then a counter within one millisecond."""
 
-    wall_ms: Natural
+    wall_ms: Instant
     counter: Natural
 
 

@@ -15,7 +15,9 @@ from answerback.wire.frames import (
     BATCH_MAX,
     FRAME_BYTES_MAX,
     ClientFrame,
+    Deliver,
     RelayFrame,
+    Resolved,
     Submit,
 )
 from answerback.wire.letters import AnyLetter, Inner, Slip
@@ -52,7 +54,12 @@ def decode_client_frame(data: bytes) -> ClientFrame:
 
 def decode_relay_frame(data: bytes) -> RelayFrame:
     """Read what a relay sent."""
-    return _read(_relay_frames, data, what="a relay's frame")
+    frame = _read(_relay_frames, data, what="a relay's frame")
+    if isinstance(frame, Deliver):
+        _check_delivery(frame)
+    elif isinstance(frame, Resolved) and len(frame.account) not in (0, ID_BYTES):
+        raise PeerError(f"an account's id has {ID_BYTES} bytes; this one has {len(frame.account)}")
+    return frame
 
 
 def decode_letter(data: bytes) -> AnyLetter:
@@ -77,6 +84,15 @@ def _read(decoder: "msgspec.msgpack.Decoder[_T]", data: bytes, *, what: str) -> 
         return decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise PeerError(f"not {what}: {error}") from error
+
+
+def _check_delivery(frame: Deliver) -> None:
+    # An id that is not the hash would have other bytes taken for known, and given up, when they come.
+    if len(frame.entries) > BATCH_MAX:
+        raise PeerError(f"{len(frame.entries)} envelopes in one frame; at most {BATCH_MAX} allowed")
+    for entry in frame.entries:
+        if entry.id != envelope_id(entry.sealed):
+            raise PeerError("an envelope's id is not the hash of its bytes")
 
 
 def _check_submission(frame: Submit) -> None:

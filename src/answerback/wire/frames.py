@@ -5,9 +5,11 @@ large or has one wrong type in it is a `PeerError`. Old bytes must open for ever
 default, and a changed meaning gets a new name and a new `WIRE_VERSION`.
 """
 
+from typing import Annotated
+
 import msgspec
 
-from answerback.model.bounds import ItsDevice, ItsEnvelope, Natural, NaturalOrNone
+from answerback.model.bounds import Instant, ItsAccount, ItsDevice, ItsEnvelope, Natural, NaturalOrNone
 from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery, Envelope
 from answerback.model.ids import AccountId
@@ -19,6 +21,8 @@ FRAME_BYTES_MAX = 1024 * 1024
 BATCH_MAX = 256
 """Envelopes in one frame: enough to amortise a frame, few enough for one to pass a 64 kbit/s link in a minute."""
 CHALLENGE_BYTES = 32
+LISTS_MAX = 64
+"""Device lists in one answer: each costs its reader some signature checks."""
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -34,14 +38,14 @@ class Challenge(Frame, frozen=True, array_like=True, tag=True):
     nonce: bytes
     relay: bytes
     """The relay's id, mixed into the signature so that it cannot be replayed at another relay."""
-    clock_ms: Natural
+    clock_ms: Instant
     wire: Natural = WIRE_VERSION
 
 
 class Welcome(Frame, frozen=True, array_like=True, tag=True):
     """You are who you say; this is what waits for you."""
 
-    clock_ms: Natural
+    clock_ms: Instant
     store: bytes
     """Names the relay's store; another name means that it began anew and has forgotten everything."""
     boot: bytes
@@ -177,7 +181,7 @@ class LookUp(Frame, frozen=True, array_like=True, tag=True):
     """Ask for an account's device lists after the version we know, and its devices' seal keys."""
 
     request: Natural
-    account: AccountId
+    account: ItsAccount
     known_version: Natural
 
 
@@ -185,9 +189,9 @@ class Listed(Frame, frozen=True, array_like=True, tag=True):
     """The device lists after the known version, oldest first, and today's seal keys of the newest one's devices."""
 
     request: Natural
-    account: AccountId
-    lists: list[Signed]
-    seal_keys: list[Signed]
+    account: ItsAccount
+    lists: Annotated[list[Signed], msgspec.Meta(max_length=LISTS_MAX)]
+    seal_keys: Annotated[list[Signed], msgspec.Meta(max_length=LISTS_MAX)]
 
 
 class Resolve(Frame, frozen=True, array_like=True, tag=True):
@@ -265,7 +269,7 @@ class Pong(Frame, frozen=True, array_like=True, tag=True):
     """Yes; and this is the relay's clock."""
 
     echo: Natural
-    clock_ms: Natural
+    clock_ms: Instant
 
 
 ClientFrame = Hello | Submit | Took | Inquire | LookUp | Resolve | Claim | Publish | Announce | Ping

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 
 from answerback.model.bounds import (
+    Instant,
     ItsAccount,
     ItsBlob,
     ItsConversation,
@@ -82,7 +83,7 @@ class Post(Letter, frozen=True, array_like=True, tag=True):
     urgency: Urgency
     stamp: Stamp
     written_after: Annotated[list[ItsMessage], msgspec.Meta(max_length=WRITTEN_AFTER_MAX)]
-    expires_ms: Natural
+    expires_ms: Instant
     handle: Annotated[str, msgspec.Meta(max_length=HANDLE_CHARACTERS_MAX)] = ""
     """The author's own handle, for showing; trust follows the account id, never this."""
 
