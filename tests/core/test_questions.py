@@ -1,7 +1,8 @@
 """Proves that a question lives until its answer, and is asked once."""
 
 from answerback.core import questions as questions_module
-from answerback.core.questions import Questions, WantAccount, WantList
+from answerback.core.questions import ASKED_AT_ONCE, HANDLES_AT_ONCE, Questions, WantAccount, WantList
+from answerback.model.ids import AccountId
 from answerback.wire.frames import LookUp, Resolve
 from tests.core.specimens import ANN, BEA
 
@@ -43,3 +44,19 @@ def test_questions_are_bounded() -> None:
         assert questions.ask(WantList(BEA), LookUp(2, BEA, 0)) is None
     finally:
         questions_module.QUESTIONS_MAX = limit
+
+
+def test_no_more_is_asked_at_once_than_a_relay_answers_and_slow_answers_hold_up_no_others() -> None:
+    questions = Questions()
+    handles = [Resolve(number, f"{number}") for number in range(1, 101)]
+    lists = [LookUp(number, AccountId(number.to_bytes(16, "big")), 0) for number in range(101, 201)]
+    sent = [questions.ask(WantAccount(frame.handle), frame) for frame in handles]
+    sent += [questions.ask(WantList(frame.account), frame) for frame in lists]
+    assert [frame for frame in sent if frame] == [*handles[:HANDLES_AT_ONCE], *lists[:ASKED_AT_ONCE]]
+    assert questions.more() == []
+    questions.answered(lists[0].request)
+    assert questions.more() == [lists[ASKED_AT_ONCE]]
+    questions.answered(handles[0].request)
+    assert questions.more() == [handles[HANDLES_AT_ONCE]]
+    again = questions.again()
+    assert again == [*handles[1 : HANDLES_AT_ONCE + 1], *lists[1 : ASKED_AT_ONCE + 1]]

@@ -64,6 +64,8 @@ class Arrival:
     """Envelopes whose outer seal did not open, or that nobody provably sent."""
     read_early: set[MessageId] = field(default_factory=set)
     """Messages a person has read while their file is still coming."""
+    _introduced: set[AccountId] = field(default_factory=set)
+    """Authors whose handle was asked about in this run: one that goes by a thousand handles costs one question."""
     _parked: dict[EnvelopeId, tuple[Delivery, Inner]] = field(default_factory=dict)
 
     def deliver(self, deliveries: Sequence[Delivery], *, now: Moment) -> list[Effect]:
@@ -125,8 +127,9 @@ class Arrival:
         if sender is None or roster.account_of(inner.device) != inner.account:
             if not may_park:
                 return [*self._give_up(delivery, None, now=now), Tell(Warned(Cause.TRUST_SIGNATURE_WRONG))]
-            if len(self._parked) < PARKED_MAX:
-                self._parked[delivery.id] = (delivery, inner)
+            if len(self._parked) >= PARKED_MAX:
+                return []
+            self._parked[delivery.id] = (delivery, inner)
             return self.departure.want_list(inner.account)
         try:
             opened = self.machines.sessions.open(inner, sender, now=now)
@@ -201,9 +204,10 @@ class Arrival:
 
     def _get_acquainted(self, handle: str, author: AccountId) -> list[Effect]:
         """Ask the relay whose the handle is that an author goes by: people are shown it only if it says the same."""
-        known = author in self.departure.contacts.values()
+        known = author in self._introduced or author in self.departure.contacts.values()
         if not handle or known or author == self.machines.own.account:
             return []
+        self._introduced.add(author)
         try:
             return self.departure.want_account(parse_handle(handle).text)
         except UsageError:
@@ -242,8 +246,9 @@ class Arrival:
                 effects += self.departure.again(copy, reseal=False)
         if void:
             effects += self.departure.control(Void(void), (device,), now=now)
-        for promise in outbox:
-            if promise.letter.blob is not None and promise.letter.blob in nack.blobs and device in promise.copies:
+        blobs = frozenset(nack.blobs)
+        for promise in outbox if blobs else ():
+            if promise.letter.blob in blobs and device in promise.copies:
                 effects += self.departure.upload_again(promise)
         return effects
 

@@ -272,6 +272,8 @@ class Outbox:
         for message in messages:
             step = Step(stage, Evidence.RECEIPT, now.wall_ms)
             copy = self.copy((message, device))
+            if copy is None and message in self._promises:
+                continue  # it was never sent there
             if copy is None:
                 if self._ended.get((message, device), stage - 1) >= stage:
                     continue

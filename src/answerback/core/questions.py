@@ -13,6 +13,9 @@ from answerback.wire.frames import Announce, Claim, ClientFrame, LookUp, Publish
 
 QUESTIONS_MAX = 4096
 """More than a group of 32 people with 16 devices and five lanes can raise at once."""
+ASKED_AT_ONCE = 32
+HANDLES_AT_ONCE = 16
+"""Unanswered at once, of handles and of all else: a relay answers in order and sends away whoever has 64 waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Questions:
 
     _by_number: dict[int, Question] = field(default_factory=dict)
     _asked: dict[Question, ClientFrame] = field(default_factory=dict)
+    _under_way: set[int] = field(default_factory=set)
+    """Those that this connection has asked."""
     _number: int = 0
 
     def __contains__(self, question: Question) -> bool:
@@ -69,24 +74,46 @@ class Questions:
         return self._number + 1
 
     def ask(self, question: Question, frame: LookUp | Claim | Resolve | Publish | Announce) -> ClientFrame | None:
-        """Open a question; none if it is being asked already."""
+        """Open a question, to be sent now; none if it is being asked already, or waits for others to be answered."""
         if question in self._asked or len(self._asked) >= QUESTIONS_MAX:
             return None
         self._number = frame.request
         self._by_number[frame.request] = question
         self._asked[question] = frame
+        if self._room(question) <= 0:
+            return None
+        self._under_way.add(frame.request)
         return frame
 
     def answered(self, number: int) -> Question | None:
         """Close a question; none if nobody asked it."""
         question = self._by_number.pop(number, None)
+        self._under_way.discard(number)
         if question is not None:
             self._asked.pop(question, None)
         return question
 
     def again(self) -> list[ClientFrame]:
-        """Everything still open, for a new connection."""
-        return list(self._asked.values())
+        """What is still open, for a new connection, as far as there is room."""
+        self._under_way.clear()
+        return self.more()
+
+    def more(self) -> list[ClientFrame]:
+        """What may be asked now that others are answered."""
+        if len(self._under_way) == len(self._asked):
+            return []
+        frames: list[ClientFrame] = []
+        for number, question in self._by_number.items():
+            if number not in self._under_way and self._room(question) > 0:
+                self._under_way.add(number)
+                frames.append(self._asked[question])
+        return frames
+
+    def _room(self, question: Question) -> int:
+        of_handles = sum(isinstance(self._by_number[number], WantAccount) for number in self._under_way)
+        if isinstance(question, WantAccount):
+            return HANDLES_AT_ONCE - of_handles
+        return ASKED_AT_ONCE - (len(self._under_way) - of_handles)
 
     @property
     def waiting(self) -> bool:

@@ -6,6 +6,7 @@ device inside the seal) has mentioned a newer version; it is used until the newe
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from answerback.core.effects import KeepDeviceList, KeepDeviceName, KeepSealKey
@@ -52,8 +53,10 @@ class Roster:
         for kept in lists:
             self._put(kept.account, kept.list, read_device_list(kept.account, kept.list))
         for key in seal_keys:
-            if key.device in self._devices:
-                self._seal_keys[key.device] = check_seal_key(key.seal_key, self._devices[key.device])
+            # One that no longer passes is asked for again; it must not keep the agent from starting.
+            with suppress(TrustError):
+                if key.device in self._devices:
+                    self._seal_keys[key.device] = check_seal_key(key.seal_key, self._devices[key.device])
         self._names = {kept.device: kept.name for kept in names}
 
     # ---- looking

@@ -20,8 +20,8 @@ import vodozemac
 
 from answerback.crypto.identity import DeviceKeys, Purpose, verify
 from answerback.crypto.primitives import (
-    XWING_PUBLIC_BYTES,
     agreement_is_possible,
+    sealing_is_possible,
     sha256,
     xwing_generate,
     xwing_public,
@@ -105,8 +105,10 @@ def check_seal_key(signed: Signed, device: Device) -> SealKey:
         raise TrustError("what the device signed is not a seal key") from error
     if seal_key.device != device.id:
         raise TrustError(f"a seal key of device {seal_key.device.hex()}; asked for {device.id.hex()}")
-    if len(seal_key.key) != XWING_PUBLIC_BYTES or seal_key.id != seal_key_id(seal_key.key):
+    if seal_key.id != seal_key_id(seal_key.key):
         raise TrustError("a seal key that is not named after its bytes")
+    if not sealing_is_possible(seal_key.key):
+        raise TrustError("a seal key that nothing can be sealed to")
     return seal_key
 
 

@@ -142,6 +142,17 @@ def hpke_seal(public_key: bytes, plaintext: bytes, *, info: bytes) -> bytes:
         raise TrustError("not an X-Wing key that anything can be sealed to") from error
 
 
+def sealing_is_possible(public_key: bytes) -> bool:
+    """Whether anything can be sealed to this X-Wing key: a forged one may have the right length and no meaning."""
+    if len(public_key) != XWING_PUBLIC_BYTES or not agreement_is_possible(public_key[MLKEM768_PUBLIC_BYTES:]):
+        return False
+    try:
+        MLKEM768PublicKey.from_public_bytes(public_key[:MLKEM768_PUBLIC_BYTES])
+    except ValueError:
+        return False
+    return True
+
+
 def hpke_open(secret: bytes, sealed: bytes, *, info: bytes) -> bytes:
     """Decrypt what was sealed to our key, or raise `CannotOpenError`."""
     try:

@@ -211,6 +211,8 @@ class Agent:
             self.change(make)
         except StorageError as error:
             log.error("! the disk refused: %s", error)  # noqa: TRY400 - its message says it all
+        except AnswerbackError as error:  # nobody made a request that could be wrong: half a change is in the engine
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         if self.failure is None:
