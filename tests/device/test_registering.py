@@ -151,3 +151,19 @@ def test_a_linking_that_broke_off_does_not_stand_in_the_way(tmp_path: Path) -> N
             assert refused.value.cause.value.startswith("account.")
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("url", ["http://relay.example:7443", "http://192.0.2.7", "http://127.0.0.1.example"])
+def test_nobody_elsewhere_is_spoken_to_in_clear(url: str) -> None:
+    with pytest.raises(UsageError, match="no TLS"):
+        Relay(url, None)
+
+
+def test_what_is_no_address_is_said_plainly() -> None:
+    with pytest.raises(UsageError, match="no relay's address"):
+        Relay("http://[", None)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:7443", "http://[::1]:7443", "http://localhost", "https://relay.example"])
+def test_a_relay_on_this_machine_may_be_tried_out_without_tls(url: str) -> None:
+    assert Relay(url, None).url == url

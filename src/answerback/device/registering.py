@@ -5,7 +5,9 @@ nothing: the same call again sends the same request. An identity whose `register
 """
 
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from answerback.core.effects import KeepDeviceKeys, KeepDeviceList
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
@@ -22,10 +24,18 @@ from answerback.transport.relay_http import RelayHttp
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Where a relay is, and how to recognise it."""
+    """Where a relay is, and how to recognise it. Without TLS only on this very machine, for trying out."""
 
     url: str
     pin: bytes | None
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+        except ValueError as error:
+            raise UsageError(f"{self.url!r} is no relay's address: {error}") from error
+        if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
+            raise UsageError(f"{self.url} has no TLS: only a relay on this machine may be spoken to in clear")
 
 
 async def request_code(relay: Relay, handle: Handle, *, invitation: str = "") -> int:
@@ -57,6 +67,15 @@ async def register(
         return registered
     finally:
         journal.close()
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _prepared(journal: Journal, relay: Relay, handle: Handle, device_name: str, now_ms: int) -> tuple[Identity, Signed]:
