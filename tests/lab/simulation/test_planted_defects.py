@@ -77,6 +77,16 @@ def order_of_leaving_is_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Departure, "queue", backwards)
 
 
+def what_is_leaving_is_queued_again(patch: pytest.MonkeyPatch) -> None:
+    """A copy handed to the connection is queued once more until the socket has said that it took it."""
+
+    def queue(departure: Departure, copy: Copy) -> None:
+        if copy.stage in (Stage.QUEUED, Stage.SEALED):
+            departure.machines.lanes.push(copy.key, lane=copy.lane, order=copy.order)
+
+    patch.setattr(Departure, "queue", queue)
+
+
 def receipts_cause_receipts(patch: pytest.MonkeyPatch) -> None:
     opened = Arrival._opened
 
@@ -107,6 +117,7 @@ PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (what_was_under_way_is_forgotten, {"finishes", "kept"}, 0),
     (nobody_asks_where_mail_is, {"finishes", "kept"}, 50),
     (order_of_leaving_is_lost, {"ordered"}, 0),
+    (what_is_leaving_is_queued_again, {"quiet"}, 35),
     (receipts_cause_receipts, {"finishes", "quiet"}, 0),
     (texts_are_logged, {"private"}, 0),
 )

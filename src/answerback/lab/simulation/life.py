@@ -70,7 +70,6 @@ class _Life:
         if not town.chronicle.objections:
             await asyncio.sleep(QUIET_S)
             still_talking(town, before)
-        self._count_late()
         outcome = self._outcome()
         await town.end()
         return outcome
@@ -153,10 +152,6 @@ class _Life:
         await asyncio.sleep(60.0)
 
     # ---- what came of it
-
-    def _count_late(self) -> None:
-        for kind in [kind for kind, count in self.town.chronicle.faults.items() if not count]:
-            del self.town.chronicle.faults[kind]
 
     def _outcome(self) -> Outcome:
         chronicle = self.town.chronicle

@@ -237,7 +237,7 @@ class Misfortunes:
     def relay_disk_full(self) -> None:
         """Let the relay take no mail for want of room."""
         self._relay_fault("relay_disk_full")
-        self.town.office.is_full = True
+        self.town.office.is_full = self.town.truth.relay_was_full = True
         self.town.later(self._some(SHORT_S), lambda: setattr(self.town.office, "is_full", False))
 
     def relay_commits_fail(self) -> None:

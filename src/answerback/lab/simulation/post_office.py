@@ -120,6 +120,8 @@ class PostOffice:
         """Take one frame."""
         if wire.number not in self._wires:
             return
+        if wire.is_given_up:
+            self._chronicle.faults["late_on_an_old_connection"] += 1
         try:
             frame = decode_client_frame(data)
         except PeerError as error:

@@ -29,6 +29,8 @@ class Truth:
     sent: dict[MessageId, Sent] = field(default_factory=dict)
     stored: set[EnvelopeId] = field(default_factory=set)
     """Every envelope the relay ever had on its disk."""
+    sealed: set[EnvelopeId] = field(default_factory=set)
+    """Every envelope its author ever had on its disk; it may leave though its letter has ended meanwhile."""
     read: set[tuple[DeviceId, MessageId]] = field(default_factory=set)
     shown: Counter[tuple[DeviceId, AccountId, MessageId]] = field(default_factory=Counter)
     """How often a person was told that a message is here."""
@@ -42,6 +44,7 @@ class Truth:
     relay_forgot: bool = False
     """The relay lost mail, or keys, behind everybody's back: nobody can keep an order over that."""
     relay_was_full: bool = False
+    """The relay refused mail for a while: what was under way behind it may have been taken before it."""
     clocks_were_set: bool = False
 
     def committed(self, batch: list[Command], answers: list[Answer]) -> None:

@@ -112,7 +112,7 @@ def _ordered(town: Town, villager: Villager) -> None:
     for message in ours:
         if any(place[before] > place[message.id] for before in message.written_after if before in place):
             town.chronicle.object("ordered", villager.name, f"shows {town.name(message.id)} before what it answers")
-    if town.truth.relay_forgot:
+    if town.truth.relay_forgot or town.truth.relay_was_full:
         return
     came: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for message in ours:

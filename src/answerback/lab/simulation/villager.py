@@ -6,8 +6,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from answerback.core.effects import Arrived, Fact, KeepDeviceKeys, LinkChanged, News, Progressed, Warned
+from answerback.core.effects import (
+    Arrived,
+    Fact,
+    KeepDeviceKeys,
+    KeepSealSecret,
+    LinkChanged,
+    News,
+    Progressed,
+    Warned,
+)
 from answerback.crypto.identity import DeviceKeys, RootKey
+from answerback.crypto.prekeys import make_fallback, make_seal_key, mark_published, prekeys_to_publish
 from answerback.device.agent import Agent, Change
 from answerback.device.carrier import FileCarrier
 from answerback.lab.simulation.disk import Disk, PowerCut
@@ -20,12 +30,15 @@ from answerback.storage.database import Database, open_database
 from answerback.storage.identity import Identity
 from answerback.storage.journal import SCHEMA, Journal
 from answerback.storage.lock import FolderLock
+from answerback.storage.relay_directory import add_prekeys, put_fallback, put_seal_key
 from answerback.transport.ports import Ports, RelayLine
 from answerback.wire.frames import ClientFrame
 
 if TYPE_CHECKING:
     from answerback.lab.simulation.town import Town
 
+PREKEYS_LEFT = 40
+"""Enough for most of a small world; below 25 a device makes more."""
 RESTART_S = (0.5, 20.0)
 """Until whatever watches over an agent starts it again."""
 
@@ -92,6 +105,20 @@ class Villager:
         journal = self._open()
         journal.keep_identity(self.identity)
         journal.commit([KeepDeviceKeys(keys.pickle(pickle_key))])
+        journal.close()
+
+    def publish_before(self, database: Database) -> None:
+        """Have its keys at the relay already, as a device has that has lived a while; others publish them first."""
+        keys, now_ms = self._keys, self.town.wall_ms
+        ((number,),) = database.rows("SELECT number FROM device WHERE id = ?", (self.device,))
+        secret, seal_key = make_seal_key(keys, now_ms=now_ms)
+        add_prekeys(database, number, prekeys_to_publish(keys, PREKEYS_LEFT))
+        put_fallback(database, number, make_fallback(keys))
+        put_seal_key(database, number, seal_key, secret.id)
+        mark_published(keys)
+        journal = self._open()
+        pickle = keys.pickle(self.identity.pickle_key)
+        journal.commit([KeepDeviceKeys(pickle), KeepSealSecret(secret.id, secret.secret, secret.created_ms)])
         journal.close()
 
     @property

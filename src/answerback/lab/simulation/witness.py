@@ -42,6 +42,8 @@ class Witness:
         for fact in facts:
             if isinstance(fact, KeepStep | RaiseStage):
                 self._step(who, fact)
+            elif isinstance(fact, KeepCopy) and fact.sealed is not None and fact.envelope is not None:
+                self._town.truth.sealed.add(fact.envelope)
             elif isinstance(fact, KeepMessage):
                 arrived |= fact.message.author_device != who.device
         if arrived and not any(isinstance(fact, KeepSeen) for fact in facts):
@@ -55,7 +57,8 @@ class Witness:
             if isinstance(frame, Submit):
                 for envelope in frame.envelopes:
                     self._town.truth.submitted[who.device, envelope.id] += 1
-                    if not who.disk.has("SELECT 1 FROM copies WHERE envelope = ?", (envelope.id,)):
+                    was_kept = envelope.id in self._town.truth.sealed
+                    if not was_kept and not who.disk.has("SELECT 1 FROM copies WHERE envelope = ?", (envelope.id,)):
                         self._object("kept", who, "sent an envelope that is not on its disk")
             elif isinstance(frame, Took):
                 self._took(who, frame.entries)
