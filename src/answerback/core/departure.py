@@ -58,7 +58,7 @@ class Departure:
     _locked: dict[MessageId, LockedLetter] = field(default_factory=dict)
     _absent_tries: dict[DeviceId, int] = field(default_factory=dict)
     drafts: dict[MessageId, KeepDraft] = field(default_factory=dict)
-    contacts: dict[str, AccountId] = field(default_factory=dict)
+    contacts: dict[str, AccountId] = field(default_factory=dict, repr=False)
     """Which account each handle stood for when the relay was last asked."""
 
     # ---- promising

@@ -5,7 +5,7 @@ this order: every `Save` of the change in one transaction, then what goes to the
 any two of them leaves a promise kept or never made ("save, then speak").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 
 from answerback.model.causes import Cause
@@ -84,10 +84,10 @@ class KeepDraft:
     """A message promised to handles nobody has looked up yet: `send` works without a network, also to new people."""
 
     id: MessageId
-    handles: tuple[str, ...]
+    handles: tuple[str, ...] = field(repr=False)
     accounts: tuple[AccountId, ...]
     """Recipients whose account is known already."""
-    text: str
+    text: str = field(repr=False)
     attachment: Attachment | None
     urgency: Urgency
     stamp: Stamp
@@ -108,7 +108,7 @@ class KeepOutgoing:
 
     id: MessageId
     lane: Lane
-    letter: bytes
+    letter: bytes = field(repr=False)
     recipients: tuple[AccountId, ...]
     devices: tuple[DeviceId, ...]
     """Only these devices, if any are named (receipts, repairs); else every device of the recipients and our own."""
@@ -201,7 +201,7 @@ class KeepSealSecret:
     """The private half of one of this device's seal keys."""
 
     id: bytes
-    secret: bytes
+    secret: bytes = field(repr=False)
     created_ms: int
 
 
@@ -233,7 +233,7 @@ class KeepSealKey:
 class KeepContact:
     """Which account a handle stood for when the relay was last asked."""
 
-    handle: str
+    handle: str = field(repr=False)
     account: AccountId
 
 
@@ -242,7 +242,7 @@ class KeepDeviceName:
     """What another device calls itself, learned end to end encrypted."""
 
     device: DeviceId
-    name: str
+    name: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +363,7 @@ class Upload:
     blob: BlobId
     offset: int
     length: int
-    token: bytes
+    token: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +373,7 @@ class Download:
     blob: BlobId
     offset: int
     length: int
-    token: bytes
+    token: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +404,7 @@ class LinkChanged:
 class Answered:
     """A question asked through the engine has its answer."""
 
-    question: str
+    question: str = field(repr=False)
     """The handle asked about, or `device list`."""
     account: AccountId | None
     cause: Cause | None

@@ -55,7 +55,7 @@ class Machines:
     catchup: Catchup = field(default_factory=Catchup)
     transfers: Transfers = field(default_factory=Transfers)
     threads: Threads = field(default_factory=Threads)
-    token: bytes = b""
+    token: bytes = field(default=b"", repr=False)
     """Bearer token for blobs, from the last welcome."""
     store: bytes = b""
     boot: bytes = b""

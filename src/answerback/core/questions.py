@@ -37,7 +37,7 @@ class WantPreKey:
 class WantAccount:
     """Which account a handle stands for."""
 
-    handle: str
+    handle: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

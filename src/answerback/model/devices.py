@@ -4,6 +4,8 @@ Each of these travels as `Signed`: the exact bytes that were signed, and the sig
 again to check a signature, so no two encoders need to agree.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from answerback.model.bounds import ItsAccount, ItsDevice, Natural
@@ -12,13 +14,17 @@ from answerback.model.ids import DeviceId
 DEVICES_MAX = 16
 """More devices than anybody owns; bounds the fan-out of one message to 32 people."""
 DEVICE_NAME_CHARACTERS_MAX = 64
+SIGNED_BYTES_MAX = 4096
+"""A list of sixteen devices has 1.7 KB. Unbounded, an account could sign lists so large that an answer with 64 of them
+breaks the connection of whoever asks, each time."""
+SIGNATURE_BYTES = 64
 
 
 class Signed(msgspec.Struct, frozen=True, array_like=True):
     """Bytes and an Ed25519 signature over them, with a purpose mixed in by whoever signs."""
 
-    body: bytes
-    signature: bytes
+    body: Annotated[bytes, msgspec.Meta(max_length=SIGNED_BYTES_MAX)]
+    signature: Annotated[bytes, msgspec.Meta(max_length=SIGNATURE_BYTES)]
 
 
 class Device(msgspec.Struct, frozen=True, array_like=True):

@@ -65,6 +65,7 @@ class _Late:
 class _Meter:
     lookups: Bucket
     handles: Bucket
+    changes: Bucket
 
 
 class Directory:
@@ -99,6 +100,10 @@ class Directory:
         heapq.heappush(self._late, _Late(moment.now_s + wait_s, self._asked, command, connection.number))
         self._late_count[connection.number] = waiting + 1
         return []
+
+    def may_change(self, connection: Connection, *, moment: Moment) -> bool:
+        """Whether a device may publish keys or announce a list now, rather than keep the relay busy with them."""
+        return self._meter(connection.device, moment).changes.take(1, now_s=moment.now_s) <= 0
 
     def publish(self, connection: Connection, frame: Publish) -> list[Effect]:
         """Check a device's new keys and keep them; a TrustError if they are not its own."""
@@ -181,7 +186,7 @@ class Directory:
         self._meters = {
             device: meter
             for device, meter in self._meters.items()
-            if not (meter.lookups.is_full(now_s=now_s) and meter.handles.is_full(now_s=now_s))
+            if not all(bucket.is_full(now_s=now_s) for bucket in (meter.lookups, meter.handles, meter.changes))
         }
 
     def ended(self, connection: Connection) -> None:
@@ -207,8 +212,9 @@ class Directory:
     def _meter(self, device: DeviceId, moment: Moment) -> _Meter:
         meter = self._meters.get(device)
         if meter is None:
-            lookups = Bucket(self._limits.lookups, now_s=moment.now_s)
-            meter = self._meters[device] = _Meter(lookups, Bucket(self._limits.handles, now_s=moment.now_s))
+            limits, now_s = self._limits, moment.now_s
+            rates = (limits.lookups, limits.handles, limits.changes)
+            meter = self._meters[device] = _Meter(*(Bucket(rate, now_s=now_s) for rate in rates))
         return meter
 
 

@@ -188,6 +188,8 @@ class Exchange:
             case LookUp() | Resolve() | Claim():
                 effects = self.directory.ask(connection, frame, moment=moment)
                 return self._refuse(connection, Cause.ACCOUNT_RATE_LIMITED, moment) if effects is None else effects
+            case Publish() | Announce() if not self.directory.may_change(connection, moment=moment):
+                return self._refuse(connection, Cause.ACCOUNT_RATE_LIMITED, moment)
             case Publish():
                 try:
                     return self.directory.publish(connection, frame)

@@ -62,6 +62,8 @@ class RelayLimits:
     """Device lists and pre-keys, for each device: several groups of 32 at once."""
     handles: Rate = Rate(burst=50, per_s=0.2)
     """For each device: an address book's few new people, and 17,000 a day, too few to map all phone numbers."""
+    changes: Rate = Rate(burst=30, per_s=1 / 30)
+    """Keys published and lists announced, for each device: keys cost 200 signature checks, a list stays for ever."""
     connections_max: int = 20_000
 
 

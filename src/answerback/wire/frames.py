@@ -62,6 +62,10 @@ class Welcome(Frame, frozen=True, array_like=True, tag=True):
     seal_key: bytes
     """Id of the seal key the relay hands out for this device; empty if it has none."""
 
+    def __repr__(self) -> str:
+        """Say what waits, never the token."""
+        return f"Welcome({self.waiting} waiting, head {self.head}, list {self.list_version})"
+
 
 class Farewell(Frame, frozen=True, array_like=True, tag=True):
     """The relay closes this connection: why, and when to come back."""
@@ -200,6 +204,10 @@ class Resolve(Frame, frozen=True, array_like=True, tag=True):
     request: Natural
     handle: str
 
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is."""
+        return f"Resolve({self.request})"
+
 
 class Resolved(Frame, frozen=True, array_like=True, tag=True):
     """Answer to `Resolve`; an empty account if nobody has proven that handle."""
@@ -207,6 +215,10 @@ class Resolved(Frame, frozen=True, array_like=True, tag=True):
     request: Natural
     handle: str
     account: AccountId
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is."""
+        return f"Resolved({self.request})"
 
 
 class Claim(Frame, frozen=True, array_like=True, tag=True):
