@@ -1,4 +1,4 @@
-"""Proves what a copied folder, a log and a printed object do not tell: what people wrote, to whom, and with which keys."""
+"""Proves what a copied folder, a log and a printed object do not tell: what people wrote, to whom, with which keys."""
 
 import asyncio
 import logging
