@@ -19,6 +19,8 @@ ANSWER_DUE_S = 30.0
 """A connected device that has not answered by now is asked about."""
 ANSWER_DUE_AWAY_S = 900.0
 """A device that was away when its mail was accepted: its mailbox keeps it; asking often tells nothing new."""
+INQUIRIES_COUNTED_MAX = 16
+"""Beyond this the wait is at its longest anyway."""
 ANSWER_DUE_S_MAX = 6 * 3600.0
 RESEAL_AFTER_INQUIRIES = 2
 """Taken and still not answered, twice: its receipt is lost. A relay does not hand over twice what was taken, so the
@@ -86,4 +88,4 @@ def answer_due_s(copy: Copy) -> float | None:
     if copy.accepted_s is None:
         return None
     first_s = ANSWER_DUE_S if copy.cause is None else ANSWER_DUE_AWAY_S
-    return copy.accepted_s + min(first_s * 2.0**copy.inquiries, ANSWER_DUE_S_MAX)
+    return copy.accepted_s + min(first_s * 2.0 ** min(copy.inquiries, INQUIRIES_COUNTED_MAX), ANSWER_DUE_S_MAX)

@@ -44,7 +44,12 @@ STRICT_WINDOW_FACTOR = 2
 """Control and urgent copies may fill twice the window: they are few, and waiting is what they must not do."""
 ABSENT_AGAIN_S = 2.0
 """A device on a list that has published no keys yet was registered a moment ago: look again soon, then ever less."""
-ABSENT_AGAIN_S_MAX = 60.0
+ABSENT_AGAIN_S_MAX = 3600.0
+ABSENT_TRIES_MAX = 32
+SEAL_KEY_OLD_MS = 10 * 86_400_000
+"""Devices make a new seal key about weekly. One older than this is looked up again before it is used; a device that
+was away as long has no newer one, and then this one is used after all."""
+SEAL_KEY_ASK_S = 6 * 3600.0
 LOCKED_MAX = 256
 """Letters kept locked between their copies' turns; one that falls out is locked anew, with another key."""
 CONTROL_LIFETIME_MS = 30 * 86_400_000
@@ -57,6 +62,7 @@ class Departure:
     machines: Machines
     _locked: dict[MessageId, LockedLetter] = field(default_factory=dict)
     _absent_tries: dict[DeviceId, int] = field(default_factory=dict)
+    _asked_s: dict[AccountId, float] = field(default_factory=dict)
     drafts: dict[MessageId, KeepDraft] = field(default_factory=dict)
     contacts: dict[str, AccountId] = field(default_factory=dict, repr=False)
     """Which account each handle stood for when the relay was last asked."""
@@ -281,6 +287,10 @@ class Departure:
             return None, machines.outbox.failed(copy, Cause.RECIPIENT_DEVICE_GONE, now=now)
         if seal_key is None:
             return None, [*self._wait(copy, Cause.RECIPIENT_NO_KEYS, now=now), *self.want_list(copy.account)]
+        if relay_ms - seal_key.created_ms > SEAL_KEY_OLD_MS and not self._asked_lately(copy.account, now):
+            # Its device has made a newer one by now, and will delete this one: what is sealed to it may never open.
+            self._asked_s[copy.account] = now.now_s
+            return None, [*self._wait(copy, Cause.RECIPIENT_NO_KEYS, now=now), *self.want_list(copy.account)]
         if not machines.sessions.ready(copy.device, copy.lane):
             return None, [*self._wait(copy, Cause.QUEUE_FETCHING_KEYS), *self.want_prekey(copy.device, copy.lane)]
         sequence, stream = copy.sequence, None
@@ -297,6 +307,9 @@ class Departure:
         effects: list[Effect] = [Save(fact) for fact in (*facts, *((stream,) if stream else ()))]
         return envelope, [*effects, *machines.outbox.sealed(copy, envelope, sequence=sequence, now=now)]
 
+    def _asked_lately(self, account: AccountId, now: Moment) -> bool:
+        return account in self._asked_s and now.now_s - self._asked_s[account] < SEAL_KEY_ASK_S
+
     def _slip(self, copy: Copy, promise: Promise, locked: LockedLetter, sequence: int) -> Slip:
         own = self.machines.own
         return Slip(
@@ -312,6 +325,12 @@ class Departure:
             own.device_name,
         )
 
+    def absent_until_s(self, device: DeviceId, *, now: Moment) -> float:
+        """When to ask again for the keys of a device that has none: soon at first, then ever less often."""
+        tries = self._absent_tries.get(device, 0)
+        self._absent_tries[device] = min(tries + 1, ABSENT_TRIES_MAX)
+        return now.now_s + min(ABSENT_AGAIN_S * 1.5**tries, ABSENT_AGAIN_S_MAX)
+
     def _lock(self, promise: Promise) -> LockedLetter:
         locked = self._locked.get(promise.id)
         if locked is None:
@@ -321,11 +340,7 @@ class Departure:
         return locked
 
     def _wait(self, copy: Copy, cause: Cause, *, now: Moment | None = None) -> list[Effect]:
-        until_s = None
-        if now is not None:
-            tries = self._absent_tries.get(copy.device, 0)
-            self._absent_tries[copy.device] = tries + 1
-            until_s = now.now_s + min(ABSENT_AGAIN_S * 1.5**tries, ABSENT_AGAIN_S_MAX)
+        until_s = self.absent_until_s(copy.device, now=now) if now is not None else None
         self.machines.lanes.hold(copy.device, copy.lane, Hold(cause, until_s))
         self.queue(copy)
         return []

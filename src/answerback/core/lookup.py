@@ -4,7 +4,7 @@ Nothing is believed unchecked: lists are signed by their account's root, keys by
 is said, never used.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
@@ -21,8 +21,9 @@ from answerback.wire.frames import Announce, Announced, Claimed, ClientFrame, Li
 
 DEVICE_LIST = "device list"
 """What `Answered` answers when it is about our own new device list."""
-KEYS_AGAIN_S = 60.0
-"""A device without pre-keys or seal key: it must come online first; ask once a minute."""
+
+FORGED_AGAIN_S = 60.0
+"""A relay that handed out a key its device never signed may be asked again, but no oftener than a person can notice."""
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Lookup:
         machines = self.machines
         if not isinstance(machines.questions.answered(frame.request), WantList):
             return []
+        before = {device.id: machines.roster.seal_key(device.id) for device in machines.roster.devices(frame.account)}
         learned = machines.roster.learn(frame.account, frame.lists, frame.seal_keys)
         effects: list[Effect] = [Save(fact) for fact in learned.facts]
         if learned.trouble is not None:
@@ -50,8 +52,9 @@ class Lookup:
         for device in machines.roster.devices(frame.account):
             for lane in Lane:
                 hold = machines.lanes.held(device.id, lane)
-                # Only what waited for keys: what the relay refused for a time is not asked again before its time.
-                if hold is not None and hold.cause is Cause.RECIPIENT_NO_KEYS and machines.roster.seal_key(device.id):
+                # Only what waited for this news: what the relay refused for a time is not asked before its time.
+                fresh = machines.roster.seal_key(device.id) != before.get(device.id)
+                if hold is not None and hold.cause is Cause.RECIPIENT_NO_KEYS and fresh:
                     machines.lanes.release(device.id, lane)
         effects += self.departure.readdress(frame.account, now=now)
         return [*effects, *self.arrival.look_again(frame.account, now=now)]
@@ -83,15 +86,17 @@ class Lookup:
         device = machines.roster.device(question.device)
         if device is None:
             return []
-        hold = Hold(Cause.RECIPIENT_NO_KEYS, now.now_s + KEYS_AGAIN_S)
         if frame.prekey is None:
+            hold = Hold(Cause.RECIPIENT_NO_KEYS, self.departure.absent_until_s(device.id, now=now))
             machines.lanes.hold(device.id, question.lane, hold)
-            return []
+            account = machines.roster.account_of(device.id)
+            # No keys may mean no device any more: its account's newest list says so.
+            return self.departure.want_list(account) if account is not None else []
         try:
             prekey = check_prekey(frame.prekey, device)
             facts = machines.sessions.begin(device, question.lane, prekey, now=now)
         except TrustError:
-            machines.lanes.hold(device.id, question.lane, replace(hold, cause=Cause.TRUST_SIGNATURE_WRONG))
+            machines.lanes.hold(device.id, question.lane, Hold(Cause.TRUST_SIGNATURE_WRONG, now.now_s + FORGED_AGAIN_S))
             return [Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, machines.roster.account_of(device.id)))]
         machines.lanes.release(device.id, question.lane)
         return [Save(fact) for fact in facts]
