@@ -129,3 +129,21 @@ def test_every_lane_has_sessions_of_its_own() -> None:
     _, ann, _ = friends()
     lanes = {fact.lane for fact in ann.disk.of(KeepRatchet)}
     assert lanes == {Lane.CONTROL, Lane.NORMAL}
+
+
+def test_after_months_apart_nothing_is_sealed_to_a_key_that_is_gone() -> None:
+    world = World()
+    ann, bea = world.person("ann"), world.person("bea")
+    world.run(2)
+    ann.send("bea", text="before")
+    world.run_until(world.settled)
+    ann.stop()
+    bea.stop()
+    world.now_s += 60 * 86_400
+    ann.start()
+    bea.start()
+    world.run(5)
+    ann.send("bea", text="after")
+    world.run_until(world.settled, at_most_s=120.0)
+    assert bea.texts == ["before", "after"]
+    assert ann.stage(ann.message("after").id, bea) is Stage.DELIVERED
