@@ -125,9 +125,9 @@ class Agent:
     def change(self, make: Change) -> None:
         """Make one change and carry out all of its effects, the disk first. Raises `StorageError`, `AgentEnded`."""
         self.check_alive()
-        if self._ahead_of_disk:
-            self._read_again()
         try:
+            if self._ahead_of_disk:
+                self._read_again()
             self.carry_out(make(self.engine, self.now))
         except AnswerbackError:
             raise
