@@ -1,6 +1,7 @@
 """Proves that the command says what came of its worlds, tells their stories, and ends with 4 where one failed."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -36,3 +37,20 @@ def test_a_broken_promise_ends_with_4_and_says_how_to_see_it_again(monkeypatch: 
 
 def test_what_is_no_range_is_a_usage_error() -> None:
     assert CliRunner().invoke(cli, ["simulate", "--seeds", "5:2"]).exit_code == Exit.USAGE
+
+
+def test_the_kinds_of_faults_are_listed_without_playing_anything() -> None:
+    told = CliRunner().invoke(cli, ["simulate", "--faults"])
+    assert told.exit_code == Exit.REACHED
+    assert "torn_write" in told.output
+    listed = json.loads(CliRunner().invoke(cli, ["simulate", "--faults", "--json"]).output)
+    assert "torn_write" in listed["disks"]
+
+
+def test_a_run_is_kept_and_taken_up_again_but_its_stories_are_not(tmp_path: Path) -> None:
+    book = str(tmp_path / "run")
+    first = CliRunner().invoke(cli, ["simulate", "--seeds", "1:3", "--resume", book, "--json"]).output
+    again = CliRunner().invoke(cli, ["simulate", "--seeds", "1:3", "--resume", book, "--json"]).output
+    assert json.loads(first)["digest"] == json.loads(again)["digest"]
+    told = CliRunner().invoke(cli, ["simulate", "--seeds", "1:3", "--resume", book, "--story"])
+    assert told.exit_code == Exit.USAGE

@@ -1,14 +1,18 @@
 """Proves that runs add up what their seeds came to, and say which seed to look at."""
 
+from pathlib import Path
+
 import pytest
 
+from answerback.lab.simulation.faults import KINDS
 from answerback.lab.simulation.life import Outcome
-from answerback.lab.simulation.runs import Tally, parse_seeds, simulate
+from answerback.lab.simulation.logbook import Logbook
+from answerback.lab.simulation.runs import WORLDS_PER_PROCESS_MIN, Tally, parse_seeds, simulate, usable_cores
 from answerback.model.errors import UsageError
 
 
 def outcome(seed: int, *objections: str) -> Outcome:
-    return Outcome(seed, objections, {"agent_killed": 2}, (), "digest", 10, 86_400.0)
+    return Outcome(seed, objections, {"agent_killed": 2, "burst": 1}, (), "digest", 10, 86_400.0)
 
 
 def test_a_tally_adds_up_and_names_the_seeds_that_failed() -> None:
@@ -18,7 +22,12 @@ def test_a_tally_adds_up_and_names_the_seeds_that_failed() -> None:
     told = tally.as_json()
     assert (told["seeds"], told["violations"], told["messages"], told["virtual_days"]) == (2, 2, 20, 2.0)
     assert told["failures"] == [{"seed": 2, "digest": "digest", "violations": ["kept: …", "once: …"]}]
-    assert told["faults"] == {"agent_killed": 4}
+    faults = told["faults"]
+    assert isinstance(faults, dict)
+    assert faults["agent_killed"] == 4
+    assert faults["torn_write"] == 0
+    assert set(faults) == set(KINDS)
+    assert told["loads"] == {"burst": 2}
     assert told["seeds_per_s"] == 1.0
 
 
@@ -28,6 +37,34 @@ def test_each_world_is_heard_of_at_once() -> None:
     assert heard == [1, 2]
     assert (tally.seeds, tally.violations) == (2, 0)
     assert tally.seconds > 0
+
+
+def test_many_processes_play_the_same_lives_in_the_same_order_as_one() -> None:
+    seeds = range(2 * WORLDS_PER_PROCESS_MIN)
+    heard: list[int] = []
+    many = simulate(seeds, jobs=2, each=lambda outcome: heard.append(outcome.seed))
+    one = simulate(seeds, each=lambda _: None)
+    assert heard == list(seeds)
+    assert many.digest == one.digest
+    assert many.faults == one.faults
+
+
+def test_an_interrupted_run_says_how_far_it_came_and_goes_on_from_there(tmp_path: Path) -> None:
+    def interrupt(outcome: Outcome) -> None:
+        if outcome.seed == 2:
+            raise KeyboardInterrupt
+
+    with Logbook(tmp_path / "run") as logbook:
+        first = simulate(range(1, 4), each=interrupt, logbook=logbook)
+    assert first.seeds == 2
+    with Logbook(tmp_path / "run") as logbook:
+        assert sorted(logbook.outcomes) == [1, 2]
+        whole = simulate(range(1, 4), each=lambda _: None, logbook=logbook)
+    assert whole.digest == simulate(range(1, 4), each=lambda _: None).digest
+
+
+def test_there_is_at_least_one_core() -> None:
+    assert usable_cores() >= 1
 
 
 @pytest.mark.parametrize(("text", "seeds"), [("0:3", [0, 1, 2]), ("7", [7]), (":2", [0, 1])])
