@@ -46,3 +46,13 @@ def test_a_new_folder_is_private_and_an_old_one_is_left_alone(tmp_path: Path) ->
     (tmp_path / "device").chmod(0o755)
     make_private_folder(tmp_path / "device")
     assert (tmp_path / "device").stat().st_mode & 0o777 == 0o755
+
+
+def test_several_new_folders_are_all_private_and_each_name_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("answerback.storage.durable.sync_folder", synced.append)
+    make_private_folder(tmp_path / "files" / "received")
+    assert synced == [tmp_path, tmp_path / "files"], "a power cut took every received file with the folder `files`"
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "files", tmp_path / "files/received")} == {0o700}

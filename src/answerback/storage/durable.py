@@ -12,7 +12,9 @@ PRIVATE_FOLDER = 0o700
 def make_private_folder(folder: Path) -> None:
     """Make a folder, and those above it, that only its owner may enter; one that is there is left as it is."""
     if not folder.is_dir():
-        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        # One by one: each new folder's name is in the folder above it, and a sync of the last one covers only its own.
+        make_private_folder(folder.parent)
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         sync_folder(folder.parent)
 
 
