@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,15 @@ def simulate(
     Each seed is one small world: people with their devices, a relay, links and disks that fail. The same seed plays the
     same world, whatever the number of processes. Ends with 4 if a promise was broken.
     """
+    if faults:
+        _list_faults(json_wanted=json_wanted)
+        return
+    if find_spec("apsw") is None:
+        raise UsageError("simulated disks need one library more: pip install apsw")
     from answerback.lab.simulation.logbook import Logbook
     from answerback.lab.simulation.runs import parse_seeds, usable_cores
     from answerback.lab.simulation.runs import simulate as play
 
-    if faults:
-        _list_faults(json_wanted=json_wanted)
-        return
     if story and resume:
         raise UsageError("--resume keeps no stories: give --story with the seeds you want to read")
     seeds = parse_seeds(seeds_text)

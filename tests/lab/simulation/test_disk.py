@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from answerback.lab.simulation.blocks import Tear
 from answerback.lab.simulation.disk import Disk, Fuse, PowerCut
-from answerback.model.errors import StoreFullError
+from answerback.model.errors import StorageError, StoreFullError
 from answerback.storage.database import Database
 
 PATH = Path("simulated.db")
@@ -15,7 +16,9 @@ PATH = Path("simulated.db")
 @pytest.fixture
 def disk() -> Iterator[Disk]:
     disk = Disk()
-    opened(disk).run("CREATE TABLE lines (number INTEGER)")
+    database = opened(disk)
+    database.row("PRAGMA journal_mode = WAL")
+    database.run("CREATE TABLE lines (number INTEGER)")
     yield disk
     disk.close()
 
@@ -71,7 +74,32 @@ def test_an_older_copy_put_back_is_what_the_next_one_finds(disk: Disk) -> None:
     database = opened(disk)
     write(database, 2)
     disk.restore(image)
-    image.close()
     with pytest.raises(PowerCut):
         write(database, 3)
     assert kept(disk) == [1]
+
+
+@pytest.mark.parametrize(("tear", "then"), [(Tear.LOST, [1]), (Tear.TORN, [1]), (Tear.FOLDING, [1, 2, 3])])
+def test_a_power_cut_in_a_commit_is_told_and_takes_all_of_it_or_nothing(
+    disk: Disk, tear: Tear, then: list[int]
+) -> None:
+    burnt: list[Tear] = []
+    database = opened(disk)
+    write(database, 1)
+    disk.fuse = Fuse(0, is_after=False, at_commit=True, tear=tear, seed=7, burnt=lambda: burnt.append(tear))
+    with pytest.raises(PowerCut):
+        write(database, 2, 3)
+    assert burnt == [tear]
+    assert kept(disk) == then
+    write(opened(disk), 4)
+    assert kept(disk) == [*then, 4]
+
+
+def test_a_disk_that_cannot_be_read_says_so_and_is_read_again_later(disk: Disk) -> None:
+    database = opened(disk)
+    write(database, 1)
+    disk.is_unreadable = True
+    with pytest.raises(StorageError, match="disk I/O error"):
+        database.rows("SELECT number FROM lines")
+    disk.is_unreadable = False
+    assert database.rows("SELECT number FROM lines") == [(1,)]

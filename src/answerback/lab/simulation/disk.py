@@ -1,15 +1,18 @@
-"""Keeps a SQLite file in memory that outlives whoever writes to it, and fails when it is told to.
+"""Keeps a SQLite file that outlives whoever writes to it, and fails when it is told to.
 
-Theory. What SQLite has committed stays; what it has not is rolled back, as its own recovery would do after a crash.
-A crash strikes at a chosen statement, before or after it; whoever held the file then holds nothing any more. Pages are
-never torn here: that SQLite survives torn and lost writes under its own log is its own, tested promise.
+Theory. What SQLite has committed stays; what it has not is gone or rolled back, by its own recovery (blocks.py). A
+crash strikes at a chosen statement, before it, while its pages are on their way to the platter, or after it; whoever
+held the file then holds nothing any more.
 """
 
+import random
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
+from answerback.lab.simulation.blocks import BlockFile, Gone, Tear
 from answerback.storage.database import Connection, Cursor, Value
 
 _READS = ("SELECT", "PRAGMA", "BEGIN", "ROLLBACK")
@@ -27,15 +30,21 @@ class Fuse:
     is_after: bool
     at_commit: bool = False
     """Only commits count."""
+    tear: Tear | None = None
+    """The power goes while this commit is on its way to the platter; `seed` decides what becomes of its writes."""
+    seed: int = 0
+    burnt: Callable[[], None] | None = None
+    """Told when it strikes."""
 
 
 class Disk:
     """One file that survives its process."""
 
     def __init__(self) -> None:
-        self._file = _memory()
+        self._file = BlockFile()
         self._head: _Head | None = None
         self.is_full = False
+        self.is_unreadable = False
         self.fuse: Fuse | None = None
         self.writes = 0
 
@@ -50,21 +59,16 @@ class Disk:
         if self._head is not None:
             self._head.is_dead = True
             self._head = None
-        if self._file.in_transaction:
-            self._file.execute("ROLLBACK")
+            self._file.lose_power()
 
-    def copy(self) -> sqlite3.Connection:
+    def copy(self) -> bytes:
         """Take a copy of what is committed."""
-        image = _memory()
-        self._file.backup(image)
-        return image
+        return self._file.image()
 
-    def restore(self, image: sqlite3.Connection) -> None:
-        """Put an older copy back; whoever holds the file is ended first."""
+    def restore(self, image: bytes) -> None:
+        """Put another copy back; whoever holds the file is ended first."""
         self.cut_power()
-        self._file.close()
-        self._file = _memory()
-        image.backup(self._file)
+        self._file.replace(image)
 
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[object, ...]]:
         """Look at the disk itself, whatever its holder believes."""
@@ -75,8 +79,8 @@ class Disk:
         return self._file.execute(sql, values).fetchone() is not None
 
     def text(self) -> bytes:
-        """All bytes of the file."""
-        return self._file.serialize()
+        """All bytes of the file and its log."""
+        return self._file.raw()
 
     def close(self) -> None:
         """Throw the disk away."""
@@ -88,17 +92,36 @@ class Disk:
     def before(self, sql: str) -> None:
         """Fail where it is time to fail, before the statement is carried out."""
         if sql.lstrip().startswith(_READS):
+            if self.is_unreadable and sql.lstrip().startswith("SELECT"):
+                raise _error("disk I/O error", sqlite3.SQLITE_IOERR_READ)
             return
         self.writes += 1
         if self._burns(sql, is_after=False):
-            self._strike()
+            self._begin_to_strike()
         if self.is_full:
-            raise _full()
+            raise _error("database or disk is full", sqlite3.SQLITE_FULL)
 
     def after(self, sql: str) -> None:
         """Fail just after the statement was carried out."""
-        if not sql.lstrip().startswith(_READS) and self._burns(sql, is_after=True):
-            self._strike()
+        if sql.lstrip().startswith(_READS):
+            return
+        if self._burns(sql, is_after=True) or (sql == "COMMIT" and self._file.platter.is_armed_to_fold):
+            self.strike()
+
+    def _begin_to_strike(self) -> None:
+        assert self.fuse is not None
+        if self.fuse.tear is None:
+            self.strike()
+        else:
+            self._file.platter.arm(self.fuse.tear, random.Random(self.fuse.seed))
+
+    def strike(self) -> NoReturn:
+        """The power goes now."""
+        fuse, self.fuse = self.fuse, None
+        self.cut_power()
+        if fuse is not None and fuse.burnt is not None:
+            fuse.burnt()
+        raise PowerCut
 
     def _burns(self, sql: str, *, is_after: bool) -> bool:
         fuse = self.fuse
@@ -107,16 +130,11 @@ class Disk:
         fuse.statements -= 1
         return fuse.statements < 0
 
-    def _strike(self) -> None:
-        self.fuse = None
-        self.cut_power()
-        raise PowerCut
-
 
 class _Head:
     """What one life of a process has of the disk."""
 
-    def __init__(self, disk: Disk, file: sqlite3.Connection) -> None:
+    def __init__(self, disk: Disk, file: BlockFile) -> None:
         self._disk = disk
         self._file = file
         self.is_dead = False
@@ -129,7 +147,10 @@ class _Head:
     def execute(self, sql: str, values: Sequence[Value] = (), /) -> Cursor:
         """Carry out one statement."""
         self._before(sql)
-        cursor = self._file.execute(sql, values)
+        try:
+            cursor = self._file.execute(sql, values)
+        except Gone:
+            self._disk.strike()
         self._disk.after(sql)
         return cursor
 
@@ -151,11 +172,7 @@ class _Head:
         self._disk.before(sql)
 
 
-def _memory() -> sqlite3.Connection:
-    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=512)
-
-
-def _full() -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError("database or disk is full")
-    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+def _error(what: str, code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(what)
+    error.sqlite_errorcode = code
     return error

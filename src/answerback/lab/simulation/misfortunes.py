@@ -1,6 +1,5 @@
 """Names everything that goes wrong in a simulated world, and does it."""
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,7 +20,7 @@ class Misfortunes:
     """What may befall one town; each method is one kind of fault, counted under its name."""
 
     town: Town
-    backups: list[sqlite3.Connection] = field(default_factory=list)
+    backups: list[bytes] = field(default_factory=list)
 
     def kinds(self) -> list[Callable[[], None]]:
         """Every kind, as often as it is to come."""
@@ -69,8 +68,6 @@ class Misfortunes:
             villager.disk.is_full, villager.disk.fuse = False, None
             if villager.device in {device.id for device in town.listed(villager)}:
                 villager.start()
-        for image in self.backups:
-            image.close()
         self.backups.clear()
 
     # ---- connections
@@ -220,7 +217,6 @@ class Misfortunes:
         def power_goes() -> None:
             if lists == (len(self.town.truth.revoked), len(self.town.villagers)):
                 self._restore("relay_loses_its_last_second", image)
-            image.close()
 
         self.town.later(1.0, power_goes)
 
@@ -229,7 +225,6 @@ class Misfortunes:
         if self.backups:
             image = self.backups.pop()
             self._restore("relay_restored_from_a_backup", image)
-            image.close()
         elif self.town.office.is_up:
             self.town.chronicle.say("relay", "is backed up")
             self.backups.append(self.town.office.disk.copy())
@@ -266,7 +261,7 @@ class Misfortunes:
             relay_knows=relay_knows,
         )
 
-    def _restore(self, kind: str, image: sqlite3.Connection) -> None:
+    def _restore(self, kind: str, image: bytes) -> None:
         self._relay_fault(kind)
         self.town.truth.relay_forgot = True
         if self.town.office.is_up:
