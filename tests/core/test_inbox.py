@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core import inbox as inbox_module
-from answerback.core.effects import KeepCursor, KeepStream
+from answerback.core.effects import KeepCursor, KeepSeen, KeepStream
 from answerback.core.inbox import GAP_AGAIN_S, GAP_AGAIN_S_MAX, GAP_GRACE_S, GAP_NUMBERS_MAX, GAPS_MAX, Inbox
 from answerback.model.envelope import Delivery
 from answerback.model.ids import EnvelopeId
@@ -50,8 +50,29 @@ def test_the_same_bytes_are_recognised_and_remembered_with_whom_to_answer() -> N
     inbox = Inbox()
     assert inbox.take(delivery(1)) is None
     kept = inbox.done(delivery(1), device=PHONE, message=message_number(9), opened=True, now=NOW)
+    assert kept == KeepSeen(delivery(1).id, NOW.wall_ms, PHONE, message_number(9), opened=True)
     assert inbox.take(delivery(2, identity=1)) == kept
-    assert inbox.duplicates == 1
+    assert inbox.take(delivery(3, identity=1)) == kept
+    assert inbox.duplicates == 2
+    assert inbox.advance() == [KeepCursor(Lane.NORMAL, 3)]
+
+
+def test_what_was_taken_in_an_earlier_run_needs_no_second_look_to_be_acknowledged() -> None:
+    inbox = Inbox()
+    seen = KeepSeen(delivery(1).id, 0, PHONE, message_number(9), opened=True)
+    inbox.restore(seen=[seen], cursors=[], streams=[])
+    assert inbox.take(delivery(1)) == seen
+    assert inbox.advance() == [KeepCursor(Lane.NORMAL, 1)]
+
+
+def test_what_is_handed_over_at_a_place_already_passed_holds_back_nothing() -> None:
+    inbox = Inbox()
+    inbox.take(delivery(1))
+    inbox.done(delivery(1), device=PHONE, opened=True, now=NOW)
+    assert inbox.advance() == [KeepCursor(Lane.NORMAL, 1)]
+    inbox.take(delivery(1, identity=7))
+    inbox.take(delivery(2))
+    inbox.done(delivery(2), device=PHONE, opened=True, now=NOW)
     assert inbox.advance() == [KeepCursor(Lane.NORMAL, 2)]
 
 
@@ -86,6 +107,7 @@ def test_old_hashes_make_room_for_new_ones() -> None:
     finally:
         inbox_module.SEEN_MAX = limit
     assert inbox.take(delivery(1)) is None
+    assert inbox.take(delivery(2)) is not None
     assert inbox.take(delivery(3)) is not None
 
 
@@ -136,8 +158,10 @@ def test_control_letters_are_not_repaired_by_number() -> None:
 
 def test_numbers_nobody_can_have_lost_are_not_asked_for() -> None:
     inbox = Inbox()
-    inbox.numbered(PHONE, Lane.NORMAL, GAP_NUMBERS_MAX + 10, now=NOW)
+    inbox.numbered(PHONE, Lane.NORMAL, GAP_NUMBERS_MAX + 1, now=NOW)
     assert inbox.ask_at_s is None
+    inbox.numbered(PHONE, Lane.BULK, GAP_NUMBERS_MAX, now=NOW)
+    assert inbox.gaps_due(now_s=NOW.now_s + GAP_GRACE_S) == {PHONE: [Gap(Lane.BULK, 1, GAP_NUMBERS_MAX - 1)]}
     for hole in range(2 * GAPS_MAX):
         inbox.numbered(PHONE, Lane.URGENT, 2 * (hole + 1), now=NOW)
     assert len(inbox.gaps_due(now_s=NOW.now_s + GAP_GRACE_S)[PHONE]) == GAPS_MAX

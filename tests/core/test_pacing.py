@@ -41,6 +41,33 @@ def test_a_connection_that_had_lasted_is_tried_again_at_once() -> None:
     assert pacing.wake_at == Wake(STEADY_S, Reason.CONNECT_EVIDENCE)
 
 
+def test_patience_grows_with_the_square_root_of_the_time_since_the_loss() -> None:
+    pacing = Pacing()
+    pacing.succeeded(now_s=0.0)
+    pacing.failed(now_s=STEADY_S, draw=0.5, was_up=True)
+    late_s = STEADY_S + FLAT_S + 24
+    pacing.failed(now_s=late_s, draw=0.5, was_up=False)
+    assert pacing.wake_at == Wake(late_s + 5 * CADENCE_S, Reason.CONNECT_CADENCE)
+
+
+def test_time_spent_as_the_relay_asked_counts_as_time_without_it() -> None:
+    pacing = Pacing()
+    pacing.told(60.0, now_s=0.0)
+    pacing.failed(now_s=FLAT_S + 24, draw=0.5, was_up=False)
+    assert pacing.wake_at == Wake(FLAT_S + 24 + 5 * CADENCE_S, Reason.CONNECT_CADENCE)
+    pacing.told(60.0, now_s=FLAT_S + 30)
+    pacing.failed(now_s=FLAT_S + 99, draw=0.5, was_up=False)
+    assert pacing.wake_at == Wake(FLAT_S + 99 + 10 * CADENCE_S, Reason.CONNECT_CADENCE)
+
+
+def test_after_a_long_outage_a_first_short_connection_brings_the_quick_cadence_back() -> None:
+    pacing = Pacing()
+    pacing.failed(now_s=0.0, draw=0.5, was_up=False)
+    pacing.succeeded(now_s=1000.0)
+    pacing.failed(now_s=1001.0, draw=0.5, was_up=True)
+    assert pacing.wake_at == Wake(1001.0 + CADENCE_S, Reason.CONNECT_CADENCE)
+
+
 def test_a_relay_that_welcomes_and_drops_us_at_once_is_not_stormed() -> None:
     pacing, now_s, attempts = Pacing(), 0.0, 0
     while now_s < 3600.0:

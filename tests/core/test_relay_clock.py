@@ -17,17 +17,19 @@ def test_nothing_is_known_before_the_first_reading() -> None:
 
 def test_a_reading_is_as_old_as_half_its_round_trip() -> None:
     clock = RelayClock()
-    assert clock.read(10_000, rtt_s=0.2, now=Moment(1.0, 0))
-    assert clock.relay_ms(Moment(1.0, 0)) == 10_100
-    assert clock.relay_ms(Moment(3.5, -(10**12))) == 12_600
+    assert clock.read(10_000, rtt_s=4.0, now=Moment(1.0, 0))
+    assert clock.relay_ms(Moment(1.0, 0)) == 12_000
+    assert clock.relay_ms(Moment(3.5, -(10**12))) == 14_500
 
 
 def test_the_shortest_round_trip_is_believed_until_it_is_old() -> None:
     clock = RelayClock()
-    clock.read(10_000, rtt_s=0.1, now=Moment(0.0, 0))
-    assert not clock.read(99_000, rtt_s=0.5, now=Moment(1.0, 0))
-    assert clock.read(11_010, rtt_s=0.05, now=Moment(1.0, 0))
-    assert clock.read(99_000, rtt_s=5.0, now=Moment(1.0 + SAMPLE_AGE_S_MAX, 0))
+    clock.read(10_000, rtt_s=0.1, now=Moment(400.0, 0))
+    assert not clock.read(99_000, rtt_s=0.5, now=Moment(401.0, 0))
+    assert clock.read(11_010, rtt_s=0.05, now=Moment(401.0, 0))
+    assert clock.read(12_010, rtt_s=0.05, now=Moment(402.0, 0)), "of two that are as good, the newer"
+    assert not clock.read(99_000, rtt_s=5.0, now=Moment(401.9 + SAMPLE_AGE_S_MAX, 0))
+    assert clock.read(99_000, rtt_s=5.0, now=Moment(402.0 + SAMPLE_AGE_S_MAX, 0))
 
 
 readings = st.lists(
@@ -70,7 +72,7 @@ def test_whatever_clocks_say_a_stamp_and_the_end_of_a_month_after_it_can_be_sent
 
 def test_a_clock_that_is_minutes_wrong_is_said_and_one_that_is_nearly_right_is_not() -> None:
     clock = RelayClock()
-    clock.read(SKEW_MS - 1000, rtt_s=0.0, now=Moment(0.0, 0))
+    clock.read(SKEW_MS, rtt_s=0.0, now=Moment(0.0, 0))
     assert not clock.skewed
     clock.read(2 * SKEW_MS, rtt_s=0.0, now=Moment(SAMPLE_AGE_S_MAX, 0))
     assert clock.skewed
