@@ -19,6 +19,7 @@ from answerback.core.effects import (
     KeepDraft,
     KeepMessage,
     KeepOutgoing,
+    KeepOwnList,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -127,6 +128,7 @@ class Disk:
             ratchets=self.of(KeepRatchet),
             seal_secrets=self.of(KeepSealSecret),
             device_lists=self.of(KeepDeviceList),
+            own_lists=self.of(KeepOwnList),
             seal_keys=self.of(KeepSealKey),
             contacts=self.of(KeepContact),
             device_names=self.of(KeepDeviceName),
@@ -150,6 +152,8 @@ def _key(fact: Fact) -> object:
             return type(fact)
         case KeepDeviceList():
             return KeepDeviceList, fact.account
+        case KeepOwnList():
+            return KeepOwnList, fact.version
         case KeepSealKey() | KeepDeviceName():
             return type(fact), fact.device
         case KeepContact():
@@ -159,5 +163,5 @@ def _key(fact: Fact) -> object:
         case KeepCursor():
             return KeepCursor, fact.lane
         case KeepTransfer():
-            return KeepTransfer, fact.blob, fact.uploading
+            return KeepTransfer, fact.author, fact.message
     raise AssertionError(fact)

@@ -35,6 +35,7 @@ from answerback.wire.frames import (
     Resolve,
     Resolved,
     Submit,
+    Taken,
     Took,
     Welcome,
     Whereabouts,
@@ -62,6 +63,8 @@ class Mailbox:
     handed: int = 0
     taken: set[EnvelopeId] = field(default_factory=set)
     """What was taken in this run of the relay."""
+    cursors: dict[Lane, int] = field(default_factory=dict)
+    life: int = 0
 
 
 @dataclass
@@ -74,6 +77,8 @@ class Store:
     fallback: dict[DeviceId, Signed] = field(default_factory=dict)
     seal_keys: dict[DeviceId, Signed] = field(default_factory=dict)
     mailboxes: dict[DeviceId, Mailbox] = field(default_factory=dict)
+    head: int = 0
+    """The last position given to any mail."""
     blobs: dict[BlobId, int] = field(default_factory=dict)
     """How many bytes of each file are here."""
 
@@ -133,6 +138,8 @@ class Relay:
                 prekey = left.pop(0) if left else store.fallback.get(frame.device)
                 return Claimed(frame.request, frame.device, prekey, "" if prekey else "recipient.no_keys")
             case Publish():
+                if frame.anew:
+                    store.prekeys.pop(device, None)
                 held = store.prekeys.setdefault(device, [])
                 held += [key for key in frame.prekeys if key not in held]
                 if frame.fallback:
@@ -211,14 +218,19 @@ class Relay:
     def _hello(self, device: DeviceId, frame: Hello) -> Welcome:
         self.online.add(device)
         box = self.box(device)
-        self._took(box, {taken.lane: taken.position for taken in frame.taken})
-        box.handed = 0
+        if frame.store == self.name and max((taken.position for taken in frame.taken), default=0) <= self.store.head:
+            self._took(box, {taken.lane: taken.position for taken in frame.taken})
+        box.handed, life, box.life = 0, box.life, max(box.life, frame.life)
         seal_key = self.store.seal_keys.get(device)
         identity = decode(seal_key.body, SealKey).id if seal_key else b""
         version = len(self.store.lists[self.owners[device]])
         left = len(self.store.prekeys.get(device, ()))
         waiting = len(box.rows)
-        return Welcome(self.clock_ms, self.name, self.boot, b"t" * 32, waiting, box.head, version, left, identity)
+        taken = [Taken(*cursor) for cursor in sorted(box.cursors.items())]
+        head = max([box.head, *box.cursors.values()])
+        return Welcome(
+            self.clock_ms, self.name, self.boot, b"t" * 32, waiting, head, version, left, identity, taken, life
+        )
 
     def _announce(self, device: DeviceId, frame: Announce) -> Announced:
         lists = self.store.lists[self.owners[device]]
@@ -241,7 +253,7 @@ class Relay:
             return Refused([Refusal(envelope.id, Cause.RECIPIENT_DEVICE_GONE.value, -1)])
         box = self.box(envelope.device)
         if envelope.id not in box.taken and not any(row.id == envelope.id for row in box.rows.values()):
-            box.head = max(box.head + 1, self.clock_ms * 1000)
+            box.head = self.store.head = max(self.store.head + 1, self.clock_ms * 1000)
             box.rows[box.head] = Row(envelope.lane, envelope.id, envelope.sealed, self.clock_ms)
         self.stored_ever.add(envelope.id)
         away_s = 0 if envelope.device in self.online else 60
@@ -251,3 +263,5 @@ class Relay:
     def _took(box: Mailbox, taken: dict[Lane, int]) -> None:
         for position in [position for position, row in box.rows.items() if position <= taken.get(row.lane, 0)]:
             box.taken.add(box.rows.pop(position).id)
+        for lane, position in taken.items():
+            box.cursors[lane] = max(box.cursors.get(lane, 0), position)

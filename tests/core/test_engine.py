@@ -29,7 +29,8 @@ def test_a_challenge_is_answered_and_one_of_another_protocol_is_not() -> None:
     world = World()
     ann = world.person("ann")
     ann.engine.opened(now=ann.now)
-    (answer,) = ann.engine.received(Challenge(b"n" * 32, b"relay", 0), now=ann.now)
+    kept, answer = ann.engine.received(Challenge(b"n" * 32, b"relay", 0), now=ann.now)
+    assert isinstance(kept, Save)  # how often it has said hello is on disk before it says so
     assert isinstance(answer, Transmit)
     assert isinstance(answer.frame, Hello)
     ann.engine.opened(now=ann.now)

@@ -28,6 +28,7 @@ from answerback.model.ids import DeviceId
 from answerback.model.timeline import Stage
 from answerback.wire.codec import encode
 from answerback.wire.frames import Took
+from answerback.wire.letters import Receipt
 from tests.core.disk import Disk
 from tests.core.story import Story
 from tests.core.world import Phone
@@ -86,7 +87,7 @@ def receipts_for_unopened_mail(patch: pytest.MonkeyPatch) -> None:
         for phone in WORLD:
             copy = phone.engine.machines.outbox.copy_of(delivery.id)
             if copy is not None and device is not None:
-                effects += arrival.file_arrived(device, copy.message, now=now)
+                effects += arrival.departure.control(Receipt([copy.message], []), (device,), now=now)
         return effects
 
     patch.setattr(Arrival, "_give_up", lie)
@@ -118,7 +119,12 @@ def receipts_cause_receipts(patch: pytest.MonkeyPatch) -> None:
         arrival: Arrival, delivery: Delivery, opened_now: Opened, replies: Replies, *, now: Moment
     ) -> list[Effect]:
         effects = opened(arrival, delivery, opened_now, replies, now=now)
-        return [*effects, *arrival.file_arrived(opened_now.slip.author_device, opened_now.slip.message, now=now)]
+        return [
+            *effects,
+            *arrival.departure.control(
+                Receipt([opened_now.slip.message], []), (opened_now.slip.author_device,), now=now
+            ),
+        ]
 
     patch.setattr(Arrival, "_opened", chatty)
 

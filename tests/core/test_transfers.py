@@ -10,25 +10,31 @@ from answerback.core.transfers import (
     PIECE_BYTES_START,
     Transfers,
 )
-from answerback.model.ids import BlobId
+from answerback.model.ids import AccountId, BlobId
 from tests.core.specimens import BLOB, message_number
 
 TOKEN = b"token"
 MESSAGE = message_number(1)
+AUTHOR = AccountId(b"a" * 16)
+POST = AUTHOR, MESSAGE
 TOTAL = 100_000
+UP = Upload(AUTHOR, MESSAGE, BLOB, 0, TOTAL, TOKEN)
+DOWN = Download(AUTHOR, MESSAGE, BLOB, 0, TOTAL, TOKEN)
 
 
 def uploading(total_bytes: int = TOTAL) -> Transfers:
     transfers = Transfers()
-    transfers.add(BLOB, MESSAGE, uploading=True, total_bytes=total_bytes)
+    transfers.add(POST, BLOB, uploading=True, total_bytes=total_bytes)
     return transfers
 
 
 def test_one_piece_is_under_way_at_a_time() -> None:
     transfers = uploading()
-    transfers.add(BlobId(b"c" * 16), message_number(2), uploading=False, total_bytes=10)
+    transfers.add((AUTHOR, message_number(2)), BlobId(b"c" * 16), uploading=False, total_bytes=10)
     assert transfers.next(token=b"", rate_bytes_per_s=0, now_s=0) == []
-    assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0) == [Upload(BLOB, 0, PIECE_BYTES_START, TOKEN)]
+    assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0) == [
+        Upload(AUTHOR, MESSAGE, BLOB, 0, PIECE_BYTES_START, TOKEN)
+    ]
     assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0) == []
     assert len(transfers) == 2
 
@@ -42,24 +48,24 @@ def test_a_piece_is_about_a_second_of_the_measured_rate() -> None:
 
 def test_a_file_is_there_when_its_last_byte_is() -> None:
     transfers = uploading()
-    message, effects = transfers.moved(BLOB, uploading=True, done_bytes=TOTAL - 1)
-    assert message is None
-    assert transfers.progress(MESSAGE) == (TOTAL - 1, TOTAL)
-    message, effects = transfers.moved(BLOB, uploading=True, done_bytes=TOTAL)
-    assert message == MESSAGE
+    is_there, effects = transfers.moved(UP, done_bytes=TOTAL - 1)
+    assert not is_there
+    assert transfers.progress(POST) == (TOTAL - 1, TOTAL)
+    is_there, effects = transfers.moved(UP, done_bytes=TOTAL)
+    assert is_there
     assert effects == [
-        Save(KeepTransfer(BLOB, MESSAGE, uploading=True, total_bytes=TOTAL, done_bytes=TOTAL, finished=True))
+        Save(KeepTransfer(AUTHOR, MESSAGE, BLOB, uploading=True, total_bytes=TOTAL, done_bytes=TOTAL, finished=True))
     ]
-    assert not transfers.active(MESSAGE, uploading=True)
-    assert transfers.progress(MESSAGE) is None
-    assert transfers.moved(BLOB, uploading=True, done_bytes=TOTAL) == (None, [])
+    assert not transfers.active(POST)
+    assert transfers.progress(POST) is None
+    assert transfers.moved(UP, done_bytes=TOTAL) == (False, [])
 
 
 def test_a_piece_that_failed_is_tried_again_from_where_it_was() -> None:
     transfers = uploading()
-    transfers.moved(BLOB, uploading=True, done_bytes=40_000)
+    transfers.moved(UP, done_bytes=40_000)
     transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=5.0)
-    assert transfers.failed(BLOB, uploading=True, missing=False, now_s=5.0) is None
+    transfers.failed(UP, missing=False, now_s=5.0)
     assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=5.0 + AGAIN_S - 0.1) == []
     assert transfers.wake_at is not None
     assert transfers.wake_at.at_s == 5.0 + AGAIN_S
@@ -70,25 +76,25 @@ def test_a_piece_that_failed_is_tried_again_from_where_it_was() -> None:
 
 def test_an_upload_whose_beginning_the_relay_has_lost_begins_anew() -> None:
     transfers = uploading()
-    transfers.moved(BLOB, uploading=True, done_bytes=40_000)
-    transfers.failed(BLOB, uploading=True, missing=True, now_s=0.0)
-    assert transfers.progress(MESSAGE) == (0, TOTAL)
+    transfers.moved(UP, done_bytes=40_000)
+    transfers.failed(UP, missing=True, now_s=0.0)
+    assert transfers.progress(POST) == (0, TOTAL)
 
 
 def test_asking_again_for_a_lost_file_does_not_set_an_upload_back() -> None:
     transfers = uploading()
-    transfers.moved(BLOB, uploading=True, done_bytes=40_000)
-    assert transfers.restart(BLOB, MESSAGE, total_bytes=TOTAL) == []
-    assert transfers.progress(MESSAGE) == (40_000, TOTAL)
+    transfers.moved(UP, done_bytes=40_000)
+    assert transfers.restart(POST, BLOB, total_bytes=TOTAL) == []
+    assert transfers.progress(POST) == (40_000, TOTAL)
 
 
 def test_a_file_the_relay_has_not_got_is_looked_for_ever_less_often() -> None:
     transfers, now_s, waits = Transfers(), 0.0, []
-    transfers.add(BLOB, MESSAGE, uploading=False, total_bytes=TOTAL)
+    transfers.add(POST, BLOB, uploading=False, total_bytes=TOTAL)
     for _ in range(12):
         (piece,) = transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=now_s)
         assert isinstance(piece, Download)
-        assert transfers.failed(BLOB, uploading=False, missing=True, now_s=now_s) == MESSAGE
+        transfers.failed(DOWN, missing=True, now_s=now_s)
         assert transfers.wake_at is not None
         waits.append(transfers.wake_at.at_s - now_s)
         now_s = transfers.wake_at.at_s
@@ -98,9 +104,9 @@ def test_a_file_the_relay_has_not_got_is_looked_for_ever_less_often() -> None:
 
 def test_a_lost_connection_and_a_restart_cost_one_piece_at_most() -> None:
     transfers = uploading()
-    _, (fact,) = transfers.moved(BLOB, uploading=True, done_bytes=40_000)
+    _, (fact,) = transfers.moved(UP, done_bytes=40_000)
     transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0.0)
-    transfers.failed(BLOB, uploading=True, missing=False, now_s=0.0)
+    transfers.failed(UP, missing=False, now_s=0.0)
     transfers.disconnected()
     assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0.0)
     again = Transfers()
@@ -109,8 +115,30 @@ def test_a_lost_connection_and_a_restart_cost_one_piece_at_most() -> None:
     again.restore(
         [
             fact.fact,
-            KeepTransfer(BlobId(b"d" * 16), MESSAGE, uploading=False, total_bytes=5, done_bytes=5, finished=True),
+            KeepTransfer(
+                AUTHOR,
+                message_number(2),
+                BlobId(b"d" * 16),
+                uploading=False,
+                total_bytes=5,
+                done_bytes=5,
+                finished=True,
+            ),
         ]
     )
     assert len(again) == 1
-    assert again.progress(MESSAGE) == (40_000, TOTAL)
+    assert again.progress(POST) == (40_000, TOTAL)
+
+
+def test_two_messages_that_name_one_blob_are_two_files() -> None:
+    transfers = Transfers()
+    other = AccountId(b"m" * 16), MESSAGE
+    assert transfers.add(other, BLOB, uploading=False, total_bytes=TOTAL)
+    assert transfers.add(POST, BLOB, uploading=False, total_bytes=TOTAL)
+    assert transfers.active(POST)
+    (piece,) = transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
+    assert isinstance(piece, Download)
+    assert (piece.author, piece.message) == other
+    assert transfers.moved(piece, done_bytes=TOTAL)[0]
+    assert transfers.active(POST)
+    assert not transfers.active(other)

@@ -1,6 +1,8 @@
 """Proves that a message with a file is delivered when its file is, and that a lost file is brought again."""
 
+from answerback.core.effects import KeepTransfer
 from answerback.model.causes import Cause
+from answerback.model.message import Lane
 from answerback.model.timeline import Stage
 from tests.core.world import STEP_S, Phone, Strike, World
 
@@ -97,3 +99,29 @@ def test_a_file_nobody_can_bring_again_is_asked_for_ever_less_often() -> None:
     frames = bea.sent_frames
     world.run(6 * 3600)
     assert bea.sent_frames - frames <= 2 * 6
+
+
+def test_a_member_of_a_group_who_names_anothers_file_first_keeps_it_from_nobody() -> None:
+    world = World()
+    ann, bea, mal = world.person("ann"), world.person("bea"), world.person("mal")
+    world.run(2)
+    ann.send("bea", "mal", text="met")
+    mal.send("bea", text="met")
+    world.run(5)
+    bea.stop()
+    file = world.file(300_000)
+    identity = ann.send("bea", "mal", text="photo", file=file)
+    world.run_until(lambda: "photo" in mal.texts, at_most_s=30.0)
+    mal.send("bea", text="mine", file=file)
+    world.run(10)
+    waiting = world.relay.store.mailboxes[bea.own.device].rows
+    first, second = sorted(position for position, row in waiting.items() if row.lane is Lane.NORMAL)
+    waiting[first], waiting[second] = waiting[second], waiting[first]
+    bea.start()
+    world.run_until(lambda: "photo" in bea.texts, at_most_s=30.0)
+    assert bea.texts.index("mine") < bea.texts.index("photo")
+    world.run(STEP_S * 4)
+    assert ann.stage(identity, bea) is Stage.ACCEPTED
+    world.run_until(world.settled, at_most_s=60.0)
+    assert ann.stage(identity, bea) is Stage.DELIVERED
+    assert len([1 for fact in bea.disk.of(KeepTransfer) if fact.finished]) == 2

@@ -365,7 +365,7 @@ class World:
         outgoing, phone.to_relay = phone.to_relay, []
         for data in outgoing:
             frame = decode_client_frame(data)
-            if isinstance(frame, Took | Hello):
+            if isinstance(frame, Took) or (isinstance(frame, Hello) and frame.store == self.relay.name):
                 entries = frame.entries if isinstance(frame, Took) else frame.taken
                 self.objections += acknowledged(phone, entries, phone.disk.seen())
             answers = self.relay.answer(phone.own.device, frame)
@@ -397,15 +397,13 @@ def move(phone: Phone, piece: Upload | Download) -> None:
     """Carry one piece of a file, as the shell does, and report it."""
     blobs, engine = phone.world.relay.store.blobs, phone.engine
     uploading = isinstance(piece, Upload)
-    kept = next(m for m in phone.disk.messages.values() if m.attachment and m.attachment.blob == piece.blob)
+    kept = next(m for m in phone.disk.messages.values() if (m.author, m.id) == (piece.author, piece.message))
     assert kept.attachment is not None
     there_bytes, done_bytes = blobs.get(piece.blob, 0), piece.offset + piece.length
     whole = done_bytes >= kept.attachment.sealed_bytes
     if there_bytes < (piece.offset if uploading else kept.attachment.sealed_bytes):
         author = None if uploading else kept.author_device
-        failed = engine.transfer_failed(
-            piece.blob, uploading=uploading, missing=True, author_device=author, now=phone.now
-        )
+        failed = engine.transfer_failed(piece, missing=True, author_device=author, now=phone.now)
         return phone.carry_out(failed)
     life = phone.lives
     if uploading:
@@ -414,5 +412,5 @@ def move(phone: Phone, piece: Upload | Download) -> None:
         phone.disk.files.add(piece.blob)
         phone.carry_out(engine.file_checked(piece.blob, kept, now=phone.now))
     if phone.lives == life:
-        phone.carry_out(engine.moved(piece.blob, uploading=uploading, done_bytes=done_bytes, now=phone.now))
+        phone.carry_out(engine.moved(piece, done_bytes=done_bytes, now=phone.now))
     return None

@@ -29,10 +29,11 @@ from tests.relay.standing import Standing, standing
 PIECE = PIECE_BYTES_MIN
 CONTENT = secrets.token_bytes(5 * PIECE + 123)
 NOW = Moment(1.0, 1)
+AUTHOR, MESSAGE = a_message(1).author, a_message(1).id
 
 
 def under_way(blob: BlobId, message: MessageId, *, total_bytes: int) -> KeepTransfer:
-    return KeepTransfer(blob, message, uploading=False, total_bytes=total_bytes, done_bytes=0, finished=False)
+    return KeepTransfer(AUTHOR, message, blob, uploading=False, total_bytes=total_bytes, done_bytes=0, finished=False)
 
 
 @dataclass
@@ -41,16 +42,16 @@ class Ears:
 
     told: list[dict[str, Any]] = field(default_factory=list)
 
-    def moved(self, blob: BlobId, **more: Any) -> list[Effect]:  # noqa: ANN401 - as the engine's
-        self.told.append({"verb": "moved", **more})
+    def moved(self, piece: Upload | Download, **more: Any) -> list[Effect]:  # noqa: ANN401 - as the engine's
+        self.told.append({"verb": "moved", "uploading": isinstance(piece, Upload), **more})
         return []
 
     def file_checked(self, blob: BlobId, message: Message, **more: Any) -> list[Effect]:  # noqa: ANN401
         self.told.append({"verb": "file_checked", "message": message.id})
         return []
 
-    def transfer_failed(self, blob: BlobId, **more: Any) -> list[Effect]:  # noqa: ANN401
-        self.told.append({"verb": "failed", **more})
+    def transfer_failed(self, piece: Upload | Download, **more: Any) -> list[Effect]:  # noqa: ANN401
+        self.told.append({"verb": "failed", "uploading": isinstance(piece, Upload), **more})
         return []
 
 
@@ -98,10 +99,10 @@ class Room:
         return ears.told
 
     def up(self, offset: int, length: int = PIECE) -> Upload:
-        return Upload(self.blob, offset, length, self.token)
+        return Upload(AUTHOR, MESSAGE, self.blob, offset, length, self.token)
 
     def down(self, offset: int, length: int = PIECE) -> Download:
-        return Download(self.blob, offset, length, self.token)
+        return Download(AUTHOR, MESSAGE, self.blob, offset, length, self.token)
 
     @property
     def received(self) -> list[Path]:
@@ -287,7 +288,7 @@ def test_a_relay_that_is_not_there_or_does_not_know_us_only_makes_a_file_wait(tm
             message = here.promise()
             await here.put(here.sealed)
             later = {"verb": "failed", "uploading": False, "missing": False, "author_device": message.author_device}
-            assert await here.carry(Download(here.blob, 0, PIECE, b"stale" * 6)) == [later]
+            assert await here.carry(Download(AUTHOR, MESSAGE, here.blob, 0, PIECE, b"stale" * 6)) == [later]
             here.relay.url = "http://127.0.0.1:1"
             assert await here.carry(here.down(0)) == [later]
 

@@ -19,6 +19,7 @@ from answerback.core.effects import (
     KeepDraft,
     KeepMessage,
     KeepOutgoing,
+    KeepOwnList,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -43,13 +44,14 @@ KEYS: dict[type[Any], tuple[str, ...]] = {
     KeepDeviceKeys: (),
     KeepSealSecret: ("id",),
     KeepDeviceList: ("account",),
+    KeepOwnList: ("version",),
     KeepSealKey: ("device",),
     KeepContact: ("handle",),
     KeepDeviceName: ("device",),
     KeepStream: ("device", "lane"),
     KeepCursor: ("lane",),
     KeepRelay: (),
-    KeepTransfer: ("blob", "message"),
+    KeepTransfer: ("author", "message"),
 }
 """What makes two facts be about one thing: the later one counts."""
 DROPS: dict[type[Any], type[Any]] = {

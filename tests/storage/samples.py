@@ -20,6 +20,7 @@ from answerback.core.effects import (
     KeepDraft,
     KeepMessage,
     KeepOutgoing,
+    KeepOwnList,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -113,7 +114,7 @@ def golden_facts() -> list[Fact]:
         KeepSeen(EnvelopeId(b"v" * 16), 10),
         KeepCursor(Lane.CONTROL, 1 << 50),
         KeepRelay(b"store", b"boot", -1_500),
-        KeepTransfer(FILE.blob, first.id, uploading=True, total_bytes=2_000, done_bytes=1_024, finished=False),
+        KeepTransfer(first.author, first.id, FILE.blob, uploading=True, total_bytes=2_000, done_bytes=1_024, finished=False),
     ]  # fmt: skip
 
 
@@ -186,14 +187,15 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(KeepSealSecret, st.sampled_from([b"1", b"2"]), _blobs, _numbers),
     st.builds(DropSealSecret, st.sampled_from([b"1", b"2"])),
     st.builds(KeepDeviceList, _accounts, _small, _signed),
+    st.builds(KeepOwnList, _small, _signed),
     st.builds(KeepSealKey, _devices, _signed),
     st.builds(KeepContact, st.sampled_from(["a@example.org", "+4930123456"]), _accounts),
     st.builds(KeepDeviceName, _devices, st.text()),
     st.builds(KeepStream, _devices, _lanes, _small, _small, st.lists(st.tuples(_small, _small), max_size=3).map(tuple)),
     st.builds(KeepSeen, _envelopes, _numbers, st.none() | _devices, st.none() | _messages, st.booleans()),
     st.builds(KeepCursor, _lanes, _numbers),
-    st.builds(KeepRelay, _blobs, _blobs, _numbers),
-    st.builds(KeepTransfer, _files, _messages, st.booleans(), _small, _small, st.booleans()),
+    st.builds(KeepRelay, _blobs, _blobs, _numbers, _small),
+    st.builds(KeepTransfer, _accounts, _messages, _files, st.booleans(), _small, _small, st.booleans()),
 )  # fmt: skip
 
 if __name__ == "__main__":

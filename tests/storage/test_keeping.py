@@ -7,8 +7,9 @@ from typing import get_args
 
 import pytest
 
-from answerback.core.effects import Fact, KeepMessage, RaiseStage
+from answerback.core.effects import Fact, KeepMessage, KeepOwnList, RaiseStage
 from answerback.model.causes import Cause
+from answerback.model.devices import Signed
 from answerback.model.ids import MessageId
 from answerback.model.timeline import Evidence, Stage, Step
 from answerback.storage.journal import Journal
@@ -78,8 +79,9 @@ def test_a_receipt_for_what_was_never_sent_there_changes_nothing(journal: Journa
 def test_every_kind_of_fact_has_statements() -> None:
     kept = {type(fact) for fact in golden_facts()}
     gone = {kind for kind in get_args(Fact) if kind.__name__.startswith("Drop")}
-    assert kept | gone | {RaiseStage} == set(get_args(Fact))
-    assert all(list(statements(fact)) for fact in golden_facts())
+    assert kept | gone | {RaiseStage, KeepOwnList} == set(get_args(Fact))
+    listed = KeepOwnList(4, Signed(b"list", b"signature"))  # younger than the first golden files
+    assert all(list(statements(fact)) for fact in [*golden_facts(), listed])
 
 
 def test_a_copy_that_is_sealed_anew_has_the_new_bytes(journal: Journal) -> None:

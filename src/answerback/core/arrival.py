@@ -13,6 +13,7 @@ from answerback.core.departure import Departure
 from answerback.core.effects import (
     Arrived,
     Effect,
+    KeepDeviceKeys,
     KeepMessage,
     Moment,
     Save,
@@ -23,6 +24,7 @@ from answerback.core.effects import (
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.sessions import NonsenseError, Opened
+from answerback.core.transfers import PostKey
 from answerback.crypto.primitives import CannotOpenError
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
@@ -62,7 +64,7 @@ class Arrival:
     departure: Departure
     unreadable: int = 0
     """Envelopes whose outer seal did not open, or that nobody provably sent."""
-    read_early: set[MessageId] = field(default_factory=set)
+    read_early: set[PostKey] = field(default_factory=set)
     """Messages a person has read while their file is still coming."""
     _introduced: set[AccountId] = field(default_factory=set)
     """Authors whose handle was asked about in this run: one that goes by a thousand handles costs one question."""
@@ -77,7 +79,9 @@ class Arrival:
             if before is None:
                 effects += self._unseal(delivery, replies, now=now)
             elif before.device is not None and before.message is not None:
-                self._owe(replies, before.device, before.message)
+                author = self.machines.roster.account_of(before.device)
+                if author is not None:  # nobody answers a device that is off its account's list
+                    self._owe(replies, before.device, (author, before.message))
             elif before.device is not None and not before.opened:
                 replies.unopened.setdefault(before.device, []).append(delivery.id)
         self.machines.catchup.took(len(deliveries))
@@ -98,11 +102,12 @@ class Arrival:
         self._parked.clear()
         self.machines.inbox.disconnected()
 
-    def file_arrived(self, author_device: DeviceId, message: MessageId, *, now: Moment) -> list[Effect]:
+    def file_arrived(self, message: Message, *, now: Moment) -> list[Effect]:
         """A message's file is whole on this disk: only now is the message delivered."""
-        read = [message] if message in self.read_early else []
-        self.read_early.discard(message)
-        return self.departure.control(Receipt([message], read), (author_device,), now=now)
+        post = message.author, message.id
+        read = [message.id] if post in self.read_early else []
+        self.read_early.discard(post)
+        return self.departure.control(Receipt([message.id], read), (message.author_device,), now=now)
 
     def ask_for_gaps(self, *, now: Moment) -> list[Effect]:
         """Ask the senders of numbers that never came."""
@@ -148,6 +153,8 @@ class Arrival:
         machines, slip, letter = self.machines, opened.slip, opened.letter
         device = slip.author_device
         effects: list[Effect] = [Save(fact) for fact in opened.facts]
+        if any(isinstance(fact, KeepDeviceKeys) for fact in opened.facts):
+            machines.registration.taken()
         stream = machines.inbox.numbered(device, delivery.lane, slip.sequence, now=now)
         named = machines.roster.named(device, slip.device_name)
         effects += [Save(fact) for fact in (stream, named) if fact is not None]
@@ -197,9 +204,12 @@ class Arrival:
             effects += self._get_acquainted(post.handle, author)
             if post.attachment is not None and post.attachment.sealed_bytes <= BLOB_BYTES_MAX:
                 effects += machines.transfers.add(
-                    post.attachment.blob, post.message, uploading=False, total_bytes=post.attachment.sealed_bytes
+                    (author, post.message),
+                    post.attachment.blob,
+                    uploading=False,
+                    total_bytes=post.attachment.sealed_bytes,
                 )
-        self._owe(replies, opened.slip.author_device, post.message)
+        self._owe(replies, opened.slip.author_device, (author, post.message))
         return effects
 
     def _get_acquainted(self, handle: str, author: AccountId) -> list[Effect]:
@@ -213,10 +223,10 @@ class Arrival:
         except UsageError:
             return []
 
-    def _owe(self, replies: Replies, device: DeviceId, message: MessageId) -> None:
+    def _owe(self, replies: Replies, device: DeviceId, post: PostKey) -> None:
         # A message with a file is delivered when the file is: its receipt comes then (`file_arrived`).
-        if not self.machines.transfers.active(message, uploading=False):
-            replies.delivered.setdefault(device, []).append(message)
+        if not self.machines.transfers.active(post):
+            replies.delivered.setdefault(device, []).append(post[1])
 
     # ---- repairing
 

@@ -132,7 +132,10 @@ class Departure:
         effects += machines.outbox.accept(letter, now=now)
         if message.attachment:
             effects += machines.transfers.add(
-                message.attachment.blob, message.id, uploading=True, total_bytes=message.attachment.sealed_bytes
+                (message.author, message.id),
+                message.attachment.blob,
+                uploading=True,
+                total_bytes=message.attachment.sealed_bytes,
             )
         return [*effects, *self.address(letter.id)]
 
@@ -234,10 +237,11 @@ class Departure:
         if not isinstance(letter, Post) or letter.attachment is None:
             return []
         size = sealed_size(letter.attachment.size_bytes)
-        return self.machines.transfers.restart(letter.attachment.blob, promise.id, total_bytes=size)
+        post = self.machines.own.account, promise.id
+        return self.machines.transfers.restart(post, letter.attachment.blob, total_bytes=size)
 
     def _file_missing(self, message: MessageId) -> bool:
-        return self.machines.transfers.active(message, uploading=True)
+        return self.machines.transfers.active((self.machines.own.account, message))
 
     # ---- leaving
 
@@ -350,7 +354,10 @@ class Departure:
     def want_list(self, account: AccountId) -> list[Effect]:
         """Ask for an account's newest device list."""
         machines = self.machines
-        frame = LookUp(machines.questions.number(), account, machines.roster.version(account))
+        known_version = machines.roster.version(account)
+        if account == machines.own.account:  # of these every one is kept
+            known_version = min(known_version, machines.registration.lists_upto)
+        frame = LookUp(machines.questions.number(), account, known_version)
         return self._ask(WantList(account), frame)
 
     def want_prekey(self, device: DeviceId, lane: Lane) -> list[Effect]:

@@ -12,19 +12,10 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Attachment, Lane, Message, Urgency
+from answerback.model.moment import Moment as Moment  # noqa: PLC0414 - known here to all that take effects
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Stage, Step
 from answerback.wire.frames import ClientFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Now, in the two times a machine may know: one for waiting, one for showing and for stamps."""
-
-    now_s: float
-    """Monotonic seconds; only differences mean anything, and only within one run."""
-    wall_ms: int
-    """The device's own wall clock, which may be wrong."""
 
 
 @unique
@@ -222,6 +213,14 @@ class KeepDeviceList:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepOwnList:
+    """One of this account's own device lists: all of them are kept, for a relay that has forgotten some."""
+
+    version: int
+    list: Signed
+
+
+@dataclass(frozen=True, slots=True)
 class KeepSealKey:
     """The newest checked seal key of another device, as that device signed it."""
 
@@ -285,14 +284,17 @@ class KeepRelay:
     store: bytes
     boot: bytes
     offset_ms: int
+    life: int = 0
+    """How often this device has said hello."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepTransfer:
-    """How far a file has travelled. Uploading: to the relay; otherwise to this device."""
+    """How far the file of one author's message has travelled. Uploading: to the relay; otherwise to this device."""
 
-    blob: BlobId
+    author: AccountId
     message: MessageId
+    blob: BlobId
     uploading: bool
     total_bytes: int
     done_bytes: int
@@ -314,6 +316,7 @@ Fact = (
     | KeepSealSecret
     | DropSealSecret
     | KeepDeviceList
+    | KeepOwnList
     | KeepSealKey
     | KeepContact
     | KeepDeviceName
@@ -360,6 +363,8 @@ class Transmit:
 class Upload:
     """Carry these bytes of a staged file to the relay."""
 
+    author: AccountId
+    message: MessageId
     blob: BlobId
     offset: int
     length: int
@@ -370,6 +375,8 @@ class Upload:
 class Download:
     """Fetch these bytes of a blob from the relay."""
 
+    author: AccountId
+    message: MessageId
     blob: BlobId
     offset: int
     length: int

@@ -13,6 +13,7 @@ from answerback.core.confirmation import Confirmation
 from answerback.core.departure import Departure
 from answerback.core.effects import (
     Disconnect,
+    Download,
     Effect,
     FileReady,
     KeepCopy,
@@ -23,6 +24,7 @@ from answerback.core.effects import (
     Save,
     Tell,
     Transmit,
+    Upload,
     Wake,
     Warned,
 )
@@ -32,6 +34,7 @@ from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
 from answerback.core.outbox import LETTERS_MAX
 from answerback.core.pacing import TOLD_S_MAX
+from answerback.core.rollback import Rollback
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys, answer_challenge
@@ -67,6 +70,10 @@ LOOK_S = 30.0
 """How often, while connected, everything without a deadline of its own is looked at: ages, ends, missing addresses."""
 
 
+RECEIPTS_MAX = 1_000
+"""Messages read, told in one letter: 18 KB, of the 64 that an envelope holds."""
+
+
 class Engine:
     """One device's decisions."""
 
@@ -77,7 +84,8 @@ class Engine:
         self._departure = Departure(self.machines)
         self._arrival = Arrival(self.machines, self._departure)
         self._confirmation = Confirmation(self.machines, self._departure)
-        self._lookup = Lookup(self.machines, self._departure, self._arrival)
+        self._rollback = Rollback(self.machines, self._departure)
+        self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
         self._look_at_s = 0.0
         self._phase = Phase.ENDED
         if memory is not None:
@@ -114,13 +122,17 @@ class Engine:
         """The person has read these: tell their authors' devices."""
         by_device: dict[DeviceId, list[MessageId]] = {}
         for message in messages:
-            if self.machines.transfers.active(message.id, uploading=False):
-                self._arrival.read_early.add(message.id)  # "read" says that all of it is here; its file is not yet
+            if self.machines.transfers.active((message.author, message.id)):
+                self._arrival.read_early.add(
+                    (message.author, message.id)
+                )  # "read" says that all of it is here; its file is not yet
             elif message.author != self.machines.own.account:
                 by_device.setdefault(message.author_device, []).append(message.id)
         effects: list[Effect] = []
         for device, ids in by_device.items():
-            effects += self._departure.control(Receipt([], ids), (device,), now=now)
+            for first in range(0, len(ids), RECEIPTS_MAX):
+                receipt = Receipt([], ids[first : first + RECEIPTS_MAX])
+                effects += self._departure.control(receipt, (device,), now=now)
         return self._then(effects, now)
 
     def announce(self, signed: Signed, *, now: Moment) -> list[Effect]:
@@ -202,28 +214,28 @@ class Engine:
 
     # ---- files
 
-    def moved(self, blob: BlobId, *, uploading: bool, done_bytes: int, now: Moment) -> list[Effect]:
+    def moved(self, piece: Upload | Download, *, done_bytes: int, now: Moment) -> list[Effect]:
         """So much of a file is at its goal; a whole one coming in is reported by `file_checked` first."""
-        message, effects = self.machines.transfers.moved(blob, uploading=uploading, done_bytes=done_bytes)
-        if message is not None and uploading:
-            self._departure.file_arrived(message)
+        finished, effects = self.machines.transfers.moved(piece, done_bytes=done_bytes)
+        if finished and isinstance(piece, Upload):
+            self._departure.file_arrived(piece.message)
         return self._then(effects, now)
 
     def file_checked(self, blob: BlobId, message: Message, *, now: Moment) -> list[Effect]:
         """A received file is whole, opened and on disk: its message is delivered."""
         effects: list[Effect] = [Tell(FileReady(message.id, blob))]
         if message.author != self.machines.own.account or message.author_device != self.machines.own.device:
-            effects += self._arrival.file_arrived(message.author_device, message.id, now=now)
+            effects += self._arrival.file_arrived(message, now=now)
         return self._then(effects, now)
 
     def transfer_failed(
-        self, blob: BlobId, *, uploading: bool, missing: bool, author_device: DeviceId | None, now: Moment
+        self, piece: Upload | Download, *, missing: bool, author_device: DeviceId | None, now: Moment
     ) -> list[Effect]:
         """A piece did not arrive; if the relay has not got the blob at all, its author is asked to bring it again."""
-        message = self.machines.transfers.failed(blob, uploading=uploading, missing=missing, now_s=now.now_s)
+        self.machines.transfers.failed(piece, missing=missing, now_s=now.now_s)
         effects: list[Effect] = []
-        if message is not None and author_device is not None and not uploading:
-            effects += self._departure.control(Nack([], [], [blob]), (author_device,), now=now)
+        if missing and author_device is not None and isinstance(piece, Download):
+            effects += self._departure.control(Nack([], [], [piece.blob]), (author_device,), now=now)
         return self._then(effects, now)
 
     # ---- time
@@ -296,7 +308,10 @@ class Engine:
             return [Tell(Warned(Cause.RELAY_INCOMPATIBLE))]
         signature = answer_challenge(machines.sessions.keys, nonce=frame.nonce, relay=frame.relay)
         self._phase = Phase.CLAIMED
-        return [Transmit(Hello(WIRE_VERSION, machines.own.device, signature, machines.inbox.taken))]
+        machines.life += 1
+        taken, life = machines.inbox.taken, machines.life
+        hello = Hello(WIRE_VERSION, machines.own.device, signature, taken, store=machines.store, life=life)
+        return [Save(self._relay_met()), Transmit(hello)]
 
     def _welcomed(self, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
@@ -309,14 +324,18 @@ class Engine:
         effects += self._learn_time(frame, now)
         if machines.clock.skewed:
             effects.append(Tell(Warned(Cause.CLOCK_SKEWED)))
+        effects += self._rollback.of_ours(frame)
+        effects += self._rollback.of_mailbox(frame)
         machines.store, machines.boot = frame.store, frame.boot
-        effects.append(Save(KeepRelay(frame.store, frame.boot, machines.clock.offset_ms)))
-        effects += [Save(cursor) for cursor in machines.inbox.welcomed(head=frame.head)]
+        effects.append(Save(self._relay_met()))
         effects += [Transmit(question) for question in machines.questions.again()]
-        if frame.list_version > machines.roster.version(machines.own.account):
-            effects += self._departure.want_list(machines.own.account)
+        effects += self._rollback.of_lists(frame.list_version)
         self._confirmation.doubt_earlier_runs(now=now)
         return [*effects, *self._look_around(now)]
+
+    def _relay_met(self) -> KeepRelay:
+        machines = self.machines
+        return KeepRelay(machines.store, machines.boot, machines.clock.offset_ms, machines.life)
 
     def _learn_time(self, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
@@ -364,7 +383,8 @@ class Engine:
                 machines.threads.remember(author, kept.message)
         if memory.relay is not None:
             machines.store, machines.boot = memory.relay.store, memory.relay.boot
-            machines.clock.offset_ms = memory.relay.offset_ms
+            machines.clock.offset_ms, machines.life = memory.relay.offset_ms, memory.relay.life
+        machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
         self._departure.contacts = {contact.handle: contact.account for contact in memory.contacts}
         self._departure.drafts = {draft.id: draft for draft in memory.drafts}
         copies: dict[MessageId, list[KeepCopy]] = {}

@@ -95,11 +95,25 @@ class Inbox:
         self._done.add(delivery.id)
         return kept
 
-    def welcomed(self, *, head: int) -> list[KeepCursor]:
-        """The mailbox ends here: a cursor beyond it came of a position that was never true, and would hide new mail."""
-        moved = [KeepCursor(lane, head) for lane, position in self._cursors.items() if position > head]
+    def welcomed(self, *, head: int, anew: bool) -> list[KeepCursor]:
+        """The mailbox ends here, or is another one: a cursor beyond its end names nothing, and would hide new mail."""
+        if not anew and all(position <= head for position in self._cursors.values()):
+            return []
+        moved = [KeepCursor(lane, 0) for lane, position in self._cursors.items() if position]
+        self._cursors.clear()
+        return moved
+
+    def catch_up(self, taken: Iterable[Taken]) -> list[KeepCursor]:
+        """A later state of this device has acknowledged this much, and the relay no longer has it."""
+        moved = [
+            KeepCursor(entry.lane, entry.position) for entry in taken if entry.position > self.position(entry.lane)
+        ]
         self._cursors.update((cursor.lane, cursor.position) for cursor in moved)
         return moved
+
+    def position(self, lane: Lane) -> int:
+        """How far a lane has been read."""
+        return self._cursors.get(lane, 0)
 
     def disconnected(self) -> None:
         """Whatever was not done will be delivered again."""

@@ -4,14 +4,18 @@ Nothing is believed unchecked: lists are signed by their account's root, keys by
 is said, never used.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
-from answerback.core.effects import Answered, Effect, KeepContact, Moment, Save, Tell, Transmit, Warned
+from answerback.core.effects import Answered, Effect, KeepContact, KeepOwnList, Moment, Save, Tell, Transmit, Warned
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.questions import WantAccount, WantKeysPublished, WantList, WantListAnnounced, WantPreKey
+from answerback.core.rollback import Rollback
+from answerback.crypto.identity import read_device_list
 from answerback.crypto.prekeys import check_prekey
 from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
@@ -33,6 +37,7 @@ class Lookup:
     machines: Machines
     departure: Departure
     arrival: Arrival
+    rollback: Rollback
 
     def announce(self, signed: Signed) -> list[Effect]:
         """Make a device list, signed by our root, the account's newest."""
@@ -56,6 +61,8 @@ class Lookup:
                 fresh = machines.roster.seal_key(device.id) != before.get(device.id)
                 if hold is not None and hold.cause is Cause.RECIPIENT_NO_KEYS and fresh:
                     machines.lanes.release(device.id, lane)
+        if frame.account == machines.own.account:
+            effects += self.rollback.learn(self._own_lists(frame.lists))
         effects += self.departure.readdress(frame.account, now=now)
         return [*effects, *self.arrival.look_again(frame.account, now=now)]
 
@@ -119,10 +126,13 @@ class Lookup:
         if not isinstance(question, WantListAnnounced):
             return []
         cause = cause_of(frame.cause) if frame.cause else None
+        if question.list in machines.registration.lists.values():  # said again, to a relay that had lost it
+            return self.rollback.of_lists(frame.version) if cause in (None, Cause.TRUST_KEYS_CHANGED) else []
         effects: list[Effect] = [Tell(Answered(DEVICE_LIST, machines.own.account, cause))]
         if cause is None:
             learned = machines.roster.learn(machines.own.account, [question.list], [])
             effects += [Save(fact) for fact in learned.facts]
+            effects += self.rollback.learn(self._own_lists([question.list]))
             effects += self.departure.readdress(machines.own.account, now=now)
         return [*effects, *self.departure.want_list(machines.own.account)]
 
@@ -137,6 +147,14 @@ class Lookup:
             sessions, number=machines.questions.number(), relay_ms=relay_ms, pickle_key=sessions.pickle_key
         )
         return [*(Save(fact) for fact in facts), *self._ask(machines.questions.ask(want, frame))]
+
+    def _own_lists(self, lists: Sequence[Signed]) -> list[KeepOwnList]:
+        account = self.machines.own.account
+        kept: list[KeepOwnList] = []
+        for signed in lists:
+            with suppress(TrustError):  # what does not check has been said already
+                kept.append(KeepOwnList(read_device_list(account, signed).version, signed))
+        return [each for each in kept if each.version <= self.machines.roster.version(account)]
 
     def _ask(self, frame: ClientFrame | None) -> list[Effect]:
         return [Transmit(frame)] if frame is not None and self.machines.link.up else []

@@ -60,6 +60,8 @@ class Machines:
     store: bytes = b""
     boot: bytes = b""
     """The relay's store and run met last."""
+    life: int = 0
+    """How often this device has said hello."""
 
     def draw(self) -> float:
         """A random number in [0, 1)."""

@@ -11,6 +11,7 @@ from answerback.core.effects import (
     KeepDeviceName,
     KeepDraft,
     KeepOutgoing,
+    KeepOwnList,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -39,6 +40,7 @@ class Memory:
     ratchets: tuple[KeepRatchet, ...] = ()
     seal_secrets: tuple[KeepSealSecret, ...] = ()
     device_lists: tuple[KeepDeviceList, ...] = ()
+    own_lists: tuple[KeepOwnList, ...] = ()
     seal_keys: tuple[KeepSealKey, ...] = ()
     contacts: tuple[KeepContact, ...] = ()
     device_names: tuple[KeepDeviceName, ...] = ()

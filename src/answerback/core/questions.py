@@ -90,7 +90,7 @@ class Questions:
         question = self._by_number.pop(number, None)
         self._under_way.discard(number)
         if question is not None:
-            self._asked.pop(question, None)
+            del self._asked[question]
         return question
 
     def again(self) -> list[ClientFrame]:

@@ -5,7 +5,7 @@ again (crypto/prekeys.py). One publication is under way at a time, since the rel
 offered before it. All ages are judged by the relay's clock.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from answerback.core.effects import DropSealSecret, Fact, KeepDeviceKeys, KeepSealSecret
 from answerback.core.sessions import Sessions
@@ -17,6 +17,7 @@ from answerback.crypto.prekeys import (
     mark_published,
     prekeys_to_publish,
 )
+from answerback.model.devices import Signed
 from answerback.wire.frames import Publish
 
 PREKEYS_MIN = 25
@@ -37,12 +38,33 @@ class Registration:
     prekeys_left: int = 0
     seal_key: bytes = b""
     known: bool = False
+    lists: dict[int, Signed] = field(default_factory=dict)
+    """This account's own device lists, by version."""
+    _anew: bool = False
+    """What is offered next stands for everything offered before."""
+    _offers_anew: bool = False
     _offered: bytes = b""
     """The seal key in the publication under way."""
 
     def welcomed(self, *, prekeys_left: int, seal_key: bytes) -> None:
         """The relay says what it has."""
         self.prekeys_left, self.seal_key, self.known = prekeys_left, seal_key, True
+
+    @property
+    def lists_upto(self) -> int:
+        """The version up to which no own list is missing here."""
+        version = 0
+        while version + 1 in self.lists:
+            version += 1
+        return version
+
+    def begin_anew(self) -> None:
+        """What the relay hands out may have no secrets here: replace all of it."""
+        self.prekeys_left, self.seal_key, self._anew = 0, b"", True
+
+    def taken(self) -> None:
+        """Somebody began a session with one of the one-time keys."""
+        self.prekeys_left = max(self.prekeys_left - 1, 0)
 
     def due(self, sessions: Sessions, *, relay_ms: int) -> bool:
         """Whether something must be published."""
@@ -73,11 +95,13 @@ class Registration:
         wanted = PREKEYS_MAX - self.prekeys_left
         prekeys = prekeys_to_publish(sessions.keys, wanted) if wanted > 0 else []
         facts.insert(0, KeepDeviceKeys(sessions.keys.pickle(pickle_key)))
-        return Publish(number, prekeys, fallback, seal_key), facts
+        self._offers_anew = self._anew
+        return Publish(number, prekeys, fallback, seal_key, self._anew), facts
 
     def published(self, sessions: Sessions, *, prekeys_left: int, pickle_key: bytes) -> list[Fact]:
         """The relay has it all on its disk."""
         self.prekeys_left = prekeys_left
+        self._anew, self._offers_anew = self._anew and not self._offers_anew, False
         self.seal_key, self._offered = self._offered or self.seal_key, b""
         mark_published(sessions.keys)
         return [KeepDeviceKeys(sessions.keys.pickle(pickle_key))]

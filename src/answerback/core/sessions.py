@@ -79,6 +79,13 @@ class Sessions:
             held = self._held.setdefault((kept.device, kept.lane), [])
             held.append(_Held(kept.session, kept.good_ms, kept.pickle))
 
+    def forget_all(self) -> list[DropRatchet]:
+        """Never seal or open again with what is here: another state of this device has stepped on."""
+        facts = [DropRatchet(*key, held.session) for key, every in self._held.items() for held in every]
+        self._held.clear()
+        self._spent.clear()
+        return facts
+
     # ---- sending
 
     def ready(self, device: DeviceId, lane: Lane) -> bool:

@@ -32,7 +32,7 @@ def wait_of_copy(machines: Machines, copy: Copy, *, now: Moment) -> Wait | None:
         return _accepted(machines, copy, now=now)
     if not machines.link.up:
         return _down(machines, now=now)
-    if machines.transfers.active(copy.message, uploading=True):
+    if machines.transfers.active((machines.own.account, copy.message)):
         return Wait(Cause.QUEUE_UPLOADING, None, Reason.TRANSFER.value)
     if copy.retry_at_s is not None:
         return _until(copy.cause or Cause.RELAY_BUSY, Wake(copy.retry_at_s, Reason.RETRY_TOLD), now=now)

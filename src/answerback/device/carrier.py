@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 from answerback.core.effects import Download, Effect, Moment, Upload
 from answerback.core.engine import Engine
@@ -28,35 +29,52 @@ DISK_AGAIN_S = 30.0
 """After the disk refused a piece: each costs a piece's worth of somebody's data, and making room takes a person."""
 
 
+class BlobRoad(Protocol):
+    """What is asked of a relay's HTTP side."""
+
+    async def upload_piece(self, blob: BlobId, content: bytes, *, offset: int, total_bytes: int, token: bytes) -> int:
+        """Send one piece; return how many bytes the relay has."""
+        ...
+
+    def download_range(self, blob: BlobId, *, start: int, end: int, token: bytes) -> AsyncIterator[bytes]:
+        """Fetch the bytes from `start` up to `end`, as they come."""
+        ...
+
+
 class FileCarrier:
     """The files of one device, one piece at a time."""
 
-    def __init__(self, journal: Journal, staging: Staging, *, url: str, pin: bytes | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        staging: Staging,
+        *,
+        url: str,
+        pin: bytes | None,
+        open_relay: Callable[[], AbstractAsyncContextManager[BlobRoad]] | None = None,
+    ) -> None:
         self._journal: Final = journal
         self._staging: Final = staging
-        self._url: Final = url
-        self._pin: Final = pin or b""
+        self._open_relay: Final = open_relay or (lambda: RelayHttp(url, pin=pin or b""))
 
     async def carry(self, piece: Upload | Download) -> Outcome:
         """Move one piece and say what came of it, as the change the engine is to make."""
-        uploading = isinstance(piece, Upload)
         try:
-            async with asyncio.timeout(PIECE_S_MAX), RelayHttp(self._url, pin=self._pin) as relay:
+            async with asyncio.timeout(PIECE_S_MAX), self._open_relay() as relay:
                 if isinstance(piece, Upload):
                     done_bytes = await self._upload(relay, piece)
-                    return lambda engine, now: engine.moved(piece.blob, uploading=True, done_bytes=done_bytes, now=now)
+                    return lambda engine, now: engine.moved(piece, done_bytes=done_bytes, now=now)
                 return await self._download(relay, piece)
         except RefusedError as error:
-            missing = error.cause is Cause.MESSAGE_FILE_MISSING
-            return self._failed(piece.blob, uploading=uploading, missing=missing)
+            return self._failed(piece, missing=error.cause is Cause.MESSAGE_FILE_MISSING)
         except (Unreachable, Deferred, PeerError, TimeoutError):
-            return self._failed(piece.blob, uploading=uploading, missing=False)
+            return self._failed(piece, missing=False)
         except StorageError as error:
             log.error("! the disk refused a piece of a file: %s", error)  # noqa: TRY400 - its message says it all
         await asyncio.sleep(DISK_AGAIN_S)
-        return self._failed(piece.blob, uploading=uploading, missing=False)
+        return self._failed(piece, missing=False)
 
-    async def _upload(self, relay: RelayHttp, piece: Upload) -> int:
+    async def _upload(self, relay: BlobRoad, piece: Upload) -> int:
         total_bytes = self._staging.staged_bytes(piece.blob)
         if total_bytes is None or total_bytes <= piece.offset:
             raise RefusedError(Cause.MESSAGE_FILE_MISSING, "the staged file is gone from this disk")
@@ -65,7 +83,7 @@ class FileCarrier:
             piece.blob, content, offset=piece.offset, total_bytes=total_bytes, token=piece.token
         )
 
-    async def _download(self, relay: RelayHttp, piece: Download) -> Outcome:
+    async def _download(self, relay: BlobRoad, piece: Download) -> Outcome:
         offset = min(piece.offset, self._staging.incoming_bytes(piece.blob))
         end = piece.offset + piece.length
         if end <= offset:  # its author says that it has no bytes: no sealed file is so small
@@ -73,12 +91,12 @@ class FileCarrier:
         async for part in relay.download_range(piece.blob, start=offset, end=end, token=piece.token):
             self._staging.write_at(piece.blob, part, offset=offset)
             offset += len(part)
-        message = self._message_of(piece.blob)
+        message = self._message_of(piece)
         if message is None or message.attachment is None or offset < message.attachment.sealed_bytes:
-            return lambda engine, now: engine.moved(piece.blob, uploading=False, done_bytes=offset, now=now)
-        return self._finish(message)
+            return lambda engine, now: engine.moved(piece, done_bytes=offset, now=now)
+        return self._finish(piece, message)
 
-    def _finish(self, message: Message) -> Outcome:
+    def _finish(self, piece: Download, message: Message) -> Outcome:
         """Open the whole file and check it; only then is its message delivered."""
         attachment = message.attachment
         assert attachment is not None
@@ -86,12 +104,12 @@ class FileCarrier:
             path = self._staging.receive(attachment.name, self._checked(attachment))
         except CannotOpenError:
             self._staging.discard_incoming(attachment.blob)
-            return self._failed(attachment.blob, uploading=False, missing=True)
+            return self._failed(piece, missing=True)
         self._journal.keep_setting(f"file.{attachment.blob.hex()}", str(path))
         self._staging.discard_incoming(attachment.blob)
 
         def finished(engine: Engine, now: Moment) -> list[Effect]:
-            moved = engine.moved(attachment.blob, uploading=False, done_bytes=attachment.sealed_bytes, now=now)
+            moved = engine.moved(piece, done_bytes=attachment.sealed_bytes, now=now)
             return [*moved, *engine.file_checked(attachment.blob, message, now=now)]
 
         return finished
@@ -104,17 +122,11 @@ class FileCarrier:
         if digest.digest() != attachment.sha256:
             raise CannotOpenError("the file is not the one its message names")
 
-    def _failed(self, blob: BlobId, *, uploading: bool, missing: bool) -> Outcome:
-        message = None if uploading else self._message_of(blob)
+    def _failed(self, piece: Upload | Download, *, missing: bool) -> Outcome:
+        message = None if isinstance(piece, Upload) else self._message_of(piece)
         author_device = message.author_device if message else None
-        return lambda engine, now: engine.transfer_failed(
-            blob, uploading=uploading, missing=missing, author_device=author_device, now=now
-        )
+        return lambda engine, now: engine.transfer_failed(piece, missing=missing, author_device=author_device, now=now)
 
-    def _message_of(self, blob: BlobId) -> Message | None:
-        for transfer in self._journal.transfers():
-            if transfer.blob == blob:
-                kept = self._journal.message(transfer.message)
-                if kept is not None:
-                    return kept.message
-        return None
+    def _message_of(self, piece: Upload | Download) -> Message | None:
+        kept = self._journal.message(piece.message, author=piece.author)
+        return kept.message if kept is not None else None

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import msgspec
 
-from answerback.core.effects import KeepDeviceKeys, KeepDeviceList
+from answerback.core.effects import KeepDeviceKeys, KeepDeviceList, KeepOwnList
 from answerback.crypto.identity import DeviceKeys, RootKey, next_device_list, read_device_list
 from answerback.crypto.linking import Direction, LinkCode, box_open, box_seal, make_link_code, parse_link_code
 from answerback.crypto.primitives import KEY_BYTES, CannotOpenError, random_bytes
@@ -190,7 +190,8 @@ async def join(
         root = RootKey.from_seed(grant.root_seed)
         if newest.device(keys.device_id) is None or account_id(root.public_key) != offer.account:
             raise TrustError("what the other device handed over does not make this device one of its account's")
-        journal.commit([KeepDeviceList(offer.account, newest.version, grant.list)])
+        own = KeepOwnList(newest.version, grant.list)
+        journal.commit([KeepDeviceList(offer.account, newest.version, grant.list), own])
         linked = replace(identity, root_seed=grant.root_seed, registered_ms=now_ms)
         journal.keep_identity(linked)
         return linked

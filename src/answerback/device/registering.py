@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from answerback.core.effects import KeepDeviceKeys, KeepDeviceList
+from answerback.core.effects import KeepDeviceKeys, KeepDeviceList, KeepOwnList
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
 from answerback.crypto.primitives import KEY_BYTES, random_bytes
 from answerback.device.home import make_journal
@@ -103,6 +103,7 @@ def _prepared(journal: Journal, relay: Relay, handle: Handle, device_name: str, 
         registered_ms=0,
     )
     journal.forget_registration()
-    journal.commit([KeepDeviceKeys(keys.pickle(pickle_key)), KeepDeviceList(root.account_id, 1, first_list)])
+    listed = KeepDeviceList(root.account_id, 1, first_list), KeepOwnList(1, first_list)
+    journal.commit([KeepDeviceKeys(keys.pickle(pickle_key)), *listed])
     journal.keep_identity(identity)  # last: whoever finds it finds keys and list
     return identity, first_list

@@ -88,6 +88,11 @@ CAUSES: dict[Cause, Advice] = {
         "We order conversations by the relay's clock, so they stay in order.",
         "Set date and time to automatic: a wrong clock can make safe connections fail.",
     ),
+    Cause.DEVICE_RESTORED: Advice(
+        "This device was put back to an older copy of itself, such as a backup.",
+        "We made its keys anew, so that nothing is encrypted twice with one key; new messages come as before.",
+        "What came after that copy was made is only on your other devices. Restore messages, never a whole device.",
+    ),
     # ---- the relay
     Cause.RELAY_BUSY: Advice(
         "The relay is busy and asks us to wait.",

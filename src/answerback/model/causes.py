@@ -39,6 +39,7 @@ class Cause(Enum):
     NETWORK_AGENT_STOPPED = "network.agent_stopped"
     TLS_UNTRUSTED = "tls.untrusted"
     CLOCK_SKEWED = "clock.skewed"
+    DEVICE_RESTORED = "device.restored"
     RELAY_BUSY = "relay.busy"
     RELAY_STOPPING = "relay.stopping"
     RELAY_FAULTY = "relay.faulty"
@@ -83,6 +84,7 @@ _OWNER_BY_LAYER = {
     "network": Owner.YOUR_NETWORK,
     "tls": Owner.YOUR_NETWORK,
     "clock": Owner.YOUR_DEVICE,
+    "device": Owner.YOUR_DEVICE,
     "relay": Owner.RELAY,
     "account": Owner.YOU,
     "recipient": Owner.RECIPIENT_DEVICE,

@@ -14,6 +14,7 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Device
 from answerback.model.errors import PeerError, TrustError
 from answerback.model.ids import AccountId, DeviceId
+from answerback.model.message import Lane
 from answerback.relay.effects import NOBODY, Ask, Close, Effect, Event, Listen, Moment, Note, Send
 from answerback.relay.limits import (
     AHEAD_ALL_BYTES_MAX,
@@ -67,6 +68,8 @@ class Connection:
     entry: Device | None = None
     signature: bytes = b""
     taken: Cursors = ()
+    store: bytes = b""
+    life: int = 0
     ahead: list[tuple[ClientFrame, int]] = field(default_factory=list)
     ahead_bytes: int = 0
 
@@ -184,7 +187,8 @@ class Conversations:
             return self.refuse(connection, Cause.ACCOUNT_NOT_REGISTERED, moment=moment)
         connection.account, connection.entry = answer.account, answer.entry
         connection.nonce = connection.signature = b""
-        return [Ask(Open(connection.number, connection.device, connection.taken, moment.wall_ms))]
+        here = connection
+        return [Ask(Open(here.number, here.device, here.taken, moment.wall_ms, store=here.store, life=here.life))]
 
     def opened(self, connection: Connection, answer: Answer, *, moment: Moment) -> list[Effect]:
         """Let a device in; its earlier connection ends."""
@@ -208,6 +212,8 @@ class Conversations:
             list_version=answer.list_version,
             prekeys_left=answer.prekeys_left,
             seal_key=answer.seal_id,
+            taken=[Taken(lane, position) for lane, position in zip(Lane, answer.taken, strict=True)],
+            life=answer.life,
         )
         return [*effects, Note(Event.OPENED, connection.number, connection.device), Send(connection.number, welcome)]
 
@@ -271,7 +277,7 @@ class Conversations:
         if hello.wire != WIRE_VERSION:
             return self.refuse(connection, Cause.RELAY_INCOMPATIBLE, moment=moment)
         connection.taken = cursors(hello.taken)
-        connection.signature = hello.signature
+        connection.signature, connection.store, connection.life = hello.signature, hello.store, hello.life
         return [Ask(Meet(connection.number, hello.device))]
 
     def _token(self, device: DeviceId) -> bytes:

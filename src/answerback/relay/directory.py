@@ -124,6 +124,7 @@ class Directory:
             frame.fallback,
             frame.seal_key,
             seal_id,
+            anew=frame.anew,
         )
         return [Ask(keys)]
 

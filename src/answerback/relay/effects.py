@@ -6,20 +6,11 @@ from typing import Final
 
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId
+from answerback.model.moment import Moment as Moment  # noqa: PLC0414 - known here to all that take effects
 from answerback.storage.relay_commands import Command
 from answerback.wire.frames import RelayFrame
 
 NOBODY: Final = DeviceId(b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Now, in the relay's two times."""
-
-    now_s: float
-    """Monotonic, for waits."""
-    wall_ms: int
-    """The relay's wall clock, by which mail expires."""
 
 
 @dataclass(frozen=True, slots=True)

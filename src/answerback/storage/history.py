@@ -89,8 +89,10 @@ class History:
         where = "WHERE conversation = ? AND arrival < ?"
         return self._kept(f"{MESSAGES} {where} ORDER BY arrival DESC LIMIT ?", conversation, newest, limit)
 
-    def message(self, identity: MessageId) -> KeptMessage | None:
-        """Find one message."""
+    def message(self, identity: MessageId, *, author: AccountId | None = None) -> KeptMessage | None:
+        """Find one message; the author settles which, should two have taken the same id."""
+        if author is not None:
+            return next(iter(self._kept(f"{MESSAGES} WHERE author = ? AND id = ?", author, identity)), None)
         return next(iter(self._kept(f"{MESSAGES} WHERE id = ?", identity)), None)
 
     def find_message(self, prefix: str) -> KeptMessage | None:

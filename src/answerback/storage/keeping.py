@@ -20,6 +20,7 @@ from answerback.core.effects import (
     KeepDraft,
     KeepMessage,
     KeepOutgoing,
+    KeepOwnList,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -93,6 +94,9 @@ _DEVICE_LIST = """
     INSERT INTO device_lists VALUES (?, ?, ?, ?)
     ON CONFLICT (account) DO UPDATE SET version = excluded.version, body = excluded.body,
         signature = excluded.signature"""
+_OWN_LIST = """
+    INSERT INTO own_lists VALUES (?, ?, ?)
+    ON CONFLICT (version) DO UPDATE SET body = excluded.body, signature = excluded.signature"""
 _SEAL_KEY = """
     INSERT INTO seal_keys VALUES (?, ?, ?)
     ON CONFLICT (device) DO UPDATE SET body = excluded.body, signature = excluded.signature"""
@@ -105,12 +109,13 @@ _SEEN = """
     INSERT INTO seen (id, wall_ms, device, message, opened) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 _CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (lane) DO UPDATE SET position = excluded.position"
 _RELAY = """
-    INSERT INTO relay VALUES (1, ?, ?, ?)
-    ON CONFLICT (number) DO UPDATE SET store = excluded.store, boot = excluded.boot, offset_ms = excluded.offset_ms"""
+    INSERT INTO relay (number, store, boot, offset_ms, life) VALUES (1, ?, ?, ?, ?)
+    ON CONFLICT (number) DO UPDATE SET store = excluded.store, boot = excluded.boot, offset_ms = excluded.offset_ms,
+        life = excluded.life"""
 _TRANSFER = """
-    INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (blob, message) DO UPDATE SET uploading = excluded.uploading, total_bytes = excluded.total_bytes,
-        done_bytes = excluded.done_bytes, finished = excluded.finished"""
+    INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (author, message) DO UPDATE SET blob = excluded.blob, uploading = excluded.uploading,
+        total_bytes = excluded.total_bytes, done_bytes = excluded.done_bytes, finished = excluded.finished"""
 
 
 def statements(fact: Fact) -> Iterator[Statement]:
@@ -143,8 +148,8 @@ def statements(fact: Fact) -> Iterator[Statement]:
             yield _STREAM, (fact.device, int(fact.lane), fact.given, fact.seen, _pack(fact.missing))
         case KeepCursor(lane, position):
             yield _CURSOR, (int(lane), position)
-        case KeepRelay(store, boot, offset_ms):
-            yield _RELAY, (store, boot, offset_ms)
+        case KeepRelay(store, boot, offset_ms, life):
+            yield _RELAY, (store, boot, offset_ms, life)
         case KeepTransfer():
             yield _TRANSFER, _transfer(fact)
         case _:
@@ -158,6 +163,7 @@ def _key_material(
     | KeepSealSecret
     | DropSealSecret
     | KeepDeviceList
+    | KeepOwnList
     | KeepSealKey
     | KeepContact
     | KeepDeviceName,
@@ -176,6 +182,8 @@ def _key_material(
             return _DROP_OWN_SEAL, (identity,)
         case KeepDeviceList(account, version, signed):
             return _DEVICE_LIST, (account, version, signed.body, signed.signature)
+        case KeepOwnList(version, signed):
+            return _OWN_LIST, (version, signed.body, signed.signature)
         case KeepSealKey(device, signed):
             return _SEAL_KEY, (device, signed.body, signed.signature)
         case KeepContact(handle, account):
@@ -262,4 +270,12 @@ def _step(step: Step) -> tuple[Value, ...]:
 
 
 def _transfer(fact: KeepTransfer) -> Sequence[Value]:
-    return (fact.blob, fact.message, fact.uploading, fact.total_bytes, fact.done_bytes, fact.finished)
+    return (
+        fact.author,
+        fact.message,
+        fact.blob,
+        fact.uploading,
+        fact.total_bytes,
+        fact.done_bytes,
+        fact.finished,
+    )

@@ -38,6 +38,9 @@ class Open:
     device: DeviceId
     taken: Cursors
     wall_ms: int
+    store: bytes = b""
+    """The store those cursors are of."""
+    life: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ class AddKeys:
     fallback: Signed | None
     seal_key: Signed | None
     seal_id: bytes
+    anew: bool = False
+    """Those offered before are void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,8 @@ class Opened:
     list_version: int
     prekeys_left: int
     seal_id: bytes
+    life: int
+    """The highest it ever said, before now."""
 
 
 class Fate(NamedTuple):

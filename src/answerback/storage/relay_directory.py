@@ -112,6 +112,11 @@ def add_prekeys(db: Database, device: int, prekeys: Sequence[Signed]) -> None:
     )
 
 
+def void_prekeys(db: Database, device: int) -> None:
+    """Hand out no one-time key any more that a device has offered until now; their digests stay."""
+    db.run("UPDATE prekey SET claimed = 1, body = x'', signature = x'' WHERE device = ? AND claimed = 0", (device,))
+
+
 def put_fallback(db: Database, device: int, signed: Signed) -> None:
     """Replace a device's fallback key."""
     db.run(

@@ -31,6 +31,8 @@ class Mailbox:
     list_version: int
     revoked: bool
     seen_ms: int
+    life: int = 0
+    """How often its device has said hello, as far as it said."""
     taken: list[int] = field(default_factory=lambda: list(NOTHING_TAKEN))
     held: dict[EnvelopeId, int] = field(default_factory=dict)
     """Position of each envelope that is neither taken nor expired."""

@@ -16,6 +16,7 @@ from answerback.model.errors import RefusedError
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId
 from answerback.model.message import LIFETIME_S, Lane
 from answerback.storage import relay_directory as directory
+from answerback.storage import relay_outset
 from answerback.storage.database import Database, Value
 from answerback.storage.relay_commands import (
     LANE_COUNT,
@@ -104,11 +105,11 @@ class RelayStore:
         self._is_short = False
         self._sweep_from: tuple[int, int, int] = (0, 0, 0)
         db.row(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-        self.name: Final = self._read_name(new_name)
-        self._position = self._read_position()
-        orphans = self._read_orphans()
+        self.name: Final = relay_outset.name(db, new_name)
+        self._position = relay_outset.last_position(db)
+        orphans = relay_outset.orphans(db)
         self._doomed += [position for position, _ in orphans]
-        self.rows, self.size_bytes = self._read_totals()
+        self.rows, self.size_bytes = relay_outset.totals(db)
         self.rows -= len(orphans)
         self.size_bytes -= sum(size_bytes + ROW_BYTES for _, size_bytes in orphans)
 
@@ -283,10 +284,14 @@ class RelayStore:
         mailbox = self._mailbox(command.device)
         if mailbox is None or mailbox.revoked:
             return Denied(Cause.ACCOUNT_DEVICE_REVOKED)
-        self._take(command.device, command.taken)
+        if command.store == self.name and max(command.taken, default=0) <= self._position:
+            self._take(command.device, command.taken)
+        # else the positions are of another store, or of this one before an older copy was put back: they may name new
+        # mail. What the device has, it will recognise.
         mailbox.is_open = True
-        if command.wall_ms - mailbox.seen_ms > SEEN_MS:
-            mailbox.seen_ms = command.wall_ms
+        life = mailbox.life
+        if command.life > life or command.wall_ms - mailbox.seen_ms > SEEN_MS:
+            mailbox.seen_ms, mailbox.life = command.wall_ms, max(life, command.life)
             self._moved[mailbox.number] = mailbox
         return Opened(
             len(mailbox.held),
@@ -295,6 +300,7 @@ class RelayStore:
             mailbox.list_version,
             directory.prekeys_left(self.db, mailbox.number),
             directory.seal_id(self.db, mailbox.number),
+            life,
         )
 
     def _leave(self, command: Leave) -> Answer:
@@ -338,6 +344,8 @@ class RelayStore:
         mailbox = self._mailbox(command.device)
         if mailbox is None or mailbox.revoked:
             return Denied(Cause.ACCOUNT_DEVICE_REVOKED)
+        if command.anew:
+            directory.void_prekeys(self.db, mailbox.number)
         directory.add_prekeys(self.db, mailbox.number, command.prekeys)
         if command.fallback is not None:
             directory.put_fallback(self.db, mailbox.number, command.fallback)
@@ -359,13 +367,13 @@ class RelayStore:
 
     def _load(self, device: DeviceId) -> Mailbox | None:
         row = self.db.row(
-            "SELECT number, account, entry, list_version, revoked, seen_ms, taken_control, taken_urgent, taken_normal,"
-            " taken_bulk, taken_background FROM device JOIN mailbox USING (number) WHERE id = ?",
+            "SELECT number, account, entry, list_version, revoked, seen_ms, life, taken_control, taken_urgent,"
+            " taken_normal, taken_bulk, taken_background FROM device JOIN mailbox USING (number) WHERE id = ?",
             (device,),
         )
         if row is None:
             return None
-        mailbox = Mailbox(row[0], device, row[1], row[2], row[3], bool(row[4]), row[5], list(row[6:]))
+        mailbox = Mailbox(row[0], device, row[1], row[2], row[3], bool(row[4]), row[5], row[6], list(row[7:]))
         for lane, position, identity, size_bytes in self.db.rows(
             "SELECT lane, position, id, size_bytes FROM envelope WHERE mailbox = ? ORDER BY lane, position",
             (mailbox.number,),
@@ -387,8 +395,8 @@ class RelayStore:
     def _write_cursors(self) -> None:
         if self._moved:
             self.db.run_many(
-                f"UPDATE mailbox SET seen_ms = ?, {_TAKEN} WHERE number = ?",  # noqa: S608 - constants only
-                [(mailbox.seen_ms, *mailbox.taken, mailbox.number) for mailbox in self._moved.values()],
+                f"UPDATE mailbox SET seen_ms = ?, life = ?, {_TAKEN} WHERE number = ?",  # noqa: S608 - constants only
+                [(mailbox.seen_ms, mailbox.life, *mailbox.taken, mailbox.number) for mailbox in self._moved.values()],
             )
 
     def _strike_out(self, positions: list[int]) -> None:
@@ -419,28 +427,3 @@ class RelayStore:
                 by_number[number].expire(position, identity, size_bytes)
         self._sweep_from = rows[-1][:3] if len(rows) == SWEEP_ROWS else (0, 0, 0)
         return Done(len(expired))
-
-    def _read_name(self, new_name: bytes) -> bytes:
-        self.db.run("INSERT OR IGNORE INTO store_name (number, name) VALUES (1, ?)", (new_name,))
-        row = self.db.row("SELECT name FROM store_name")
-        assert row is not None
-        return bytes(row[0])
-
-    def _read_position(self) -> int:
-        row = self.db.row("SELECT seq FROM sqlite_sequence WHERE name = 'envelope'")
-        return int(row[0]) if row else 0
-
-    def _read_orphans(self) -> list[tuple[int, int]]:
-        """Find what was taken before the last run ended and not yet struck out."""
-        rows = self.db.rows(
-            "SELECT position, size_bytes FROM envelope JOIN mailbox ON number = mailbox WHERE position <= CASE lane"
-            " WHEN 0 THEN taken_control WHEN 1 THEN taken_urgent WHEN 2 THEN taken_normal WHEN 3 THEN taken_bulk"
-            " ELSE taken_background END"
-        )
-        return [(row[0], row[1]) for row in rows]
-
-    def _read_totals(self) -> tuple[int, int]:
-        row = self.db.row("SELECT count(*), coalesce(sum(size_bytes), 0) FROM envelope")
-        assert row is not None
-        count = int(row[0])
-        return count, int(row[1]) + count * ROW_BYTES

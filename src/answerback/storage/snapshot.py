@@ -13,6 +13,7 @@ from answerback.core.effects import (
     KeepDeviceName,
     KeepDraft,
     KeepOutgoing,
+    KeepOwnList,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -57,6 +58,7 @@ def read_snapshot(database: Database) -> Memory:
                 KeepSealSecret(*row) for row in database.rows("SELECT id, secret, created_ms FROM seal_secrets")
             ),
             device_lists=_device_lists(database),
+            own_lists=read_own_lists(database),
             seal_keys=_seal_keys(database),
             contacts=read_contacts(database),
             device_names=read_device_names(database),
@@ -101,10 +103,10 @@ def read_device_names(database: Database) -> tuple[KeepDeviceName, ...]:
 
 def read_transfers(database: Database) -> tuple[KeepTransfer, ...]:
     """Return how far every file has travelled."""
-    rows = database.rows("SELECT blob, message, uploading, total_bytes, done_bytes, finished FROM transfers")
+    rows = database.rows("SELECT author, message, blob, uploading, total_bytes, done_bytes, finished FROM transfers")
     return tuple(
-        KeepTransfer(blob, message, bool(uploading), total_bytes, done_bytes, bool(finished))
-        for blob, message, uploading, total_bytes, done_bytes, finished in rows
+        KeepTransfer(author, message, blob, bool(uploading), total_bytes, done_bytes, bool(finished))
+        for author, message, blob, uploading, total_bytes, done_bytes, finished in rows
     )
 
 
@@ -177,6 +179,12 @@ def _device_lists(database: Database) -> tuple[KeepDeviceList, ...]:
     return tuple(KeepDeviceList(account, version, Signed(body, mark)) for account, version, body, mark in rows)
 
 
+def read_own_lists(database: Database) -> tuple[KeepOwnList, ...]:
+    """Return this account's own device lists, oldest first."""
+    rows = database.rows("SELECT version, body, signature FROM own_lists ORDER BY version")
+    return tuple(KeepOwnList(version, Signed(body, mark)) for version, body, mark in rows)
+
+
 def _seal_keys(database: Database) -> tuple[KeepSealKey, ...]:
     rows = database.rows("SELECT device, body, signature FROM seal_keys")
     return tuple(KeepSealKey(device, Signed(body, mark)) for device, body, mark in rows)
@@ -214,7 +222,7 @@ def _recent(database: Database) -> tuple[Message, ...]:
 
 
 def _relay(database: Database) -> KeepRelay | None:
-    row = database.row("SELECT store, boot, offset_ms FROM relay")
+    row = database.row("SELECT store, boot, offset_ms, life FROM relay")
     return KeepRelay(*row) if row else None
 
 

@@ -21,6 +21,7 @@ FRAME_BYTES_MAX = 1024 * 1024
 BATCH_MAX = 256
 """Envelopes in one frame: enough to amortise a frame, few enough for one to pass a 64 kbit/s link in a minute."""
 CHALLENGE_BYTES = 32
+LANES_MAX = len(Lane)
 LISTS_MAX = 64
 """Device lists in one answer: each costs its reader some signature checks."""
 
@@ -42,6 +43,13 @@ class Challenge(Frame, frozen=True, array_like=True, tag=True):
     wire: Natural = WIRE_VERSION
 
 
+class Taken(msgspec.Struct, frozen=True, array_like=True):
+    """How far one lane of a mailbox has been read."""
+
+    lane: Lane
+    position: Natural
+
+
 class Welcome(Frame, frozen=True, array_like=True, tag=True):
     """You are who you say; this is what waits for you."""
 
@@ -61,6 +69,10 @@ class Welcome(Frame, frozen=True, array_like=True, tag=True):
     prekeys_left: Natural
     seal_key: bytes
     """Id of the seal key the relay hands out for this device; empty if it has none."""
+    taken: Annotated[list[Taken], msgspec.Meta(max_length=LANES_MAX)] = []
+    """How far each lane of the mailbox was acknowledged; a device that knows less has an older copy of its disk."""
+    life: Natural = 0
+    """The highest `life` this device ever said hello with, before this time."""
 
     def __repr__(self) -> str:
         """Say what waits, never the token."""
@@ -78,13 +90,6 @@ class Farewell(Frame, frozen=True, array_like=True, tag=True):
 # ---- device → relay, opening ---------------------------------------------------------------------------------------
 
 
-class Taken(msgspec.Struct, frozen=True, array_like=True):
-    """How far one lane of a mailbox has been read."""
-
-    lane: Lane
-    position: Natural
-
-
 class Hello(Frame, frozen=True, array_like=True, tag=True):
     """A device answers the challenge and says how far it has read; it need not wait for `Welcome` to go on."""
 
@@ -93,6 +98,10 @@ class Hello(Frame, frozen=True, array_like=True, tag=True):
     signature: bytes
     taken: list[Taken]
     """How far each lane of its mailbox is on the device's disk."""
+    store: bytes = b""
+    """The relay's store those positions are of: another store knows nothing of them."""
+    life: Natural = 0
+    """Grows with every hello, and is on the device's disk before it is said."""
 
 
 # ---- mail ----------------------------------------------------------------------------------------------------------
@@ -244,6 +253,8 @@ class Publish(Frame, frozen=True, array_like=True, tag=True):
     prekeys: list[Signed]
     fallback: Signed | None
     seal_key: Signed | None
+    anew: bool = False
+    """The one-time keys offered before are void: this device no longer has their secrets."""
 
 
 class Published(Frame, frozen=True, array_like=True, tag=True):

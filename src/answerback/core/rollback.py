@@ -1,0 +1,73 @@
+"""Notices that a disk has gone back in time, the relay's or this device's own, and makes up for it.
+
+Theory. Both sides say hello with what only grows. A relay that knows less than this device does has lost mail, lists or
+keys: positions in its mailbox mean nothing any more, and the account's own lists, which the root signed, are given to
+it again, one after the other. A relay that knows *more* than this device has spoken with a later state of it: this disk
+is an older copy, perhaps a backup. Then no ratchet on it may seal again, for one key would seal two texts; and the keys
+others were given since have no secrets here. All of that is made anew, and the person is told. A relay that lies gets
+nothing by it but work for this device.
+"""
+
+from dataclasses import dataclass
+
+from answerback.core.departure import Departure
+from answerback.core.effects import Effect, KeepOwnList, Save, Tell, Transmit, Warned
+from answerback.core.machines import Machines
+from answerback.core.questions import WantListAnnounced
+from answerback.model.causes import Cause
+from answerback.wire.frames import Announce, Welcome
+
+
+@dataclass(slots=True)
+class Rollback:
+    """The composer of what follows when somebody remembers too little."""
+
+    machines: Machines
+    departure: Departure
+
+    def of_ours(self, welcome: Welcome) -> list[Effect]:
+        """Begin afresh if the relay has met a later state of this device."""
+        machines = self.machines
+        if not self._is_older(welcome):
+            return []
+        machines.life = max(machines.life, welcome.life)
+        effects: list[Effect] = [Tell(Warned(Cause.DEVICE_RESTORED))]
+        if welcome.store == machines.store:
+            effects += [Save(cursor) for cursor in machines.inbox.catch_up(welcome.taken)]
+        effects += [Save(fact) for fact in machines.sessions.forget_all()]
+        machines.registration.begin_anew()
+        return effects
+
+    def of_mailbox(self, welcome: Welcome) -> list[Effect]:
+        """Forget positions that are of another store, or of this one before an older copy was put in its place."""
+        machines = self.machines
+        is_other = machines.store not in (b"", welcome.store)
+        return [Save(cursor) for cursor in machines.inbox.welcomed(head=welcome.head, anew=is_other)]
+
+    def of_lists(self, relay_version: int) -> list[Effect]:
+        """Give the relay the account's next list after the newest it has, or ask it for those missing here."""
+        machines = self.machines
+        own = machines.own.account
+        known_version = machines.roster.version(own)
+        following = machines.registration.lists.get(relay_version + 1)
+        if relay_version < known_version and following is not None:
+            question = WantListAnnounced(following)
+            asked = machines.questions.ask(question, Announce(machines.questions.number(), following))
+            return [Transmit(asked)] if asked is not None and machines.link.up else []
+        if relay_version > known_version or machines.registration.lists_upto < min(known_version, relay_version):
+            return self.departure.want_list(own)
+        return []
+
+    def learn(self, lists: list[KeepOwnList]) -> list[Effect]:
+        """Keep lists of this account, for the day a relay has lost them."""
+        known = self.machines.registration.lists
+        fresh = [kept for kept in lists if kept.version not in known]
+        known.update((kept.version, kept.list) for kept in fresh)
+        return [Save(kept) for kept in fresh]
+
+    def _is_older(self, welcome: Welcome) -> bool:
+        machines = self.machines
+        if welcome.life >= machines.life:
+            return True
+        position = machines.inbox.position
+        return welcome.store == machines.store and any(entry.position > position(entry.lane) for entry in welcome.taken)
