@@ -9,6 +9,7 @@ import argparse
 import gc
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -36,7 +37,8 @@ class Trials:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """After the house's own settings: nothing is shrunk and nothing remembered, a failure is enough."""
-        settings.register_profile("mutants", deadline=None, database=None, phases=[Phase.explicit, Phase.generate])
+        quick = settings(deadline=None, database=None, max_examples=30, phases=[Phase.explicit, Phase.generate])
+        settings.register_profile("mutants", quick)
         settings.load_profile("mutants")
 
     @pytest.hookimpl(tryfirst=True)
@@ -51,7 +53,7 @@ class Trials:
         for name, what in learned.items():
             if not what.passed:
                 print(f"fails without any mutant, so it kills none: {name}", file=sys.stderr)
-        ledger = Ledger()
+        ledger = Ledger(Path(tempfile.mkdtemp())) if options.scratch else Ledger()
         gc.collect()
         gc.freeze()
         for file in options.files:
@@ -65,27 +67,35 @@ class Trials:
         for count, mutant in enumerate(mutants, start=1):
             line = ledger.line(mutant)
             if line is None or not (options.resume and (line.killed or not options.again)):
-                able = self._in_order(chosen(killers, learned, mutant), learned, hint=ledger.hint(mutant))
+                able = self._in_order(mutant, chosen(killers, learned, mutant), learned, ledger)
                 verdict: Verdict = attempt(mutant, able, learned)
                 line = ledger.enter(mutant, verdict)
                 _say(count, len(mutants), mutant, verdict, began_s, quiet=options.json)
             self.lines.append(line)
 
-    def _in_order(self, able: list[Killer], learned: dict[str, Learned], *, hint: list[str]) -> list[Killer]:
-        """Who killed its like before; then tests as long as there is time; then stories and worlds."""
+    def _in_order(
+        self, mutant: Mutant, able: list[Killer], learned: dict[str, Learned], ledger: Ledger
+    ) -> list[Killer]:
+        """The file's own tests, quick others, worlds and stories; who is quick and kills much comes first."""
         options = self._options
+        own = f"test_{mutant.file}::"
         tests: list[Killer] = []
         spent_s = 0.0
         for killer in able:
             if isinstance(killer, UnitTest):
                 spent_s += learned[killer.name].seconds
-                if spent_s <= options.seconds:
+                if own in killer.name or spent_s <= options.seconds:
                     tests.append(killer)
-        stories = [killer for killer in able if isinstance(killer, ShortStory)][: options.stories_each]
         worlds = [killer for killer in able if isinstance(killer, SimulatedWorld)][: options.worlds_each]
-        by_name = {killer.name: killer for killer in able}
-        first = [by_name[name] for name in hint if name in by_name]
-        return list(dict.fromkeys([*first, *tests, *worlds, *stories]))
+        stories = [killer for killer in able if isinstance(killer, ShortStory)][: options.stories_each]
+        before = ledger.killer_of(mutant)
+
+        def promising(killer: Killer) -> tuple[bool, float]:
+            kills = ledger.kills(mutant.file, killer.name)
+            return killer.name != before, (learned[killer.name].seconds + 0.001) / (1 + kills)
+
+        hinted = [killer for killer in able if killer.name == before]
+        return sorted(dict.fromkeys([*hinted, *tests, *worlds, *stories]), key=promising)
 
 
 def _say(count: int, of: int, mutant: Mutant, verdict: Verdict, began_s: float, *, quiet: bool) -> None:
@@ -117,11 +127,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--killers", nargs="+", default=["tests/core"], help="where the unit tests are")
     parser.add_argument("--resume", action="store_true", help="keep verdicts on functions that have not changed")
     parser.add_argument("--again", action="store_true", help="with --resume: try survivors again")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of unit tests for each mutant")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of tests of other files for each mutant")
     parser.add_argument("--stories", type=int, default=24, help="stories that may kill")
     parser.add_argument("--worlds", type=int, default=60, help="worlds that may kill")
-    parser.add_argument("--stories-each", type=int, default=4, help="stories tried on each mutant")
-    parser.add_argument("--worlds-each", type=int, default=8, help="worlds tried on each mutant")
+    parser.add_argument("--stories-each", type=int, default=3, help="stories tried on each mutant")
+    parser.add_argument("--worlds-each", type=int, default=6, help="worlds tried on each mutant")
+    parser.add_argument("--scratch", action="store_true", help="neither use nor keep verdicts")
     parser.add_argument("--list", action="store_true", help="write the list of survivors anew")
     parser.add_argument("--json", action="store_true", help="print JSON, and nothing else")
     options = parser.parse_args(arguments)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from coverage import Coverage
 
@@ -62,7 +63,7 @@ def _reach(coverage: Coverage, path: Path) -> Reach:
     )
 
 
-def as_json(reaches: list[Reach]) -> dict[str, object]:
+def as_json(reaches: list[Reach]) -> dict[str, Any]:
     """All of it, for programs."""
     branches, taken = sum(reach.branches for reach in reaches), sum(reach.taken for reach in reaches)
     return {

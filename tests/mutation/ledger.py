@@ -1,7 +1,7 @@
 """Keeps the verdict on every mutant that was tried, so that a run can be taken up again."""
 
 import json
-from collections import deque
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,8 +9,6 @@ from tests.mutation.mutants import ROOT, Mutant
 from tests.mutation.trial import Fate, Verdict
 
 FOLDER = ROOT / "local" / "mutation"
-RECENT = 4
-"""Who killed a mutant of a function will often kill the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +36,29 @@ class Ledger:
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
         self._lines: dict[str, Line] = {}
-        self._recent: dict[str, deque[str]] = {}
+        self._kills: Counter[tuple[str, str]] = Counter()
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.jsonl"):
             for text in path.read_text().splitlines():
                 line = Line(**json.loads(text))
                 self._lines[line.name] = line
+        for line in self._lines.values():
+            if line.by:
+                self._kills[line.file, line.by] += 1
 
     def line(self, mutant: Mutant) -> Line | None:
         """The verdict on a mutant, unless its function was changed since."""
         line = self._lines.get(mutant.name)
         return line if line is not None and line.digest == mutant.digest else None
 
-    def hint(self, mutant: Mutant) -> list[str]:
-        """Who may well kill it: who did so before, and who killed the last ones of its function."""
+    def killer_of(self, mutant: Mutant) -> str:
+        """Who killed it before, if anybody did."""
         before = self._lines.get(mutant.name)
-        names = [before.by] if before is not None and before.by else []
-        return [*names, *reversed(self._recent.get(mutant.function, ()))]
+        return before.by if before is not None else ""
+
+    def kills(self, file: str, killer: str) -> int:
+        """How many mutants of a file somebody has killed: who killed many will kill more."""
+        return self._kills[file, killer]
 
     def enter(self, mutant: Mutant, verdict: Verdict) -> Line:
         """Write a verdict down."""
@@ -70,10 +74,7 @@ class Ledger:
         )
         self._lines[line.name] = line
         if verdict.by:
-            recent = self._recent.setdefault(mutant.function, deque(maxlen=RECENT))
-            if verdict.by in recent:
-                recent.remove(verdict.by)
-            recent.append(verdict.by)
+            self._kills[mutant.file, verdict.by] += 1
         with (self._folder / f"{mutant.file.removesuffix('.py')}.jsonl").open("a") as file:
             file.write(json.dumps(asdict(line)) + "\n")
         return line
