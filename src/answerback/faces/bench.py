@@ -30,18 +30,30 @@ def bench() -> None:
 @click.option("--window", type=click.IntRange(1), default=16, show_default=True, help="Unanswered messages of a pair.")
 @click.option("--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="For each of two parts.")
 @click.option("--rate", type=click.FloatRange(1), default=200.0, show_default=True, help="Messages/s, steady part.")
+@click.option("--receipt-each", is_flag=True, help="A receipt for each message, not one for all handed over at once.")
 @_together
 @_sealed
 @_tls
 @_json
 def throughput(
-    *, pairs: int, window: int, seconds: float, rate: float, together: int, sealed: bool, tls: bool, json_wanted: bool
+    *,
+    pairs: int,
+    window: int,
+    seconds: float,
+    rate: float,
+    receipt_each: bool,
+    together: int,
+    sealed: bool,
+    tls: bool,
+    json_wanted: bool,
 ) -> None:
     """Pairs that write as fast as answers come back: messages delivered and answered each second, and their delays."""
     from answerback.faces.benchmarking.throughput import Pace
     from answerback.faces.benchmarking.throughput import throughput as measure
 
-    pace = Pace(pairs=pairs, window=window, together=together, seconds=seconds, rate_per_s=rate)
+    pace = Pace(
+        pairs=pairs, window=window, together=together, seconds=seconds, rate_per_s=rate, receipt_each=receipt_each
+    )
     _show(measure(pace, sealed=sealed, tls=tls), json_wanted=json_wanted)
 
 

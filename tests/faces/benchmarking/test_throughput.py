@@ -30,3 +30,9 @@ def test_pairs_lose_nothing_and_get_nothing_twice(sealed: bool, together: int, t
         assert isinstance(p50, float)
         assert isinstance(p99, float)
         assert 0 < p50 <= p99
+
+
+def test_a_receipt_for_each_message_is_asked_for_and_written() -> None:
+    pace = Pace(pairs=2, window=8, together=8, seconds=0.3, rate_per_s=50, receipt_each=True)
+    found = asyncio.run(throughput(pace, sealed=False, tls=False))
+    assert (found["messages_per_receipt"], found["lost"], found["duplicated"]) == (1.0, 0, 0)

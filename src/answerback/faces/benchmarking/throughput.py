@@ -2,7 +2,8 @@
 
 Theory. Each author keeps a window of messages that nobody has answered for yet; each answer lets as many leave again as
 it answers for. A message counts when its author holds the reader's receipt, which has come back as an envelope of its
-own through the same relay. As agents do, a reader writes one receipt for all messages of one `Deliver`.
+own through the same relay. As agents do, a reader writes one receipt for all messages of one `Deliver`, unless it is
+asked to write one for each.
 """
 
 import asyncio
@@ -39,6 +40,8 @@ class Pace:
     seconds: float = 10.0
     rate_per_s: float = 200.0
     """Of the steady part, over all pairs."""
+    receipt_each: bool = False
+    """Whether readers write a receipt for each message, as other systems' clients do, and not one for a `Deliver`."""
 
 
 @dataclass(slots=True)
@@ -69,9 +72,10 @@ class Delays:
 class Pair:
     """An author and a reader."""
 
-    def __init__(self, author: Resident, reader: Resident, *, sealed: bool, tally: Tally, together: int) -> None:
+    def __init__(self, author: Resident, reader: Resident, *, sealed: bool, tally: Tally, pace: Pace) -> None:
         self._tally: Final = tally
-        self._together = together
+        self._together = pace.together
+        self._receipt_each = pace.receipt_each
         there, back = roads(author, reader, sealed=sealed)
         self._there: Road = there
         self._back: Road = back
@@ -125,10 +129,11 @@ class Pair:
         self._seen.update(fresh)
         self._tally.delivered += len(fresh)
         self._tally.duplicated += len(numbers) - len(fresh)
-        self._tally.receipts += 1
         if self.delays is not None:
             self.delays.delivered += [now_s - self._open[number] for number in fresh if number in self._open]
-        return [self._back.pack(numbers)]
+        receipts = [[number] for number in numbers] if self._receipt_each else [numbers]
+        self._tally.receipts += len(receipts)
+        return [self._back.pack(receipt) for receipt in receipts]
 
     def _answered(self, entries: list[Delivery]) -> list[Envelope]:
         now_s = time.perf_counter()
@@ -165,9 +170,7 @@ async def throughput(pace: Pace, *, sealed: bool, tls: bool) -> Figures:
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(Stage.set(2 * pace.pairs, tls=tls))
         tally = Tally()
-        pairs = [
-            Pair(*two, sealed=sealed, tally=tally, together=pace.together) for two in _in_twos(stage.town.residents)
-        ]
+        pairs = [Pair(*two, sealed=sealed, tally=tally, pace=pace) for two in _in_twos(stage.town.residents)]
         for pair in pairs:
             await pair.connect(stage.address)
             stack.callback(pair.reader.close)
@@ -237,6 +240,7 @@ def _figures(pace: Pace, tally: Tally, loop: Loop, delays: Delays, pairs: list[P
         "pairs": pace.pairs,
         "window": pace.window,
         "together_max": pace.together,
+        "receipt_each": pace.receipt_each,
         "seconds": round(loop.wall_s, 2),
         "delivered_per_s": round(counted.delivered / loop.wall_s),
         "answered_per_s": round(counted.answered / loop.wall_s),
