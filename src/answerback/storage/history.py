@@ -4,7 +4,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from answerback.core.effects import KeepContact, KeepCopy, KeepDeviceName, KeepDraft, KeepStep, KeepTransfer
+from answerback.core.effects import (
+    KeepContact,
+    KeepCopy,
+    KeepDeviceName,
+    KeepDraft,
+    KeepOwnList,
+    KeepStep,
+    KeepTransfer,
+)
 from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.errors import UsageError
@@ -19,6 +27,7 @@ from answerback.storage.snapshot import (
     read_contacts,
     read_device_names,
     read_drafts,
+    read_own_lists,
     read_snapshot,
     read_transfers,
 )
@@ -147,6 +156,10 @@ class History:
     def device_names(self) -> tuple[KeepDeviceName, ...]:
         """Return what other devices call themselves."""
         return read_device_names(self._database)
+
+    def own_lists(self) -> tuple[KeepOwnList, ...]:
+        """Return this account's own device lists, oldest first."""
+        return read_own_lists(self._database)
 
     def transfers(self) -> tuple[KeepTransfer, ...]:
         """Return how far every file has travelled."""
