@@ -236,6 +236,28 @@ def test_a_piece_that_vanished_breaks_the_download_off_instead_of_padding_it(tmp
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_a_blob_that_the_disk_has_not_kept_is_given_up_so_that_it_can_be_brought_again(
+    tmp_path: Path, harm: str
+) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url, content = relay.token(), blob_url(relay), secrets.token_bytes(40_000)
+            await upload(relay, url, content, token=token, piece_bytes=20_000)
+            piece = min((tmp_path / "blobs").iterdir(), key=lambda path: path.name)
+            if harm == "gone":
+                piece.unlink()
+            else:
+                piece.write_bytes(bytes(20_000))
+            async with relay.web.get(url, headers=token) as response:
+                assert response.status == 404
+            await upload(relay, url, content, token=token, piece_bytes=20_000)
+            async with relay.web.get(url, headers=token) as response:
+                assert await response.read() == content
+
+    asyncio.run(run())
+
+
 def serve_in_child(folder: str, token: str) -> None:
     """Run the HTTP side in a process of its own, with one device let in, until killed."""
 

@@ -8,19 +8,18 @@ who were sent the file. A piece must begin where the blob ends: else the answer 
 import asyncio
 import logging
 import re
-import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from answerback.model.causes import Cause
-from answerback.model.errors import StorageError
+from answerback.model.errors import StorageError, StoreCorruptError
 from answerback.model.ids import BlobId, DeviceId
 from answerback.relay.addresses import Presence
 from answerback.relay.http import Refusal, answer, read_body, too_large
-from answerback.storage.blobs import BlobObjects, BlobRow, BlobRows, Piece
+from answerback.storage.blobs import BlobObjects, BlobRow, BlobRows, Piece, piece_name
 from answerback.storage.turns import Turns
 from answerback.wire.requests import (
     BLOB_BYTES_MAX,
@@ -88,11 +87,20 @@ def _misplaced(row: BlobRow, message: str) -> Refusal:
 class BlobShelf:
     """Blobs with their rules."""
 
-    def __init__(self, *, rows: BlobRows, objects: BlobObjects, turns: Turns, limits: BlobLimits) -> None:
+    def __init__(
+        self,
+        *,
+        rows: BlobRows,
+        objects: BlobObjects,
+        turns: Turns,
+        limits: BlobLimits,
+        wall_ms: Callable[[], int] | None = None,
+    ) -> None:
         self._rows = rows
         self._objects = objects
         self._turns = turns
         self._limits = limits
+        self._wall_ms = wall_ms or _wall_ms
 
     def admit(self, upload: Upload, *, size_bytes: int, now_ms: int) -> BlobRow:
         """Find the blob a piece is for, or begin it, or raise a Refusal; within a transaction."""
@@ -107,7 +115,7 @@ class BlobShelf:
     def _own(self, upload: Upload) -> BlobRow:
         row = self._rows.find(upload.blob)
         if row is None or row.device != upload.device:
-            raise _no_such_blob()
+            raise no_such_blob()
         return row
 
     def _check_room(self, upload: Upload, *, now_ms: int) -> None:
@@ -119,14 +127,18 @@ class BlobShelf:
 
     async def keep(self, upload: Upload, content: bytes) -> BlobRow:
         """Put one piece on the disk, bytes first; return how far the blob is."""
-        row = await self._turns.take(lambda: self.admit(upload, size_bytes=len(content), now_ms=_wall_ms()))
-        name = f"{upload.blob.hex()}.{upload.offset:012}.{secrets.token_hex(8)}"
+        row = await self._turns.take(lambda: self.admit(upload, size_bytes=len(content), now_ms=self._wall_ms()))
+        name = piece_name(upload.blob, content, offset=upload.offset)
         piece = Piece(upload.offset, len(content), name)
         await self._objects.keep(name, content)
         if not await self._turns.take(lambda: self._rows.add(row, piece)):
             await self._objects.remove([name])
             raise _misplaced(await self._turns.take(lambda: self._own(upload)), "another piece was quicker")
         return BlobRow(row.number, row.id, row.device, row.total_bytes, row.stored_bytes + len(content), row.expires_ms)
+
+    async def forget(self, row: BlobRow) -> None:
+        """Let go of a blob that this disk has not kept: its readers will have its author bring it again."""
+        await self._objects.remove(await self._turns.take(lambda: self._rows.remove(row.number)))
 
     async def sweep(self, *, now_ms: int) -> int:
         """Remove blobs whose time is over; the row first, so that what is offered can be read."""
@@ -184,8 +196,7 @@ class BlobRoutes:
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Give a whole blob, or a range of it."""
         row = self._visible(request)
-        if not row.finished:
-            raise _no_such_blob()
+        check_finished(row)
         start, end = _range(request, row.total_bytes)
         is_part = (start, end) != (0, row.total_bytes)
         response = web.StreamResponse(status=206 if is_part else 200, headers={"Accept-Ranges": "bytes"})
@@ -205,18 +216,17 @@ class BlobRoutes:
         self, request: web.Request, response: web.StreamResponse, row: BlobRow, *, start: int, end: int
     ) -> web.StreamResponse:
         try:
-            for piece in self._reader.pieces(row, start=start, end=end):
-                first, last = max(start, piece.start), min(end, piece.start + piece.size_bytes)
-                for at in range(first, last, READ_BYTES):
-                    size_bytes = min(READ_BYTES, last - at)
-                    part = await self._objects.read(piece.name, start=at - piece.start, size_bytes=size_bytes)
-                    if not response.prepared:
-                        await response.prepare(request)
-                    async with asyncio.timeout(WRITE_S_MAX):
-                        await response.write(part)
-        except (StorageError, TimeoutError):
+            async for part in read_parts(self._reader, self._objects, row, start=start, end=end):
+                if not response.prepared:
+                    await response.prepare(request)
+                async with asyncio.timeout(WRITE_S_MAX):
+                    await response.write(part)
+        except (StorageError, TimeoutError) as error:
+            if isinstance(error, StoreCorruptError):
+                _log.error("a blob is given up: %s", error)
+                await self._shelf.forget(row)
             if not response.prepared:
-                raise
+                raise no_such_blob() if isinstance(error, StoreCorruptError) else error from None
             _log.warning("a download was broken off after it had begun")
             response.force_close()
             if request.transport is not None:
@@ -227,10 +237,7 @@ class BlobRoutes:
 
     def _visible(self, request: web.Request) -> BlobRow:
         device = self._device(request)
-        row = self._reader.find(_blob(request))
-        if row is None or row.expires_ms <= _wall_ms() or (row.device != device and not row.finished):
-            raise _no_such_blob()
-        return row
+        return find_visible(self._reader, _blob(request), device, now_ms=_wall_ms())
 
     def _device(self, request: web.Request) -> DeviceId:
         match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
@@ -238,6 +245,32 @@ class BlobRoutes:
         if device is None:
             raise Refusal(Cause.ACCOUNT_NOT_REGISTERED, "this token is not known (any more)")
         return device
+
+
+def find_visible(rows: BlobRows, blob: BlobId, device: DeviceId, *, now_ms: int) -> BlobRow:
+    """Find a blob a device may know of: its own, or one that is whole."""
+    row = rows.find(blob)
+    if row is None or row.expires_ms <= now_ms or (row.device != device and not row.finished):
+        raise no_such_blob()
+    return row
+
+
+def check_finished(row: BlobRow) -> None:
+    """Raise a Refusal unless every byte is here."""
+    if not row.finished:
+        raise no_such_blob()
+
+
+async def read_parts(
+    rows: BlobRows, objects: BlobObjects, row: BlobRow, *, start: int, end: int
+) -> AsyncIterator[bytes]:
+    """Read the bytes from `start` up to `end`; each piece is checked before a byte of it is given out."""
+    for piece in rows.pieces(row, start=start, end=end):
+        await objects.check(piece.name)
+        first, last = max(start, piece.start), min(end, piece.start + piece.size_bytes)
+        for at in range(first, last, READ_BYTES):
+            size_bytes = min(READ_BYTES, last - at)
+            yield await objects.read(piece.name, start=at - piece.start, size_bytes=size_bytes)
 
 
 async def sweep_for_ever(shelf: BlobShelf) -> None:
@@ -270,7 +303,8 @@ def _no_such_range(total_bytes: int) -> Refusal:
     return refusal
 
 
-def _no_such_blob() -> Refusal:
+def no_such_blob() -> Refusal:
+    """Say that a blob is not here, whatever the reason."""
     return Refusal(Cause.MESSAGE_FILE_MISSING, "there is no such blob")
 
 

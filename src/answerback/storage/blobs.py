@@ -3,15 +3,19 @@
 Theory. A piece is one object, written and fsynced under a name nobody used before; only then comes its row, in a
 transaction that also moves the blob's `stored_bytes`. So a crash leaves at worst an object without a row, which
 `sweep_strays` removes at the next start, and what a row names is always whole. Reading goes piece by piece: no blob
-is ever assembled in memory.
+is ever assembled in memory. A piece's name holds a digest of its bytes, so that a disk that changed them is noticed:
+a blob nobody can open any more would be offered for ever, and its author never asked for it again.
 """
 
 import asyncio
 import contextlib
 import errno
+import hashlib
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +31,9 @@ from answerback.storage.durable import make_private_folder, sync_folder
 NO_SPACE_WORDS: Final = ("(os error 28)", "(os error 112)", "(os error 122)")
 """How obstore says ENOSPC, ERROR_DISK_FULL (Windows) and EDQUOT: it gives the text of the error and no number."""
 PAGE_ROWS: Final = 500
+DIGEST_CHARACTERS: Final = 16
+"""64 bits: against a disk that forgets, not against a relay that lies; what the blob holds is sealed and signed."""
+NAME_PARTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,17 @@ class BlobRows:
         return {row[0] for row in self._database.rows(sql, asked)}
 
 
+def piece_name(blob: BlobId, content: bytes, *, offset: int) -> str:
+    """Name a piece as no piece was ever named, and so that its bytes can be checked."""
+    return f"{blob.hex()}.{offset:012}.{sha256(content).hexdigest()[:DIGEST_CHARACTERS]}.{secrets.token_hex(8)}"
+
+
+def is_whole(name: str, digest: str) -> bool:
+    """Whether a piece is as it was named; older names say nothing, and are believed."""
+    parts = name.split(".")
+    return len(parts) < NAME_PARTS or digest[:DIGEST_CHARACTERS] == parts[2]
+
+
 class BlobObjects:
     """The bytes of the pieces, as objects in a folder."""
 
@@ -144,6 +162,13 @@ class BlobObjects:
         with _translated(name):
             return bytes(await obstore.get_range_async(self._store, name, start=start, length=size_bytes))
 
+    async def check(self, name: str) -> None:
+        """Raise StoreCorruptError if an object is gone, or no longer has the bytes it was kept with."""
+        with _translated(name):
+            digest = await asyncio.to_thread(self._digest, name)
+        if not is_whole(name, digest):
+            raise StoreCorruptError(f"the piece {name} has other bytes than were kept")
+
     async def remove(self, names: Iterable[str]) -> None:
         """Remove objects; those that are gone already are no error."""
         for name in names:
@@ -158,6 +183,10 @@ class BlobObjects:
     def discard(self, name: str) -> None:
         """Remove one file that `names` listed."""
         (self._folder / name).unlink(missing_ok=True)
+
+    def _digest(self, name: str) -> str:
+        with (self._folder / name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _sync(self, name: str) -> None:
         # object_store renames a draft into place and leaves the rest to the system's page cache.
