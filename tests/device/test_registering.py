@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from answerback.core.effects import Fact
+from answerback.core.effects import Fact, KeepDeviceList, KeepOwnList
+from answerback.crypto.identity import DeviceKeys, RootKey, next_device_list, read_device_list
 from answerback.device.client import Client
 from answerback.device.home import make_journal, open_journal
-from answerback.device.registering import Relay
+from answerback.device.registering import Relay, register_again
 from answerback.model.causes import Cause
 from answerback.model.errors import RefusedError, StorageError, UsageError
 from answerback.model.handle import parse_handle
@@ -164,6 +165,55 @@ def test_what_is_no_address_is_said_plainly() -> None:
         Relay("http://[", None)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:7443", "http://[::1]:7443", "http://localhost", "https://relay.example"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:7443", "http://[::1]:7443", "http://localhost", "https://relay.example"]
+)
 def test_a_relay_on_this_machine_may_be_tried_out_without_tls(url: str) -> None:
     assert Relay(url, None).url == url
+
+
+def test_a_relay_that_lost_everything_gets_the_account_back_with_all_its_devices(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            ann = await place.register("ann")
+            await place.register("bea")
+            await comes_online(place, "ann")
+            journal = open_journal(place.folder / "ann")
+            root = RootKey.from_seed(ann.root_seed or b"")
+            (first,) = journal.own_lists()
+            laptop = DeviceKeys.generate()
+            both = [*read_device_list(ann.account, first.list).devices, laptop.device(2)]
+            second = next_device_list(root, first.list, both, 2)
+            journal.commit([KeepOwnList(2, second), KeepDeviceList(ann.account, 2, second)])
+            journal.close()
+            async with town(tmp_path / "anew") as anew:
+                relay = anew.relay
+                code = await anew.code(parse_handle("ann@example.org"))
+                with pytest.raises(RefusedError) as wrong:
+                    await register_again(place.folder / "ann", relay, code="not it")
+                assert wrong.value.cause is Cause.ACCOUNT_CODE_WRONG
+                again = await register_again(place.folder / "ann", relay, code=code)
+                assert (again.account, again.device, again.relay_url) == (ann.account, ann.device, relay.url)
+                assert await register_again(place.folder / "ann", relay, code=code) == again, "its answer was lost"
+                await comes_online(place, "ann")
+                async with Client.open(place.folder / "ann") as client:
+                    assert {device.id for device in client.devices()} == {ann.device, laptop.device_id}
+
+    asyncio.run(run())
+
+
+def test_a_device_that_lacks_lists_of_its_account_says_that_another_must_do_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            await place.register("ann")
+            journal = open_journal(place.folder / "ann")
+            (first,) = journal.own_lists()
+            journal.commit([KeepOwnList(3, first.list)])
+            journal.close()
+            with pytest.raises(UsageError, match="on another device"):
+                await register_again(place.folder / "ann", Relay("http://127.0.0.1:1", None), code="1")
+            make_journal(place.folder / "nobody", source=KeySource.FILE).close()
+            with pytest.raises(UsageError, match="never registered"):
+                await register_again(place.folder / "nobody", Relay("http://127.0.0.1:1", None), code="1")
+
+    asyncio.run(run())

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from answerback.core.effects import KeepDeviceKeys, KeepDeviceList, KeepOwnList
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
 from answerback.crypto.primitives import KEY_BYTES, random_bytes
-from answerback.device.home import make_journal
+from answerback.device.home import make_journal, open_journal
 from answerback.model.devices import Signed
 from answerback.model.errors import UsageError
 from answerback.model.handle import Handle
@@ -20,6 +20,7 @@ from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.storage.vault import KeySource
 from answerback.transport.relay_http import RelayHttp
+from answerback.wire.frames import LISTS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,37 @@ async def register(
         return registered
     finally:
         journal.close()
+
+
+async def register_again(
+    folder: Path, relay: Relay, *, code: str, invitation: str = "", passphrase: str | None = None
+) -> Identity:
+    """Give the account back to a relay that has lost it: same account, same devices, nothing on any of them changed.
+
+    Raises `RefusedError` with its cause, `Unreachable`, or `UsageError` if this device cannot do it.
+    """
+    journal = open_journal(folder, passphrase=passphrase)
+    try:
+        identity = journal.identity()
+        if identity is None or not identity.registered_ms:
+            raise UsageError("this device was never registered: `answerback register` or `answerback link` does that")
+        first, newer = _all_lists(journal)
+        async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
+            await http.create_account(identity.handle, code=code, first_list=first, invitation=invitation, newer=newer)
+        moved = replace(identity, relay_url=relay.url, relay_pin=relay.pin)
+        journal.keep_identity(moved)
+        return moved
+    finally:
+        journal.close()
+
+
+def _all_lists(journal: Journal) -> tuple[Signed, list[Signed]]:
+    kept = journal.own_lists()
+    if not kept or [each.version for each in kept] != list(range(1, len(kept) + 1)):
+        raise UsageError("this device does not have all of its account's device lists: do it on another device")
+    if len(kept) > LISTS_MAX:
+        raise UsageError(f"the account has had {len(kept)} device lists; a relay takes {LISTS_MAX} at once")
+    return kept[0].list, [each.list for each in kept[1:]]
 
 
 def _is_this_machine(host: str) -> bool:

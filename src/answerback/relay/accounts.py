@@ -10,7 +10,7 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +40,7 @@ from answerback.storage.account_store import AccountStore, CodeRow
 from answerback.storage.turns import Turns
 from answerback.wire.codec import decode
 from answerback.wire.requests import (
+    ACCOUNT_BYTES_MAX,
     JSON_BYTES_MAX,
     AccountCreated,
     AccountRequest,
@@ -54,8 +55,9 @@ ERRANDS_MAX = 200
 """Codes on their way to a slow mail server; beyond that the operator is told and people ask again."""
 ERRANDS_AT_ONCE: Final = 4
 
-FirstList = Callable[[Signed, DeviceList], bool]
-"""Keeps the first list of a new account, within the transaction that is open; false if there is such an account."""
+Listed = tuple[Signed, DeviceList]
+FirstLists = Callable[[Sequence[Listed]], bool]
+"""Keeps the lists of a new account, within the transaction that is open; false if there is such an account."""
 Courier = Callable[[Handle, str], Awaitable[None]]
 """Carries a code to its handle, or raises an AnswerbackError that says why not."""
 
@@ -67,18 +69,23 @@ class Claim:
     handle: Handle
     code: str
     token: str
-    signed: Signed
-    devices: DeviceList
+    lists: Sequence[Listed]
+    """One, unless the account is older than this relay's store."""
+
+    @property
+    def account(self) -> AccountId:
+        """Whose lists these are."""
+        return self.lists[0][1].account
 
 
 class Accounts:
     """What is decided about accounts; each verb runs inside one transaction, time and randomness are handed in."""
 
-    def __init__(self, store: AccountStore, *, secret: bytes, is_open: bool, keep_first_list: FirstList) -> None:
+    def __init__(self, store: AccountStore, *, secret: bytes, is_open: bool, keep_lists: FirstLists) -> None:
         self._store = store
         self._secret = secret
         self._is_open = is_open
-        self._keep_first_list = keep_first_list
+        self._keep_lists = keep_lists
 
     def ask(self, handle: Handle, *, token: str, randomness: bytes, now_ms: int) -> str:
         """Return a new code for a handle, or raise a Refusal; what is raised must not depend on who has accounts."""
@@ -95,7 +102,7 @@ class Accounts:
 
     def create(self, claim: Claim, *, now_ms: int) -> Cause | None:
         """Make the account, or return why not: a return, because a wrong try must be counted for good."""
-        handle, account = claim.handle.text, claim.devices.account
+        handle, account = claim.handle.text, claim.account
         row = self._store.code(handle)
         mac = code_mac(self._secret, handle=handle, code=claim.code)
         verdict = judge(_kept(row), mac=mac, now_ms=now_ms)
@@ -114,9 +121,9 @@ class Accounts:
     def _found(self, claim: Claim, *, now_ms: int) -> Cause | None:
         if self._store.account_of(claim.handle.text) is not None:
             return Cause.ACCOUNT_HANDLE_TAKEN
-        if not self._keep_first_list(claim.signed, claim.devices):
+        if not self._keep_lists(claim.lists):
             return Cause.ACCOUNT_HANDLE_TAKEN  # the account has a handle: another device of it is linked, not made
-        claimed = self._store.claim(claim.handle.text, claim.devices.account, now_ms=now_ms)
+        claimed = self._store.claim(claim.handle.text, claim.account, now_ms=now_ms)
         assert claimed, "nobody else writes within this transaction"
         if not self._is_open:
             used = self._store.use_invitation(token_hash(claim.token), now_ms=now_ms)
@@ -159,13 +166,14 @@ class AccountRoutes:
     async def create(self, request: web.Request) -> web.Response:
         """Make an account."""
         self._door.charge(request)
-        asked = decode_json(await read_body(request, bytes_max=JSON_BYTES_MAX), AccountRequest)
-        devices = _first_list(asked.list)
-        claim = Claim(parse_handle(asked.handle), asked.code, asked.invitation, asked.list, devices)
+        body = await read_body(request, bytes_max=ACCOUNT_BYTES_MAX)
+        asked = decode_json(body, AccountRequest, bytes_max=ACCOUNT_BYTES_MAX)
+        lists = _first_lists([asked.list, *asked.newer])
+        claim = Claim(parse_handle(asked.handle), asked.code, asked.invitation, lists)
         cause = await self._turns.take(lambda: self._accounts.create(claim, now_ms=_wall_ms()))
         if cause is not None:
             raise Refusal(cause)
-        return answer(AccountCreated(devices.account), status=201)
+        return answer(AccountCreated(claim.account), status=201)
 
 
 class Errands:
@@ -207,14 +215,19 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(b"answerback invitation\0" + token.encode()).digest()
 
 
-def _first_list(signed: Signed) -> DeviceList:
-    account = decode(signed.body, DeviceList).account
+def _first_lists(signed: Sequence[Signed]) -> list[Listed]:
+    account = decode(signed[0].body, DeviceList).account
     if len(account) != ID_BYTES:
         raise PeerError(f"an account's id has {ID_BYTES} bytes; this one has {len(account)}")
-    devices = check_device_lists(AccountId(account), known=None, newer=[signed])
-    if devices is None or not 1 <= len(devices.devices) <= DEVICES_MAX:
-        raise PeerError(f"a first device list names 1 to {DEVICES_MAX} devices")
-    return devices
+    listed: list[Listed] = []
+    known: Signed | None = None
+    for each in signed:
+        devices = check_device_lists(AccountId(account), known=known, newer=[each])
+        if devices is None or not 1 <= len(devices.devices) <= DEVICES_MAX:
+            raise PeerError(f"each of an account's device lists follows the one before and names 1 to {DEVICES_MAX}")
+        listed.append((each, devices))
+        known = each
+    return listed
 
 
 def _kept(row: CodeRow | None) -> KeptCode | None:

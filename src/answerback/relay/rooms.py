@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from answerback.model.devices import DeviceList, Signed
 from answerback.model.errors import StorageError
-from answerback.relay.accounts import AccountRoutes, Accounts, Courier, Errands
+from answerback.relay.accounts import AccountRoutes, Accounts, Courier, Errands, Listed
 from answerback.relay.blobs import BlobLimits, BlobRoutes, BlobShelf, DeviceOfToken, sweep_for_ever
 from answerback.relay.boxes import BoxRoutes
 from answerback.relay.health import HealthRoutes
@@ -20,7 +20,7 @@ from answerback.storage.account_store import AccountStore
 from answerback.storage.blobs import BlobObjects, BlobRows, sweep_strays
 from answerback.storage.database import Database
 from answerback.storage.group_commit import GroupCommit
-from answerback.storage.relay_directory import newest_list, put_first_list
+from answerback.storage.relay_directory import newest_list, put_first_list, put_list
 from answerback.storage.turns import Turns
 
 _log = logging.getLogger(__name__)
@@ -56,9 +56,7 @@ class HttpSide:
         self._turns = Turns(needs.group, needs.database)
         self._store = AccountStore(needs.database)
         self.door = Door(needs.http_limits, registry=needs.registry)
-        self._accounts = Accounts(
-            self._store, secret=needs.secret, is_open=needs.is_open, keep_first_list=self._keep_first_list
-        )
+        self._accounts = Accounts(self._store, secret=needs.secret, is_open=needs.is_open, keep_lists=self._keep_lists)
         self._errands = Errands(needs.courier, registry=needs.registry)
         rows, objects = BlobRows(needs.database), BlobObjects(needs.blob_folder)
         sweep_strays(rows, objects)
@@ -101,8 +99,11 @@ class HttpSide:
     async def _beat(self, mark: bytes) -> bytes:
         return await self._turns.take(lambda: self._store.beat(mark))
 
-    def _keep_first_list(self, signed: Signed, devices: DeviceList) -> bool:
+    def _keep_lists(self, lists: Sequence[Listed]) -> bool:
+        (first, devices), *newer = lists
         if newest_list(self._database, devices.account).signed is not None:
             return False
-        put_first_list(self._database, signed, devices)
+        put_first_list(self._database, first, devices)
+        for signed, following in newer:
+            put_list(self._database, signed, following)
         return True

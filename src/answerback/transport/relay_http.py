@@ -5,7 +5,7 @@ to come back later; `Unreachable`, when no answer came. With a pin, the relay's 
 authority is asked; without, the system's authorities decide.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -78,9 +78,11 @@ class RelayHttp:
         """Have a one-time code sent to a handle."""
         return await self._post("/v1/codes", CodeRequest(handle.text, invitation), CodeSent)
 
-    async def create_account(self, handle: Handle, *, code: str, first_list: Signed, invitation: str = "") -> AccountId:
+    async def create_account(
+        self, handle: Handle, *, code: str, first_list: Signed, invitation: str = "", newer: Sequence[Signed] = ()
+    ) -> AccountId:
         """Make an account with its first device; the same request may be sent again if its answer was lost."""
-        request = AccountRequest(handle.text, code, first_list, invitation)
+        request = AccountRequest(handle.text, code, first_list, invitation, list(newer))
         return (await self._post("/v1/accounts", request, AccountCreated)).account
 
     async def put_box(self, box: bytes, *, slot: int, content: bytes) -> None:

@@ -4,16 +4,19 @@ JSON, and not the frames' MessagePack, because these few requests are the ones a
 base64, as `msgspec` writes them. Blobs and boxes are bare octets. A refusal is a `RefusalBody` with a fitting status.
 """
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from answerback.model.devices import Signed
 from answerback.model.errors import PeerError
 from answerback.model.ids import AccountId
+from answerback.wire.frames import LISTS_MAX
 
 JSON_BYTES_MAX = 16 * 1024
 """Bounds a request's JSON: a list of sixteen devices is about 3 KiB."""
+ACCOUNT_BYTES_MAX = 256 * 1024
+"""As many lists as one answer holds, each with all its devices."""
 PIECE_BYTES_MAX = 1024 * 1024
 """The largest piece of a blob in one request: lost with its connection, so not larger."""
 PIECE_BYTES_MIN = 16 * 1024
@@ -31,6 +34,7 @@ OFFSET_HEADER = "Upload-Offset"
 LENGTH_HEADER = "Upload-Length"
 
 _T = TypeVar("_T")
+NewerLists = Annotated[list[Signed], msgspec.Meta(max_length=LISTS_MAX - 1)]
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -61,6 +65,8 @@ class AccountRequest(Body, frozen=True):
     code: str
     list: Signed
     invitation: str = ""
+    newer: NewerLists = []
+    """The lists that follow, of an account whose relay has lost everything."""
 
     def __repr__(self) -> str:
         """Say nothing of whose handle it is, nor its code."""
@@ -104,10 +110,10 @@ def encode_json(body: Body) -> bytes:
     return msgspec.json.encode(body)
 
 
-def decode_json(data: bytes, kind: type[_T]) -> _T:
+def decode_json(data: bytes, kind: type[_T], *, bytes_max: int = JSON_BYTES_MAX) -> _T:
     """Read a request or an answer of a known kind; what it does not know in it is passed over."""
-    if len(data) > JSON_BYTES_MAX:
-        raise PeerError(f"a {kind.__name__} is {len(data)} bytes; at most {JSON_BYTES_MAX} allowed")
+    if len(data) > bytes_max:
+        raise PeerError(f"a {kind.__name__} is {len(data)} bytes; at most {bytes_max} allowed")
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

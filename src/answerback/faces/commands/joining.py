@@ -57,7 +57,7 @@ def register(
     name = device_name(name)
     source = chosen_key(folder, key)
     if code is None:
-        _send_code(relay, handle, token)
+        send_code(relay, handle, token)
     passphrase = new_passphrase(folder, source)
 
     def make(code: str) -> "Identity":
@@ -74,7 +74,7 @@ def register(
         )
         return asyncio.run(making)
 
-    identity = make(code) if code is not None else _with_asked_code(make)
+    identity = make(code) if code is not None else asked_again(make)
     settle(folder, passphrase=passphrase)
     told = {"handle": handle.text, "account": identity.account.hex(), "device": identity.device.hex()}
     if as_json:
@@ -99,7 +99,8 @@ def _destination(words: tuple[str, ...], relay_url: str | None) -> "tuple[Relay,
     return Relay(invitation.url, invitation.pin or None), invitation.token, words[1]
 
 
-def _send_code(relay: "Relay", handle: "Handle", token: str) -> None:
+def send_code(relay: "Relay", handle: "Handle", token: str) -> None:
+    """Have a code sent, and say so."""
     from answerback.device.registering import request_code
 
     good_s = asyncio.run(request_code(relay, handle, invitation=token))
@@ -109,7 +110,7 @@ def _send_code(relay: "Relay", handle: "Handle", token: str) -> None:
         raise UsageError("nobody is here to type it: give the same command again with --code CODE")
 
 
-def _with_asked_code(make: "Callable[[str], Identity]") -> "Identity":
+def asked_again(make: "Callable[[str], Identity]") -> "Identity":
     """Ask for the code until it is right, or the relay has had enough of it."""
     from answerback.model.causes import Cause
 
