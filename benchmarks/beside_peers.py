@@ -42,6 +42,7 @@ def main() -> None:
     asked.add_argument("--picture", type=Path, default=PICTURE)
     asked.add_argument("--render", action="store_true", help="only write tables and picture from kept results")
     chosen = asked.parse_args()
+    _renewed(chosen.page.read_text(encoding="utf-8"), "")  # no run of an hour for a page without a place for it
     if not chosen.render:
         if chosen.peers is None:
             asked.error("--peers FOLDER is needed to measure")

@@ -78,6 +78,7 @@ def _processor() -> str:
 def write(path: Path, session: Session) -> None:
     """Write a run, one record a line, so that two runs can be compared line by line."""
     lines = ",\n".join("  " + json.dumps(asdict(record)) for record in session.records)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'{{"machine": {json.dumps(session.machine)},\n"records": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
