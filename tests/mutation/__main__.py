@@ -78,7 +78,7 @@ class Trials:
     ) -> list[Killer]:
         """The file's own tests, quick others, worlds and stories; who is quick and kills much comes first."""
         options = self._options
-        own = f"test_{mutant.file}::"
+        own = f"/test_{mutant.file.removesuffix('.py')}"
         tests: list[Killer] = []
         spent_s = 0.0
         for killer in able:
