@@ -1,11 +1,21 @@
 """Proves that the relay's word moves a copy to accepted and no further, and is doubted when it should be."""
 
-from answerback.core.catchup import ANSWER_DUE_S
+from answerback.core.catchup import ANSWER_DUE_S, RENEW_AFTER_INQUIRIES, RESEAL_AFTER_INQUIRIES
+from answerback.core.confirmation import GONE_AGAIN_S, Confirmation
+from answerback.core.departure import Departure
+from answerback.core.effects import Effect, KeepCopy, Transmit
 from answerback.core.engine import LOOK_S
+from answerback.core.lanes import Hold
+from answerback.core.outbox import Copy
+from answerback.core.pacing import TOLD_S_MAX
 from answerback.model.causes import Cause
+from answerback.model.ids import AccountId, DeviceId, EnvelopeId
+from answerback.model.message import Lane
 from answerback.model.timeline import Stage
 from answerback.wire.codec import decode_client_frame
-from answerback.wire.frames import Accepted, Inquire, Located, Refusal, Refused
+from answerback.wire.frames import Acceptance, Accepted, Inquire, Located, LookUp, Refusal, Refused, Whereabouts
+from tests.core.families import Family, begin, machines_of
+from tests.core.specimens import NOW, at, envelope_for, kept, letter, stages_told
 from tests.core.world import Phone, World
 
 
@@ -67,3 +77,213 @@ def test_a_retry_after_that_is_negative_is_for_good_but_for_a_device_that_may_ha
     world.relay.refuse[bea.own.device] = Cause.RELAY_STORE_FULL, -1
     world.run(30)
     assert ann.stage(identity, bea) is Stage.FAILED
+
+
+# ---- the relay's word, one entry after the other
+
+ANN, BEA = Family(1), Family(3)
+UNKNOWN = EnvelopeId(b"?" * 16)
+LATER = at(102.0)
+
+
+def under_way() -> tuple[Confirmation, list[Copy]]:
+    """A letter on its way to Bea's three devices."""
+    machines = machines_of(ANN, BEA)
+    machines.boot = b"boot"
+    outbox = machines.outbox
+    outbox.accept(letter(1, recipients=(BEA.account,)), now=NOW)
+    outbox.lay_out(letter(1).id, [(BEA.account, keys.device_id) for keys in BEA.keys])
+    promise = outbox.promise(letter(1).id)
+    assert promise is not None
+    copies = list(promise.copies.values())
+    for copy in copies:
+        envelope = envelope_for(copy)
+        outbox.sealed(copy, envelope, sequence=1, now=NOW)
+        outbox.leaving(copy, now=NOW)
+        outbox.written(envelope.id, now=NOW)
+    return Confirmation(machines, Departure(machines)), copies
+
+
+def at_the_relay() -> tuple[Confirmation, list[Copy]]:
+    """A letter that the relay accepted for all three, and that is asked about."""
+    confirmation, copies = under_way()
+    confirmation.accepted(Accepted([Acceptance(envelope(copy), 2, 0) for copy in copies]), now=NOW)
+    confirmation.machines.catchup.doubt(copies)
+    assert [type(effect) for effect in confirmation.inquire()] == [Transmit]
+    return confirmation, copies
+
+
+def envelope(copy: Copy) -> EnvelopeId:
+    assert copy.envelope is not None
+    return copy.envelope
+
+
+def looked_up(effects: list[Effect]) -> list[AccountId]:
+    frames = [effect.frame for effect in effects if isinstance(effect, Transmit)]
+    return [frame.account for frame in frames if isinstance(frame, LookUp)]
+
+
+def saved(effects: list[Effect]) -> list[DeviceId]:
+    return [fact.device for fact in kept(effects) if isinstance(fact, KeepCopy)]
+
+
+def test_each_copy_the_relay_names_is_accepted_and_their_bytes_are_one_sample_of_its_rate() -> None:
+    confirmation, copies = under_way()
+    size = sum(len(copy.sealed or b"") for copy in copies)
+    entries = [Acceptance(UNKNOWN, 9, 0), *(Acceptance(envelope(copy), 2, 60) for copy in copies)]
+    effects = confirmation.accepted(Accepted(entries), now=LATER)
+    assert stages_told(effects) == [Stage.ACCEPTED] * 3
+    assert {copy.cause for copy in copies} == {Cause.RECIPIENT_DEVICE_AWAY}
+    assert {copy.boot for copy in copies} == {b"boot"}
+    assert confirmation.machines.link.rate_bytes_per_s == size / 2.0
+    assert looked_up(effects) == [], "the newest list is here"
+    confirmation.accepted(Accepted(entries), now=at(103.0))
+    assert confirmation.machines.link.rate_bytes_per_s == size / 2.0, "said again, it measures nothing"
+
+
+def test_a_slow_sample_counts_only_if_the_window_was_full() -> None:
+    for share, is_counted in ((3, False), (2, True)):
+        confirmation, copies = under_way()
+        machines = confirmation.machines
+        machines.link.confirmed(10_000, 1.0, window_full=True)
+        machines.outbox.flying_bytes = -(-machines.link.window_bytes // share)
+        confirmation.accepted(Accepted([Acceptance(envelope(copies[0]), 2, 0)]), now=LATER)
+        assert (machines.link.rate_bytes_per_s < 10_000) == is_counted
+
+
+def test_a_newer_list_named_with_an_acceptance_is_looked_up_before_the_letter_may_end() -> None:
+    confirmation, copies = under_way()
+    entries = [Acceptance(envelope(copies[0]), 3, 0), Acceptance(envelope(copies[1]), 2, 0)]
+    effects = confirmation.accepted(Accepted(entries), now=LATER)
+    assert looked_up(effects) == [BEA.account]
+    assert stages_told(effects) == [Stage.ACCEPTED] * 2
+    assert confirmation.machines.roster.stale(BEA.account)
+    promise = confirmation.machines.outbox.promise(copies[0].message)
+    assert promise is not None
+    assert not promise.addressed
+
+
+def test_each_refusal_says_its_cause_and_when_the_copy_is_tried_again() -> None:
+    confirmation, (first, second, third) = under_way()
+    full, busy = Cause.RECIPIENT_MAILBOX_FULL, Cause.RELAY_BUSY
+    entries = [
+        Refusal(UNKNOWN, full.value, 1),
+        Refusal(envelope(first), full.value, 5000),
+        Refusal(envelope(second), busy.value, 0),
+        Refusal(envelope(third), Cause.MESSAGE_TOO_LARGE.value, -1),
+    ]
+    effects = confirmation.refused(Refused(entries), now=LATER)
+    assert stages_told(effects) == [Stage.SEALED, Stage.SEALED, Stage.FAILED]
+    lanes = confirmation.machines.lanes
+    assert lanes.held(first.device, Lane.NORMAL) == Hold(full, 107.0)
+    assert lanes.held(second.device, Lane.NORMAL) == Hold(busy, 102.0)
+    assert lanes.held(third.device, Lane.NORMAL) is None
+    assert (first.retry_at_s, second.retry_at_s) == (107.0, 102.0)
+    assert len(lanes) == 2, "both wait for their turn"
+
+
+def test_a_relay_cannot_put_a_copy_off_for_ever() -> None:
+    confirmation, (copy, *_) = under_way()
+    year_ms = 366 * 86_400_000
+    confirmation.refused(Refused([Refusal(envelope(copy), Cause.RELAY_BUSY.value, year_ms)]), now=LATER)
+    assert copy.retry_at_s == LATER.now_s + TOLD_S_MAX
+
+
+def test_a_device_said_to_be_gone_is_looked_up_and_its_copy_waits_for_the_answer() -> None:
+    confirmation, (first, second, _) = under_way()
+    gone = Cause.RECIPIENT_DEVICE_GONE
+    entries = [Refusal(envelope(first), gone.value, -1), Refusal(envelope(second), gone.value, 10**9)]
+    effects = confirmation.refused(Refused(entries), now=LATER)
+    assert looked_up(effects) == [BEA.account]
+    assert stages_told(effects) == [Stage.SEALED] * 2
+    for copy in (first, second):
+        held = confirmation.machines.lanes.held(copy.device, Lane.NORMAL)
+        assert held == Hold(gone, LATER.now_s + GONE_AGAIN_S)
+
+
+def test_what_is_held_stays_and_what_is_lost_leaves_again_as_the_same_bytes() -> None:
+    confirmation, (held, lost, other) = at_the_relay()
+    bytes_before = lost.sealed
+    entries = [
+        Whereabouts(UNKNOWN, held=False, taken=False, away_s=0),
+        Whereabouts(envelope(held), held=True, taken=False, away_s=9),
+        Whereabouts(envelope(lost), held=False, taken=False, away_s=0),
+    ]
+    confirmation.machines.boot = b"next"
+    effects = confirmation.located(Located(entries), now=LATER)
+    assert saved(effects) == [held.device, lost.device]
+    assert (held.stage, held.cause, held.inquiries, held.boot) == (
+        Stage.ACCEPTED,
+        Cause.RECIPIENT_DEVICE_AWAY,
+        1,
+        b"next",
+    )
+    assert (lost.stage, lost.cause, lost.sealed) == (Stage.SEALED, Cause.RELAY_LOST_IT, bytes_before)
+    assert len(confirmation.machines.lanes) == 1
+    assert confirmation.machines.catchup.doubted == [other.key]
+    assert confirmation.located(Located(entries), now=LATER) == [], "not asked"
+
+
+def test_what_was_taken_and_not_answered_is_sealed_anew_the_second_time_it_is_asked_about() -> None:
+    confirmation, (copy, *_) = at_the_relay()
+    taken = Located([Whereabouts(envelope(copy), held=False, taken=True, away_s=0)])
+    assert confirmation.located(taken, now=LATER) == []
+    assert (copy.stage, copy.cause, copy.inquiries) == (Stage.ACCEPTED, None, 1)
+    copy.inquiries = RESEAL_AFTER_INQUIRIES - 1
+    confirmation.machines.catchup.doubt([copy])
+    confirmation.inquire()
+    assert saved(confirmation.located(taken, now=LATER)) == [copy.device]
+    assert (copy.stage, copy.cause, copy.sealed, copy.reseals) == (Stage.QUEUED, None, None, 1)
+
+
+def test_what_is_never_answered_gets_a_fresh_session_and_a_fresh_look_at_its_devices() -> None:
+    confirmation, (copy, *_) = at_the_relay()
+    machines = confirmation.machines
+    begin(machines, BEA.keys[0])
+    copy.inquiries = RENEW_AFTER_INQUIRIES - 1
+    entry = Whereabouts(envelope(copy), held=False, taken=False, away_s=0)
+    effects = confirmation.located(Located([entry]), now=LATER)
+    assert looked_up(effects) == [BEA.account]
+    assert saved(effects) == [copy.device]
+    assert not machines.sessions.ready(copy.device, copy.lane)
+    assert (copy.stage, copy.sealed, copy.cause) == (Stage.QUEUED, None, Cause.RELAY_LOST_IT)
+
+
+def test_an_answer_about_a_copy_accepted_in_an_earlier_run_starts_its_wait() -> None:
+    confirmation, (first, second, _) = at_the_relay()
+    first.accepted_s = None
+    entries = [Whereabouts(envelope(copy), held=True, taken=False, away_s=0) for copy in (first, second)]
+    confirmation.located(Located(entries), now=LATER)
+    assert [copy.accepted_s for copy in (first, second)] == [LATER.now_s, NOW.now_s]
+    assert (first.cause, second.cause) == (None, None)
+
+
+def test_a_welcome_puts_in_doubt_what_another_run_accepted_and_starts_the_wait_of_the_rest() -> None:
+    confirmation, (first, second, third) = at_the_relay()
+    machines = confirmation.machines
+    for copy in (first, second, third):
+        machines.catchup.resolved(copy.key)
+    first.boot = b"earlier"
+    second.accepted_s = None
+    confirmation.doubt_earlier_runs(now=LATER)
+    assert machines.catchup.doubted == [first.key]
+    assert [copy.accepted_s for copy in (second, third)] == [LATER.now_s, NOW.now_s]
+
+
+def test_what_was_accepted_long_ago_is_asked_about_once_it_is_due_and_not_before() -> None:
+    confirmation, copies = at_the_relay()
+    machines = confirmation.machines
+    machines.catchup.located()
+    for copy in copies:
+        machines.catchup.resolved(copy.key)
+    copies[2].accepted_s = None
+    confirmation.doubt_overdue(now=at(NOW.now_s + ANSWER_DUE_S - 0.1))
+    assert machines.catchup.doubted == []
+    assert confirmation.inquire() == []
+    confirmation.doubt_overdue(now=at(NOW.now_s + ANSWER_DUE_S))
+    assert machines.catchup.doubted == [copies[0].key, copies[1].key]
+    (asked,) = confirmation.inquire()
+    assert isinstance(asked, Transmit)
+    assert isinstance(asked.frame, Inquire)
+    assert [entry.id for entry in asked.frame.entries] == [envelope(copies[0]), envelope(copies[1])]
+    assert confirmation.inquire() == [], "one page at a time"

@@ -1,37 +1,8 @@
 """Proves which devices a letter goes to, and what must be known first."""
 
 from answerback.core.fanout import targets
-from answerback.core.roster import Roster
-from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list, next_device_list
-from answerback.model.ids import AccountId, DeviceId
+from tests.core.families import Family, known
 from tests.core.specimens import CID, PHONE, letter
-
-
-class Family:
-    """An account with some devices, and a roster that may know it."""
-
-    def __init__(self, count: int) -> None:
-        self.root = RootKey.generate()
-        self.keys = [DeviceKeys.generate() for _ in range(count)]
-        first = DeviceKeys.generate() if not count else self.keys[0]
-        self.lists = [first_device_list(self.root, first.device(0), now_ms=0)]
-        self.lists.append(next_device_list(self.root, self.lists[0], [keys.device(0) for keys in self.keys], 0))
-
-    @property
-    def account(self) -> AccountId:
-        return self.root.account_id
-
-    @property
-    def devices(self) -> set[DeviceId]:
-        return {keys.device_id for keys in self.keys}
-
-
-def known(*families: Family) -> Roster:
-    roster = Roster()
-    for family in families:
-        roster.learn(family.account, family.lists, [])
-    return roster
-
 
 ANN, BEA, NOBODY = Family(2), Family(2), Family(0)
 HERE = ANN.keys[0].device_id
@@ -61,10 +32,14 @@ def test_a_note_to_oneself_goes_to_our_other_devices() -> None:
     found = targets(letter(recipients=(ANN.account,)), known(ANN), own_account=ANN.account, own_device=HERE)
     assert {device for _, device in found.devices} == ANN.devices - {HERE}
     assert not found.empty
+    alone = Family(1)
+    here = alone.keys[0].device_id
+    found = targets(letter(recipients=(alone.account,)), known(alone), own_account=alone.account, own_device=here)
+    assert (found.devices, found.unknown, found.empty) == ((), (), False), "kept here, and that is all"
 
 
 def test_a_receipt_goes_to_the_named_devices_only_and_not_to_one_that_is_gone() -> None:
     there = BEA.keys[0].device_id
     named = letter(devices=(there, PHONE), recipients=())
     found = targets(named, known(ANN, BEA), own_account=ANN.account, own_device=HERE)
-    assert found.devices == ((BEA.account, there),)
+    assert (found.devices, found.unknown, found.empty) == (((BEA.account, there),), (), False)
