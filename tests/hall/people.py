@@ -1,13 +1,18 @@
 """People of the stories: two phones in a world in memory, strangers or friends."""
 
+import copy
 from collections.abc import Iterable
 
-from answerback.core.effects import KeepRatchet
+from answerback.core.effects import KeepRatchet, Warned
+from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId
 from answerback.model.message import Lane
 from answerback.wire.codec import decode_relay_frame, encode
 from answerback.wire.frames import RelayFrame
+from tests.core.disk import Disk
 from tests.core.world import Phone, World
+
+RESTORED = Warned(Cause.DEVICE_RESTORED)
 
 
 def strangers(seed: int = 0) -> tuple[World, Phone, Phone]:
@@ -43,3 +48,11 @@ def ratchets(phone: Phone) -> dict[tuple[DeviceId, Lane, str], str]:
     """All sessions on a phone's disk, as they stand."""
     kept: Iterable[KeepRatchet] = phone.disk.of(KeepRatchet)
     return {(fact.device, fact.lane, fact.session): fact.pickle for fact in kept}
+
+
+def put_back(phone: Phone, older: Disk) -> None:
+    """Go on from an older copy of a phone's disk, as after a restored backup; what was shown before is forgotten."""
+    phone.stop()
+    phone.disk = copy.deepcopy(older)
+    phone.news.clear()
+    phone.start()

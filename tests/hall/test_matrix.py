@@ -1,6 +1,8 @@
 """Matrix: keys that two sides count differently, and sessions that break for it."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -8,14 +10,15 @@ import pytest
 
 from answerback.core import registration
 from answerback.core.departure import Departure
-from answerback.core.effects import Effect
-from answerback.core.outbox import Copy
+from answerback.core.effects import Effect, Tell
+from answerback.core.outbox import Copy as OneCopy
 from answerback.core.registration import PREKEYS_MIN, Registration
+from answerback.core.rollback import Rollback
 from answerback.core.sessions import Sessions
 from answerback.crypto import prekeys
 from answerback.crypto.identity import DeviceKeys
 from answerback.crypto.primitives import CannotOpenError
-from answerback.crypto.ratchet import Ratchet
+from answerback.crypto.ratchet import OLM_PREKEY, Ratchet
 from answerback.crypto.seal import open_envelope, seal_envelope
 from answerback.model.devices import SealKey, Signed
 from answerback.model.ids import DeviceId
@@ -24,10 +27,10 @@ from answerback.storage import relay_directory
 from answerback.storage.database import Database
 from answerback.storage.relay_commands import Key
 from answerback.wire.codec import decode
-from answerback.wire.frames import Claim, Claimed, Publish
+from answerback.wire.frames import Claim, Claimed, Publish, Welcome
 from tests.core.post_office import Row
 from tests.core.world import Phone, World
-from tests.hall.people import friends, renewals, strangers
+from tests.hall.people import RESTORED, friends, put_back, renewals, strangers
 from tests.hall.planting import Planted, each_of
 from tests.relay.drive import Drive
 from tests.relay.residents import Resident, residents
@@ -185,6 +188,94 @@ def a_key_is_struck_out_before_it_has_opened_anything(patch: pytest.MonkeyPatch)
     patch.setattr(Ratchet, "accept", burn)
 
 
+def test_a_device_store_put_back_seals_nothing_with_a_key_it_had_used() -> None:
+    """Element iOS: a phone restored from its backup went on with old ratchets, and encryption broke for all its peers.
+
+    Elsewhere one of two programs wrote an older state over a newer one, with the same end.
+
+    https://github.com/element-hq/element-ios/issues/2814
+    https://github.com/matrix-nio/matrix-nio/issues/72
+    """
+    world, ann, bea = friends()
+    ann.send("bea", text="hello again")  # from here on the next keys are settled: only an answer brings fresh chance
+    world.run_until(world.settled, at_most_s=10.0)
+    older = copy.deepcopy(ann.disk)
+    with _two_texts_under_one_key() as twice:
+        before = [ann.send("bea", text=f"before {number}") for number in range(5)]
+        world.relay.store.prekeys[ann.own.device].clear()
+        ann.drop()
+        world.run(40)  # and made keys that are not in the copy
+        put_back(ann, older)
+        after = [ann.send("bea", text=f"after {number}") for number in range(5)]
+        world.run_until(world.settled, at_most_s=600.0)
+    assert not twice, "one key sealed two texts"
+    assert RESTORED in ann.news, "nobody was told"
+    assert sorted(bea.shown[2:]) == sorted(f"{when} {number}" for when in ("after", "before") for number in range(5))
+    assert {bea.disk.messages[ann.own.account, message].text[0] for message in (*before, *after)} == {"a", "b"}
+    assert {ann.stage(message, bea) for message in after} == {Stage.DELIVERED}
+    cid = world.person("cid")
+    world.run(2)
+    cid.send("ann", text="from a stranger")
+    world.run(5)
+    assert ann.texts[-1] == "from a stranger", "strangers were given a key that nobody has"
+
+
+@contextmanager
+def _two_texts_under_one_key() -> Iterator[list[bytes]]:
+    """Watch what every ratchet seals; the keys that sealed two texts."""
+    encrypt = Ratchet.encrypt
+    sealed: dict[bytes, bytes] = {}
+    twice: list[bytes] = []
+
+    def watched(ratchet: Ratchet, plaintext: bytes) -> tuple[int, bytes]:
+        olm_type, olm = encrypt(ratchet, plaintext)
+        key = _message_key(_inner(olm) if olm_type == OLM_PREKEY else olm)
+        if sealed.setdefault(key, plaintext) != plaintext:
+            twice.append(key)
+        return olm_type, olm
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ratchet, "encrypt", watched)
+        yield twice
+
+
+def _message_key(olm: bytes) -> bytes:
+    """What names the key of a normal message: the ratchet's public key and the place in its chain (Olm, "Messages")."""
+    assert (olm[1], olm[35]) == (0x0A, 0x10)
+    end = 36
+    while olm[end] & 0x80:
+        end += 1
+    return olm[3 : end + 1]
+
+
+def _inner(olm: bytes) -> bytes:
+    """The normal message in a pre-key message: field 4, after three keys."""
+    at = 1
+    while olm[at] != 0x22:
+        at += 2 + olm[at + 1]
+    at += 1
+    while olm[at] & 0x80:
+        at += 1
+    return olm[at + 1 :]
+
+
+def an_older_disk_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Rollback, "_is_older", lambda *_: False)
+
+
+def an_older_disk_is_noticed_in_silence(patch: pytest.MonkeyPatch) -> None:
+    of_ours = Rollback.of_ours
+
+    def silent(rollback: Rollback, welcome: Welcome) -> list[Effect]:
+        return [effect for effect in of_ours(rollback, welcome) if not isinstance(effect, Tell)]
+
+    patch.setattr(Rollback, "of_ours", silent)
+
+
+def the_keys_at_the_relay_stay(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Registration, "begin_anew", lambda _: None)
+
+
 def test_what_a_broken_session_lost_is_sent_again_on_the_fresh_one() -> None:
     """Matrix: unwedging began a new session with an empty message; what the old one had lost stayed unreadable.
 
@@ -205,7 +296,7 @@ def test_what_a_broken_session_lost_is_sent_again_on_the_fresh_one() -> None:
 def only_the_session_is_renewed(patch: pytest.MonkeyPatch) -> None:
     again = Departure.again
 
-    def unless_sealed_anew(departure: Departure, copy: Copy, *, reseal: bool) -> Sequence[Effect]:
+    def unless_sealed_anew(departure: Departure, copy: OneCopy, *, reseal: bool) -> Sequence[Effect]:
         return [] if reseal else again(departure, copy, reseal=reseal)
 
     patch.setattr(Departure, "again", unless_sealed_anew)
@@ -230,6 +321,21 @@ def the_broken_session_is_used_on(patch: pytest.MonkeyPatch) -> None:
     Planted(test_a_one_time_key_published_twice_is_given_away_once, the_device_forgets_what_it_offered, "other keys"),
     Planted(
         test_a_failed_open_burns_no_one_time_key, a_key_is_struck_out_before_it_has_opened_anything, "the key was gone"
+    ),
+    Planted(
+        test_a_device_store_put_back_seals_nothing_with_a_key_it_had_used,
+        an_older_disk_is_not_noticed,
+        "one key sealed two texts",
+    ),
+    Planted(
+        test_a_device_store_put_back_seals_nothing_with_a_key_it_had_used,
+        an_older_disk_is_noticed_in_silence,
+        "nobody was told",
+    ),
+    Planted(
+        test_a_device_store_put_back_seals_nothing_with_a_key_it_had_used,
+        the_keys_at_the_relay_stay,
+        "a key that nobody has",
     ),
     Planted(
         test_what_a_broken_session_lost_is_sent_again_on_the_fresh_one, only_the_session_is_renewed, "messages are lost"

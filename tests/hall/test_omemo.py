@@ -1,21 +1,28 @@
 """OMEMO: keys nobody has, archives that come twice, and devices put back from a backup."""
 
+import asyncio
+import copy
+import shutil
 from pathlib import Path
 
 import pytest
 
 from answerback.core.arrival import Arrival, Replies
-from answerback.core.effects import Arrived, Effect, KeepSeen, Moment
+from answerback.core.catchup import Catchup
+from answerback.core.effects import Arrived, Effect, KeepSeen, Moment, News
 from answerback.core.inbox import Inbox
+from answerback.core.rollback import Rollback
 from answerback.core.sessions import Opened, Sessions
 from answerback.core.threads import Threads
+from answerback.device.client import Client
 from answerback.model.devices import Device
 from answerback.model.envelope import Delivery
 from answerback.model.timeline import Stage
 from answerback.wire.letters import Inner
 from tests.core.post_office import Row
 from tests.core.world import Phone, World
-from tests.hall.people import friends, ratchets, renewals
+from tests.device.relays import town
+from tests.hall.people import RESTORED, friends, put_back, ratchets, renewals
 from tests.hall.planting import Planted, each_of
 
 SPENT = 4
@@ -124,7 +131,87 @@ def what_was_opened_opens_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Threads, "add", lambda *_: True)
 
 
+def test_a_restored_backup_is_read_to_and_written_to_as_before_and_says_what_it_is() -> None:
+    """Conversations: after a restored backup, messages seemed sent and reached nobody, and neither side was told.
+
+    https://github.com/iNPUTmice/Conversations/issues/1799
+    https://github.com/iNPUTmice/Conversations/issues/2227
+    """
+    world, ann, bea = friends()
+    older = copy.deepcopy(ann.disk)
+    bea.send("ann", text="after the backup")
+    world.run(3)
+    ann.engine.machines.registration.seal_key = b"of old.."  # and a week went by: it made a new seal key
+    world.run(60)
+    bea.carry_out(bea.engine.look_up(ann.own.account, now=bea.now))
+    world.run(2)
+    ann.stop()
+    missed = bea.send("ann", text="while it was being restored")
+    world.run(3)
+    put_back(ann, older)
+    world.run(5)
+    assert RESTORED in ann.news, "neither side was told"
+    assert ann.texts == ["hello yourself"]
+    there, back = ann.send("bea", text="from the restored one"), bea.send("ann", text="to the restored one")
+    world.run_until(lambda: len(ann.texts) >= 3, at_most_s=1800.0)
+    world.run_until(world.settled, at_most_s=1800.0)
+    assert sorted(ann.shown) == ["to the restored one", "while it was being restored"]
+    assert bea.shown.count("from the restored one") == 1
+    assert bea.stage(missed, ann) is bea.stage(back, ann) is ann.stage(there, bea) is Stage.DELIVERED
+
+
+def an_older_disk_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Rollback, "_is_older", lambda *_: False)
+
+
+def nobody_asks_what_became_of_it(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Catchup, "page", lambda *_: None)
+
+
+def test_a_folder_copied_back_goes_on_with_real_disks_and_sockets(tmp_path: Path) -> None:
+    """OMEMO: "reproducing this is quite easy": back up, restore, go on talking; the other devices saw nothing more.
+
+    https://github.com/iNPUTmice/Conversations/issues/2227
+    """
+    asyncio.run(_copied_back(tmp_path))
+
+
+async def _copied_back(folder: Path) -> None:
+    told: list[News] = []
+    async with town(folder) as place:
+        ann, bea = await place.person("ann"), await place.person("bea")
+        async with Client.open(bea) as other:
+            async with Client.open(ann) as me:
+                await (await me.send("bea@example.org", text="before the backup")).delivered(timeout_s=60)
+            shutil.copytree(ann, folder / "backup")
+            async with Client.open(ann) as me:
+                await (await me.send("bea@example.org", text="after the backup")).delivered(timeout_s=60)
+            shutil.rmtree(ann)
+            shutil.move(folder / "backup", ann)
+            missed = await other.send("ann@example.org", text="while it was being restored")
+            async with Client.open(ann) as me:
+                me.agent.listen(told.append)
+                await missed.delivered(timeout_s=60)
+                await (await me.send("bea@example.org", text="from the restored one")).delivered(timeout_s=60)
+                assert RESTORED in told, "nobody was told"
+                assert [kept.message.text for kept in me.messages()].count("while it was being restored") == 1
+            texts = [kept.message.text for kept in reversed(other.messages())]
+            said = ["before the backup", "after the backup", "while it was being restored", "from the restored one"]
+            assert texts == said
+
+
 @each_of(
+    Planted(
+        test_a_restored_backup_is_read_to_and_written_to_as_before_and_says_what_it_is,
+        an_older_disk_is_not_noticed,
+        "neither side was told",
+    ),
+    Planted(
+        test_a_restored_backup_is_read_to_and_written_to_as_before_and_says_what_it_is,
+        nobody_asks_what_became_of_it,
+        "not within",
+    ),
+    Planted(test_a_folder_copied_back_goes_on_with_real_disks_and_sockets, an_older_disk_is_not_noticed, "nobody was"),
     Planted(
         test_a_session_begun_with_a_key_that_is_gone_does_not_stay_dead, what_does_not_open_is_passed_over, "not within"
     ),
