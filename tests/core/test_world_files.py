@@ -125,3 +125,24 @@ def test_a_member_of_a_group_who_names_anothers_file_first_keeps_it_from_nobody(
     world.run_until(world.settled, at_most_s=60.0)
     assert ann.stage(identity, bea) is Stage.DELIVERED
     assert len([1 for fact in bea.disk.of(KeepTransfer) if fact.finished]) == 2
+
+
+def test_a_file_that_nobody_can_bring_before_its_message_runs_out_is_given_up_and_never_said_to_be_delivered() -> None:
+    world, ann, bea = two_phones()
+    bea.stop()
+    identity = ann.send("bea", text="photo", file=world.file(), lifetime_s=7200)
+    world.run(10)
+    world.relay.store.blobs.clear()
+    (copy,) = [c for p in ann.engine.machines.outbox for c in p.copies.values() if c.device == bea.own.device]
+    envelope = copy.envelope
+    ann.stop()
+    bea.start()
+    world.run(7200 + 6 * 3600)
+    assert not len(bea.engine.machines.transfers)
+    assert envelope is not None
+    bea.crash()  # also after a restart
+    assert bea.engine.machines.transfers.active((ann.own.account, identity))
+    bea.read(bea.message("photo"))
+    ann.start()
+    world.run(60)
+    assert ann.stage(identity, bea) is Stage.EXPIRED

@@ -402,8 +402,7 @@ def move(phone: Phone, piece: Upload | Download) -> None:
     there_bytes, done_bytes = blobs.get(piece.blob, 0), piece.offset + piece.length
     whole = done_bytes >= kept.attachment.sealed_bytes
     if there_bytes < (piece.offset if uploading else kept.attachment.sealed_bytes):
-        author = None if uploading else kept.author_device
-        failed = engine.transfer_failed(piece, missing=True, author_device=author, now=phone.now)
+        failed = engine.transfer_failed(piece, missing=True, message=None if uploading else kept, now=phone.now)
         return phone.carry_out(failed)
     life = phone.lives
     if uploading:

@@ -51,7 +51,9 @@ class Ears:
         return []
 
     def transfer_failed(self, piece: Upload | Download, **more: Any) -> list[Effect]:  # noqa: ANN401
-        self.told.append({"verb": "failed", "uploading": isinstance(piece, Upload), **more})
+        message = more.pop("message")
+        device = message.author_device if message else None
+        self.told.append({"verb": "failed", "uploading": isinstance(piece, Upload), "author_device": device, **more})
         return []
 
 

@@ -229,13 +229,20 @@ class Engine:
         return self._then(effects, now)
 
     def transfer_failed(
-        self, piece: Upload | Download, *, missing: bool, author_device: DeviceId | None, now: Moment
+        self, piece: Upload | Download, *, missing: bool, message: Message | None, now: Moment
     ) -> list[Effect]:
-        """A piece did not arrive; if the relay has not got the blob at all, its author is asked to bring it again."""
+        """A piece did not arrive; if the relay has not got the blob at all, its author is asked to bring it again.
+
+        Once the message has run out its author keeps nothing of it any more, and the file is given up.
+        """
+        if missing and isinstance(piece, Download) and message is not None:
+            relay_ms = self.machines.clock.relay_ms(now)
+            if relay_ms is not None and relay_ms > message.expires_ms:
+                return self._then(self.machines.transfers.give_up(piece), now)
         self.machines.transfers.failed(piece, missing=missing, now_s=now.now_s)
         effects: list[Effect] = []
-        if missing and author_device is not None and isinstance(piece, Download):
-            effects += self._departure.control(Nack([], [], [piece.blob]), (author_device,), now=now)
+        if missing and message is not None and isinstance(piece, Download):
+            effects += self._departure.control(Nack([], [], [piece.blob]), (message.author_device,), now=now)
         return self._then(effects, now)
 
     # ---- time

@@ -11,7 +11,8 @@ and could name one first, with a key that does not open it, to keep the file fro
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from answerback.core.effects import Download, Effect, KeepTransfer, Reason, Save, Upload, Wake
+from answerback.core.effects import Download, Effect, FileReady, KeepTransfer, Reason, Save, Tell, Upload, Wake
+from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, BlobId, MessageId
 
 PIECE_BYTES_MIN = 16 * 1024
@@ -58,6 +59,8 @@ class Transfers:
 
     _transfers: dict[PostKey, _Transfer] = field(default_factory=dict)
     _running: PostKey | None = None
+    _given_up: set[PostKey] = field(default_factory=set)
+    """Files that will not come: their messages are never said to be delivered."""
 
     def restore(self, kept: Iterable[KeepTransfer]) -> None:
         """Take back what was under way."""
@@ -67,6 +70,8 @@ class Transfers:
                     fact.author, fact.message, fact.blob, fact.uploading, fact.total_bytes, fact.done_bytes
                 )
                 self._transfers[transfer.key] = transfer
+            elif fact.done_bytes < fact.total_bytes:
+                self._given_up.add((fact.author, fact.message))
 
     def add(self, post: PostKey, blob: BlobId, *, uploading: bool, total_bytes: int) -> list[Effect]:
         """Promise to carry a message's file; one that is being carried already is the same promise."""
@@ -114,6 +119,16 @@ class Transfers:
             transfer.again_s = now_s + min(MISSING_AGAIN_S * 2**transfer.misses, MISSING_AGAIN_S_MAX)
             transfer.misses = min(transfer.misses + 1, 16)
 
+    def give_up(self, piece: Download) -> list[Effect]:
+        """Nobody is left who could bring this file again."""
+        transfer = self._ended(piece)
+        if transfer is None:
+            return []
+        del self._transfers[transfer.key]
+        self._given_up.add(transfer.key)
+        transfer.done_bytes = min(transfer.done_bytes, transfer.total_bytes - 1)
+        return [transfer.fact(finished=True), Tell(FileReady(piece.message, piece.blob, Cause.MESSAGE_FILE_MISSING))]
+
     def restart(self, post: PostKey, blob: BlobId, *, total_bytes: int) -> list[Effect]:
         """The relay has lost a blob: carry it there again from its beginning, unless that is already under way."""
         return self.add(post, blob, uploading=True, total_bytes=total_bytes)
@@ -125,8 +140,8 @@ class Transfers:
             transfer.again_s = 0.0
 
     def active(self, post: PostKey) -> bool:
-        """Whether a file of this message is still being carried."""
-        return post in self._transfers
+        """Whether a file of this message is still on its way, or will never come."""
+        return post in self._transfers or post in self._given_up
 
     def progress(self, post: PostKey) -> tuple[int, int] | None:
         """Bytes done and bytes in all of the transfer that belongs to a message."""

@@ -66,7 +66,9 @@ class FileCarrier:
                     return lambda engine, now: engine.moved(piece, done_bytes=done_bytes, now=now)
                 return await self._download(relay, piece)
         except RefusedError as error:
-            return self._failed(piece, missing=error.cause is Cause.MESSAGE_FILE_MISSING)
+            # A blob without the range its message names is not that message's file, or not all of it.
+            strange = isinstance(piece, Download) and error.cause is Cause.RELAY_INCOMPATIBLE
+            return self._failed(piece, missing=strange or error.cause is Cause.MESSAGE_FILE_MISSING)
         except (Unreachable, Deferred, PeerError, TimeoutError):
             return self._failed(piece, missing=False)
         except StorageError as error:
@@ -124,8 +126,7 @@ class FileCarrier:
 
     def _failed(self, piece: Upload | Download, *, missing: bool) -> Outcome:
         message = None if isinstance(piece, Upload) else self._message_of(piece)
-        author_device = message.author_device if message else None
-        return lambda engine, now: engine.transfer_failed(piece, missing=missing, author_device=author_device, now=now)
+        return lambda engine, now: engine.transfer_failed(piece, missing=missing, message=message, now=now)
 
     def _message_of(self, piece: Upload | Download) -> Message | None:
         kept = self._journal.message(piece.message, author=piece.author)
