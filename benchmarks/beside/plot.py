@@ -14,6 +14,8 @@ from benchmarks.beside.table import median, unkept, written
 
 LABEL_PX, COLUMN_PX, BAR_PX_MAX, ROW_PX, HEAD_PX, FOOT_PX = 218, 152, 88, 34, 92, 40
 MARGIN_PX = 16
+DECADES_MIN = 3.0
+"""What a bar's full length spans, at least: little differences must look little."""
 SAID = "Answerback beside other servers: a row of bars for each"
 STYLE = """
   text { font: 13px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #24292f }
@@ -165,13 +167,11 @@ def _bar(x: int, y: int, column: Column, value: float | None, known: Sequence[fl
 
 
 def _length(value: float, known: Sequence[float]) -> float:
-    """Give the length of a bar: the least one a stub, the largest all the room."""
+    """Give the length of a bar: all the room for the largest, a tenth of it at least for the least."""
     if not value:
         return 0.0
-    low, high = math.log10(min(known)), math.log10(max(known))
-    if math.isclose(low, high):
-        return BAR_PX_MAX
-    return BAR_PX_MAX * (0.06 + 0.94 * (math.log10(value) - low) / (high - low))
+    decades = max(DECADES_MIN, math.log10(max(known) / min(known)) / 0.9)
+    return BAR_PX_MAX * (1 + math.log10(value / max(known)) / decades)
 
 
 def _text(x: float, y: float, said: str, kind: str) -> str:
