@@ -28,6 +28,8 @@ FREE_BYTES_MIN = 64 * 1024
 """With less than this SQLite cannot even lay out its shared memory, of 32 KiB."""
 LOG_BYTES_MAX = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint, so that one busy hour does not keep the disk for ever."""
+NOT_TEXT_WORDS = "Could not decode to UTF-8"
+"""How both bindings say it, without a number, of a text whose bytes were changed."""
 
 Value = str | bytes | int | float | None
 Row = tuple[Any, ...]
@@ -101,6 +103,17 @@ class Database:
         """Return the first row of an answer, if there is one."""
         with self._turn, translated(self.path):
             return self._connection.execute(sql, values).fetchone()
+
+    def each(self, sql: str, values: Sequence[Value] = ()) -> Iterator[Row]:
+        """Return the rows of an answer one by one, those before an error too."""
+        with self._turn, translated(self.path):
+            cursor = self._connection.execute(sql, values)
+        while True:
+            with self._turn, translated(self.path):
+                row = cursor.fetchone()
+            if row is None:
+                return
+            yield row
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -178,6 +191,26 @@ def open_database(
     return database
 
 
+def open_damaged(path: Path, *, key: bytes | None = None) -> Database:
+    """Open a file as it is, to read what can be read of it: nothing is checked, migrated or written."""
+    with translated(path):
+        database = Database((connect_sealed if key else connect_plain)(path), path)
+    try:
+        _unlock(database, key)
+        database.run("PRAGMA cell_size_check = ON")  # a row that cannot be one is an error, not nonsense
+        database.run("PRAGMA query_only = ON")
+    except BaseException:
+        with contextlib.suppress(StorageError):
+            database.close()
+        raise
+    return database
+
+
+def newest_version(schema: str) -> int:
+    """Say which version of a schema this program writes."""
+    return len(_migrations(schema))
+
+
 def connect_plain(path: Path) -> Connection:
     """Open a file with the SQLite that comes with Python."""
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -197,6 +230,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, sqlcipher.Error) as error:
         raise _in_our_words(error, path) from error
+    except UnicodeDecodeError as error:  # the binding reads the library's own words, which quote the damaged bytes
+        raise StoreCorruptError(f"{path} is damaged: its tables have no readable names") from error
     except OverflowError as error:  # SQLite's integers have 64 bits, Python's have no end
         raise StorageError(f"a number is too large to be kept in {path}") from error
 
@@ -211,6 +246,8 @@ def _in_our_words(error: Exception, path: Path) -> StorageError:
             return StoreLockedError(f"another process is writing to {path} and did not finish in {BUSY_MS_MAX} ms")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return StoreCorruptError(f"{path} is damaged: {error}")
+        case _ if str(error).startswith(NOT_TEXT_WORDS):
+            return StoreCorruptError(f"{path} is damaged: a text in it is none")
         case _:
             return StorageError(f"{path}: {error}")
 
