@@ -1,7 +1,7 @@
 """Proves that a letter asks for what it lacks, leaves in order and within the window, and waits with a cause."""
 
 from answerback.core.departure import FRAME_BYTES, LOCKED_MAX
-from answerback.core.effects import Transmit
+from answerback.core.effects import KeepDraft, Transmit
 from answerback.model.causes import Cause
 from answerback.model.message import Urgency
 from answerback.model.timeline import Stage
@@ -94,3 +94,16 @@ def test_a_letter_is_encrypted_once_for_all_devices() -> None:
     world.run_until(world.settled, at_most_s=60.0)
     assert len(locked) <= LOCKED_MAX
     assert len(bea.texts) == LOCKED_MAX + 7
+
+
+def test_ones_own_handle_is_asked_of_nobody() -> None:
+    world = World()
+    ann = world.person("ann")
+    laptop = world.second_device(ann)
+    world.reachable = False
+    ann.drop()
+    ann.send("ann", text="note")
+    assert not ann.disk.of(KeepDraft)
+    world.reachable = True
+    world.run(10)
+    assert laptop.texts == ["note"]

@@ -71,7 +71,7 @@ class Departure:
 
     def draft(self, draft: KeepDraft, *, now: Moment) -> list[Effect]:
         """Promise a message; it becomes one as soon as every handle is known."""
-        known = self.contacts
+        known = self.contacts | {self.machines.own.handle: self.machines.own.account}
         missing = [handle for handle in draft.handles if handle not in known]
         if not missing:
             accounts = frozenset((*draft.accounts, *(known[handle] for handle in draft.handles)))
