@@ -48,7 +48,7 @@ def _one_piece_is_refused(phone: Phone) -> None:
     (piece,) = phone.moving
     assert isinstance(piece, Upload)
     phone.moving.clear()
-    phone.carry_out(phone.engine.transfer_failed(piece, missing=False, author_device=None, now=phone.now))
+    phone.carry_out(phone.engine.transfer_failed(piece, missing=False, message=None, now=phone.now))
 
 
 def an_unknown_account_is_final(patch: pytest.MonkeyPatch) -> None:
