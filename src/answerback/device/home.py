@@ -1,16 +1,23 @@
 """Finds, makes and opens one device's folder: its key, its journal, its files."""
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from answerback.crypto.primitives import argon2id
-from answerback.model.errors import StorageError, UsageError
+from answerback.model.errors import StorageError, StoreCorruptError, UsageError
 from answerback.storage.history import History
 from answerback.storage.journal import Journal
+from answerback.storage.layout import JOURNAL_FILE
+from answerback.storage.repair import Repaired, repair_journal
 from answerback.storage.vault import KeySource, create_key, key_source, keyring_usable, open_key
 
 FOLDER_VARIABLE = "ANSWERBACK_HOME"
+CHECK_BYTES_MAX = 32 * 1024 * 1024
+"""A journal up to this size is read whole at every start: half a second on a slow machine, for years of messages. In a
+larger one damage is found when what is damaged is read."""
 PASSPHRASE_VARIABLE = "ANSWERBACK_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
@@ -42,8 +49,34 @@ def make_journal(folder: Path, *, source: KeySource, passphrase: str | None = No
 
 
 def open_journal(folder: Path, *, passphrase: str | None = None) -> Journal:
-    """Open a device's journal for this process alone. Raises `StoreLockedError` while another has it."""
-    return Journal.open(folder, key=_key(folder, passphrase))
+    """Open a device's journal for this process alone, and look for damage.
+
+    Raises `StoreLockedError` while another has it, `StoreCorruptError` if a page of it is not what was written.
+    """
+    with _advised():
+        journal = Journal.open(folder, key=_key(folder, passphrase))
+        try:
+            if (folder / JOURNAL_FILE).stat().st_size <= CHECK_BYTES_MAX:
+                journal.check()
+        except BaseException:
+            with contextlib.suppress(StorageError):  # the damage is what is to be told
+                journal.close()
+            raise
+    return journal
+
+
+def repair_device(folder: Path, *, passphrase: str | None = None) -> Repaired:
+    """Save what can be read of a damaged journal into a new one, while nobody uses the device."""
+    return repair_journal(folder, key=_key(folder, passphrase))
+
+
+@contextlib.contextmanager
+def _advised() -> Iterator[None]:
+    """Say what helps where a journal is damaged."""
+    try:
+        yield
+    except StoreCorruptError as error:
+        raise StoreCorruptError(f"{error}; `answerback repair` saves what can be read of it") from error
 
 
 def open_history(folder: Path, *, passphrase: str | None = None) -> History:

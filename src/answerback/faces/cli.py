@@ -47,6 +47,9 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "daemon": Place(
             f"{_COMMANDS}.running", "daemon", "Stay connected, so that messages come and go by themselves."
         ),
+        "repair": Place(
+            f"{_COMMANDS}.mending", "repair", "Look for damage, and save what can be read into a new file."
+        ),
     },
     "A relay of your own": {
         "serve": Place(f"{_COMMANDS}.hosting", "serve", "Run a relay: one process, one port, one folder."),

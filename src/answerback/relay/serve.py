@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import shlex
 import signal
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from answerback.model.errors import StorageError, UsageError
+from answerback.model.errors import StorageError, StoreCorruptError, UsageError
 from answerback.model.handle import Handle, parse_handle
 from answerback.model.ids import AccountId
 from answerback.relay.app import BACKLOG, STORE_FILE, RelayNode
@@ -36,6 +37,9 @@ _log = logging.getLogger(__name__)
 PORT_USUAL = 7443
 BLOB_FOLDER: Final = "blobs"
 CODES_KEY_FILE: Final = "codes.key"
+CHECK_BYTES_MAX = 512 * 1024 * 1024
+"""A store up to this size is read whole at every start, in about two seconds. In a larger one damage is found when what
+is damaged is read."""
 TLS_HELLO_S_MAX = 15.0
 """How long a TLS handshake may take: three round trips on the worst link we know, and no more for a scanner."""
 STOP_S_MAX = 5.0
@@ -108,8 +112,11 @@ async def run_relay(
         certificate = _certificate(settings)
         stack.push_async_callback(_clean_up, runners)  # cuts what is left once the mail road has said its farewells
         node = RelayNode(settings.folder, limits=settings.mail_road, account_of_handle=_account_of_handle)
-        await node.begin()
-        stack.push_async_callback(node.end)
+        with _advised(settings.folder):
+            await node.begin()
+            stack.push_async_callback(node.end)
+            if (settings.folder / STORE_FILE).stat().st_size <= CHECK_BYTES_MAX:
+                node.database.check()
         side = _http_side(settings, node, on_code=on_code, stack=stack)
         stack.push_async_callback(side.close, within_s=STOP_S_MAX)
         runners.append(http_runner(side.application))
@@ -149,6 +156,16 @@ def _http_side(
     side.door.long_lived.add(FRAMES_PATH)
     side.application.add_routes([web.get(FRAMES_PATH, node.frames, allow_head=False)])
     return side
+
+
+@contextmanager
+def _advised(folder: Path) -> Iterator[None]:
+    """Say what helps where the store is damaged."""
+    try:
+        yield
+    except StoreCorruptError as error:
+        command = f"answerback repair --data {shlex.quote(str(folder))}"
+        raise StoreCorruptError(f"{error}; `{command}` saves what can be read of it") from error
 
 
 class _Courier:

@@ -141,7 +141,8 @@ class Database:
         """Read the whole file and raise StoreCorruptError if what is there cannot be right (`PRAGMA quick_check`)."""
         found = [row[0] for row in self.rows("PRAGMA quick_check(10)")]
         if found != ["ok"]:
-            raise StoreCorruptError(f"{self.path} is damaged: {'; '.join(map(str, found))}")
+            lines = [line for text in found for line in str(text).splitlines() if not line.startswith("***")]
+            raise StoreCorruptError(f"{self.path} is damaged: {lines[0] if lines else 'nobody can say where'}")
 
     @property
     def version(self) -> int:
