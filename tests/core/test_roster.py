@@ -5,7 +5,7 @@ import pytest
 from answerback.core.effects import KeepDeviceList, KeepDeviceName, KeepSealKey
 from answerback.core.roster import Roster
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list, next_device_list
-from answerback.crypto.prekeys import make_seal_key
+from answerback.crypto.prekeys import check_seal_key, make_seal_key
 from answerback.model.devices import Signed
 from answerback.model.errors import TrustError
 from tests.core.specimens import ANN, PHONE
@@ -25,9 +25,32 @@ def test_a_list_is_learned_with_what_it_adds_and_takes() -> None:
     assert set(learned.added) == {FIRST.device_id, SECOND.device_id}
     assert roster.learn(ACCOUNT, [LIST_3], []).gone == (FIRST.device_id,)
     assert roster.device(FIRST.device_id) is None
+    assert roster.account_of(FIRST.device_id) is None
     assert roster.account_of(SECOND.device_id) == ACCOUNT
     assert (roster.version(ACCOUNT), roster.list_of(ACCOUNT)) == (3, LIST_3)
     assert roster.root_key(ACCOUNT) == ROOT.public_key
+
+
+def test_of_an_unknown_account_nothing_is_known() -> None:
+    roster = Roster()
+    assert (roster.version(ACCOUNT), roster.list_of(ACCOUNT), roster.root_key(ACCOUNT)) == (0, None, None)
+    assert roster.devices(ACCOUNT) == ()
+    roster.heard(ACCOUNT, 7)
+    assert not roster.stale(ACCOUNT)
+    learned = roster.learn(ACCOUNT, [], [make_seal_key(FIRST, now_ms=1)[1]])
+    assert (learned.facts, learned.added, learned.gone, learned.trouble) == ((), (), (), None)
+
+
+def test_a_device_that_two_accounts_claim_stops_neither_list() -> None:
+    """No honest relay takes such a list; one that lies gets nothing by it but mail that does not open."""
+    roster = Roster()
+    roster.learn(ACCOUNT, [LIST_1], [])
+    claimed = first_device_list(OTHER_ROOT, FIRST.device(0), now_ms=0)
+    without = next_device_list(OTHER_ROOT, claimed, [], 0)
+    roster.learn(OTHER_ROOT.account_id, [claimed], [])
+    roster.learn(OTHER_ROOT.account_id, [without], [])
+    assert roster.learn(ACCOUNT, [LIST_2, LIST_3], []).gone == (FIRST.device_id,)
+    assert roster.account_of(SECOND.device_id) == ACCOUNT
 
 
 def test_what_fails_a_check_is_never_used() -> None:
@@ -93,6 +116,13 @@ def test_what_comes_from_disk_is_checked_again() -> None:
         names=[KeepDeviceName(PHONE, "x")],
     )
     assert roster.device(FIRST.device_id) is not None
+    assert roster.list_of(ACCOUNT) == LIST_1
+    assert roster.seal_key(FIRST.device_id) == check_seal_key(mine, FIRST.device(0))
     assert roster.seal_key(SECOND.device_id) is None
+    assert roster.name(PHONE) == "x"
+    foreign = KeepSealKey(FIRST.device_id, make_seal_key(SECOND, now_ms=1)[1])
+    again = Roster()
+    again.restore(lists=[KeepDeviceList(ACCOUNT, 1, LIST_1)], seal_keys=[foreign], names=[])
+    assert again.seal_key(FIRST.device_id) is None, "asked for again, and the agent starts"
     with pytest.raises(TrustError):
         Roster().restore(lists=[KeepDeviceList(ANN, 1, LIST_1)], seal_keys=[], names=[])

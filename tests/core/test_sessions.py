@@ -1,18 +1,23 @@
 """Proves that sessions begin, go on over a restart, heal when lost, and are never mixed between lanes."""
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from msgspec.structs import replace
+
+from answerback.core import sessions as sessions_module
 from answerback.core.effects import DropRatchet, Fact, KeepDeviceKeys, KeepRatchet
-from answerback.core.sessions import RENEW_S_MIN, SESSIONS_MAX, Opened, Sessions
+from answerback.core.sessions import RENEW_S_MIN, SESSIONS_MAX, NonsenseError, Opened, Sessions
 from answerback.crypto.identity import DeviceKeys
-from answerback.crypto.prekeys import check_prekey, check_seal_key, make_seal_key, prekeys_to_publish
+from answerback.crypto.prekeys import check_prekey, check_seal_key, make_fallback, make_seal_key, prekeys_to_publish
 from answerback.crypto.primitives import CannotOpenError
 from answerback.crypto.seal import lock_letter
 from answerback.model.envelope import Delivery, Envelope
 from answerback.model.ids import AccountId, DeviceId
 from answerback.model.message import Lane
+from answerback.wire.codec import encode
 from answerback.wire.letters import Receipt, Slip
-from tests.core.specimens import ANN, BEA, NOW, at, message_number
+from tests.core.specimens import ANN, BEA, NOW, PHONE, at, message_number
 from tests.core.world import PICKLE_KEY
 
 
@@ -93,7 +98,7 @@ def test_the_same_bytes_do_not_open_twice_and_break_nothing() -> None:
     ann, bea = met()
     envelope = ann.seal(bea)
     bea.open(envelope, ann)
-    with pytest.raises(CannotOpenError):
+    with pytest.raises(CannotOpenError, match=r"^no session with that device opens this$"):
         bea.open(envelope, ann)
     bea.open(ann.seal(bea), ann)
 
@@ -101,7 +106,7 @@ def test_the_same_bytes_do_not_open_twice_and_break_nothing() -> None:
 def test_an_envelope_moved_to_another_lane_does_not_open() -> None:
     ann, bea = met()
     envelope = ann.seal(bea)
-    with pytest.raises(CannotOpenError, match="lane"):
+    with pytest.raises(CannotOpenError, match=r"^the envelope was moved to another lane$"):
         bea.sessions.unseal(Delivery(1, Lane.URGENT, envelope.id, envelope.sealed))
 
 
@@ -146,11 +151,75 @@ def test_when_both_begin_at_once_they_agree_on_what_opened_last() -> None:
 
 def test_old_sessions_make_room() -> None:
     ann, bea = met()
-    dropped: list[Fact] = []
+    (first,) = ann.facts
+    facts: list[Fact] = []
     for _ in range(SESSIONS_MAX):
         prekey = check_prekey(prekeys_to_publish(bea.keys, 1)[0], bea.keys.device(0))
-        dropped += ann.sessions.begin(bea.keys.device(0), Lane.NORMAL, prekey, now=NOW)
-    assert sum(isinstance(fact, DropRatchet) for fact in dropped) == 1
+        facts += ann.sessions.begin(bea.keys.device(0), Lane.NORMAL, prekey, now=NOW)
+    assert [fact for fact in facts if isinstance(fact, DropRatchet)] == [DropRatchet(*first)]
+
+
+def test_the_first_message_sealed_to_a_fallback_key_does_not_open_twice() -> None:
+    """A fallback key is not spent by its first use: only the session it began knows that the bytes came before."""
+    ann, bea = Party(ANN), Party(BEA)
+    prekey = check_prekey(make_fallback(bea.keys), bea.keys.device(0))
+    ann.sessions.begin(bea.keys.device(0), Lane.NORMAL, prekey, now=NOW)
+    envelope = ann.seal(bea)
+    bea.open(envelope, ann)
+    with pytest.raises(CannotOpenError, match=r"^no session with that device opens this$"):
+        bea.open(envelope, ann)
+    assert repr(bea.sessions) == "Sessions(1)"
+
+
+def test_a_first_message_finds_its_session_behind_a_newer_one() -> None:
+    ann, bea = Party(ANN), Party(BEA)
+    ann.begin(bea)
+    first, second = ann.seal(bea), ann.seal(bea)
+    bea.open(first, ann)
+    bea.begin(ann)
+    bea.open(second, ann)
+    assert repr(bea.sessions) == "Sessions(2)"
+
+
+def test_a_clock_set_back_makes_no_session_older_than_the_one_before() -> None:
+    ann, bea = Party(ANN), Party(BEA)
+    ann.begin(bea)
+    (older,) = ann.facts.values()
+    prekey = check_prekey(prekeys_to_publish(bea.keys, 1)[0], bea.keys.device(0))
+    (newer, *_) = ann.sessions.begin(bea.keys.device(0), Lane.NORMAL, prekey, now=at(0.0, wall_ms=0))
+    assert isinstance(newer, KeepRatchet)
+    assert newer.good_ms > older.good_ms
+    ann.seal(bea)
+    assert ann.facts[bea.id, Lane.NORMAL, newer.session].pickle != newer.pickle, "the newer one seals"
+    bea.open(ann.seal(bea), ann)
+    from_bea = bea.seal(ann)
+    ann.open(from_bea, bea, now_s=0.0)
+    assert ann.facts[bea.id, Lane.NORMAL, newer.session].good_ms > newer.good_ms
+
+
+NONSENSE: list[tuple[Callable[[Slip], bytes], str]] = [
+    (lambda slip: encode(replace(slip, author=BEA)), "the slip names another author than the envelope"),
+    (lambda slip: encode(replace(slip, reader_device=PHONE)), "the slip names another reader than this device"),
+    (lambda slip: b"no slip", ""),
+]
+
+
+@pytest.mark.parametrize(("said", "objection"), NONSENSE)
+def test_what_opens_and_makes_no_sense_steps_the_ratchet_all_the_same(
+    said: Callable[[Slip], bytes], objection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bea = met()
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions_module, "encode", said)
+        envelope = ann.seal(bea)
+    with pytest.raises(NonsenseError) as caught:
+        bea.open(envelope, ann)
+    assert str(caught.value) == (objection or str(caught.value.__cause__))
+    (fact,) = caught.value.facts
+    assert isinstance(fact, KeepRatchet)
+    bea.keep(caught.value.facts)
+    bea.restart()
+    bea.open(ann.seal(bea), ann)
 
 
 def test_nothing_secret_is_shown() -> None:

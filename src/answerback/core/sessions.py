@@ -51,7 +51,6 @@ class NonsenseError(CannotOpenError):
 class Opened:
     """A letter, whom it provably comes from, and the facts that must be saved with it."""
 
-    inner: Inner
     slip: Slip
     letter: AnyLetter
     facts: tuple[Fact, ...]
@@ -152,7 +151,7 @@ class Sessions:
             raise NonsenseError("the slip names another author than the envelope", tuple(facts))
         if slip.reader_device != self.keys.device_id:
             raise NonsenseError("the slip names another reader than this device", tuple(facts))
-        return Opened(inner, slip, letter, tuple(facts))
+        return Opened(slip, letter, tuple(facts))
 
     def _step(self, inner: Inner, sender: Device, *, now: Moment) -> tuple[bytes, list[Fact]]:
         known = self._held.get((sender.id, inner.lane), [])
