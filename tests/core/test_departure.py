@@ -102,8 +102,8 @@ def test_ones_own_handle_is_asked_of_nobody() -> None:
     laptop = world.second_device(ann)
     world.reachable = False
     ann.drop()
-    ann.send("ann", text="note")
+    identity = ann.send("ann", text="note")
     assert not ann.disk.of(KeepDraft)
     world.reachable = True
     world.run(10)
-    assert laptop.texts == ["note"]
+    assert ann.stage(identity, laptop) is Stage.DELIVERED

@@ -88,6 +88,21 @@ def test_a_seal_key_is_rotated_by_age_and_its_secret_kept_until_nothing_can_need
     assert old not in sessions.secrets
 
 
+def test_a_key_that_was_in_use_until_now_is_kept_however_old_it_is() -> None:
+    """A device comes back after months: what others seal before they hear of its new key must still open."""
+    registration, sessions = fresh()
+    publish(registration, sessions, NOW_MS)
+    done(registration, sessions)
+    old, back_ms = registration.seal_key, NOW_MS + 3 * SEAL_SECRET_AGE_MS
+    publish(registration, sessions, back_ms)
+    done(registration, sessions)
+    assert old in sessions.secrets
+    _, facts = registration.publication(
+        sessions, number=2, relay_ms=back_ms + SEAL_SECRET_AGE_MS, pickle_key=PICKLE_KEY
+    )
+    assert DropSealSecret(old) in facts
+
+
 def test_a_fallback_key_is_made_anew_no_more_often_than_mail_can_wait_for_it() -> None:
     registration, sessions = fresh()
     publish(registration, sessions, NOW_MS)

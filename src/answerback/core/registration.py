@@ -6,6 +6,7 @@ offered before it. All ages are judged by the relay's clock.
 """
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from answerback.core.effects import DropSealSecret, Fact, KeepDeviceKeys, KeepSealSecret
 from answerback.core.sessions import Sessions
@@ -26,7 +27,8 @@ DAY_MS = 86_400_000
 SEAL_KEY_AGE_MS = 7 * DAY_MS
 """Post-quantum secrecy is per rotation: what is older than this key's deletion cannot be opened even by its owner."""
 SEAL_SECRET_AGE_MS = 45 * DAY_MS
-"""A week in use, 30 days the mailbox's longest age, and a week for senders who had not heard of the newer key."""
+"""A week in use, 30 days the mailbox's longest age, and a week for senders who had not heard of the newer key. The last
+two count from the key that follows: a device that was away for months has its old key in use until it is back."""
 FALLBACK_PERIOD_MS = 35 * DAY_MS
 """Longer than the mailbox's longest age, so that no message sealed to the one before it can still be on its way."""
 
@@ -125,7 +127,12 @@ class Registration:
         return newest_ms is None or newest_ms // FALLBACK_PERIOD_MS != relay_ms // FALLBACK_PERIOD_MS
 
     def _drop_old(self, sessions: Sessions, relay_ms: int) -> list[Fact]:
-        old = [secret.id for secret in sessions.secrets.values() if relay_ms - secret.created_ms > SEAL_SECRET_AGE_MS]
+        by_age = sorted(sessions.secrets.values(), key=lambda secret: secret.created_ms)
+        old = [
+            secret.id
+            for secret, follower in pairwise(by_age)
+            if relay_ms - follower.created_ms > SEAL_SECRET_AGE_MS - SEAL_KEY_AGE_MS
+        ]
         for identity in old:
             del sessions.secrets[identity]
         return [DropSealSecret(identity) for identity in old]
