@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import Effect, Moment, Upload, Warned
+from answerback.core.effects import Effect, KeepDraft, KeepOutgoing, Moment, Save, Upload, Warned
 from answerback.core.engine import Engine
 from answerback.core.lanes import CopyKey, Lanes
 from answerback.core.outbox import Outbox
@@ -147,6 +147,42 @@ def _leave(world: World, phone: Phone, away_s: float) -> None:
     world.run(away_s)
 
 
+def test_what_was_written_offline_outlives_the_app() -> None:
+    """Element X: what was written on a bad network was gone after the room was left or the app was closed.
+
+    https://github.com/element-hq/element-x-ios/issues/675
+    https://github.com/element-hq/element-x-android/issues/1480
+    """
+    world, ann, bea = friends()
+    cid = world.person("cid")
+    world.run(2)
+    world.reachable = False
+    ann.drop(Cause.NETWORK_NO_PATH)
+    for number in range(3):
+        ann.send("bea", text=f"offline {number}")
+        ann.send("cid", text=f"to a stranger {number}")
+        world.run(20)
+        ann.crash()
+    world.reachable = True
+    world.run(SPACING_S_MAX)
+    assert bea.texts[1:] == [f"offline {number}" for number in range(3)], "written, and gone with the app"
+    assert sorted(cid.texts) == [f"to a stranger {number}" for number in range(3)], "written, and gone with the app"
+    assert len(bea.shown) == len(set(bea.shown))
+
+
+def the_queue_lives_in_memory(patch: pytest.MonkeyPatch) -> None:
+    carry_out = Phone.carry_out
+
+    def forgetful(phone: Phone, effects: list[Effect]) -> None:
+        carry_out(phone, [each for each in effects if not _is_promise(each)])
+
+    patch.setattr(Phone, "carry_out", forgetful)
+
+
+def _is_promise(effect: Effect) -> bool:
+    return isinstance(effect, Save) and isinstance(effect.fact, KeepDraft | KeepOutgoing)
+
+
 def three_tries_and_no_more(patch: pytest.MonkeyPatch) -> None:
     failed = Pacing.failed
 
@@ -165,6 +201,7 @@ def what_was_under_way_stays_so(patch: pytest.MonkeyPatch) -> None:
 @each_of(
     Planted(test_one_401_does_not_stop_the_queue_for_good, an_unknown_account_is_final, "not within"),
     Planted(test_one_message_that_fails_holds_up_no_other, the_first_must_leave_first, "others wait behind"),
+    Planted(test_what_was_written_offline_outlives_the_app, the_queue_lives_in_memory, "gone with the app"),
     Planted(test_when_the_network_is_back_the_queue_moves_by_itself, three_tries_and_no_more, "not within"),
     Planted(test_when_the_network_is_back_the_queue_moves_by_itself, what_was_under_way_stays_so, "not within"),
 )

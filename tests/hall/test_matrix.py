@@ -106,6 +106,41 @@ def test_a_one_time_key_published_twice_is_given_away_once(tmp_path: Path) -> No
     assert sorted(bodies) == sorted(signed.body for signed in offered)
 
 
+def test_old_one_time_keys_are_given_away_before_new_ones(tmp_path: Path) -> None:
+    """Matrix: a server gave keys away in any order; the oldest stayed until their device had thrown the secrets away.
+
+    https://github.com/element-hq/element-meta/issues/2356
+    https://github.com/matrix-org/matrix-spec-proposals/pull/4225
+    """
+    ann, bea = residents(2)
+    drive = Drive(tmp_path, [ann, bea])
+    asks, owns = drive.enter(ann), drive.enter(bea)
+    offered: list[Signed] = []
+    for _ in range(3):
+        offered += _publish(drive, owns, bea)
+        prekeys.mark_published(bea.keys)
+    given = [_claim(drive, asks, bea) for _ in range(len(offered) // 2)]
+    drive.begin()
+    asks = drive.enter(ann)
+    given += [_claim(drive, asks, bea) for _ in range(len(offered) - len(given))]
+    assert given == offered, "a newer key went before an older one"
+
+
+def the_newest_key_goes_first(patch: pytest.MonkeyPatch) -> None:
+    claim = relay_directory.claim_prekey
+
+    def claim_newest(db: Database, device: int) -> Key | None:
+        newest = "SELECT max(number) FROM prekey WHERE device = ? AND claimed = 0"
+        (row,) = db.rows(newest, (device,))
+        before = db.rows("SELECT number FROM prekey WHERE device = ? AND claimed = 0 AND number < ?", (device, row[0]))
+        db.run_many("UPDATE prekey SET claimed = 1 WHERE number = ?", before)
+        key = claim(db, device)
+        db.run_many("UPDATE prekey SET claimed = 0 WHERE number = ?", before)
+        return key
+
+    patch.setattr(relay_directory, "claim_prekey", claim_newest)
+
+
 def _publish(drive: Drive, number: int, who: Resident) -> list[Signed]:
     offered = prekeys.prekeys_to_publish(who.keys, 4)
     drive.say(number, Publish(1, offered, None, None))
@@ -319,6 +354,7 @@ def the_broken_session_is_used_on(patch: pytest.MonkeyPatch) -> None:
         test_a_one_time_key_published_twice_is_given_away_once, the_relay_forgets_what_it_gave_away, "for two people"
     ),
     Planted(test_a_one_time_key_published_twice_is_given_away_once, the_device_forgets_what_it_offered, "other keys"),
+    Planted(test_old_one_time_keys_are_given_away_before_new_ones, the_newest_key_goes_first, "before an older one"),
     Planted(
         test_a_failed_open_burns_no_one_time_key, a_key_is_struck_out_before_it_has_opened_anything, "the key was gone"
     ),

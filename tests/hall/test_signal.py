@@ -6,14 +6,16 @@ import pytest
 
 from answerback.core import engine
 from answerback.core.catchup import Catchup
-from answerback.core.effects import Moment
+from answerback.core.effects import Effect, Moment, Transmit
 from answerback.core.outbox import Outbox
 from answerback.core.sessions import Sessions
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId
 from answerback.model.message import LIFETIME_S, Lane
 from answerback.model.timeline import Stage, Wait
-from tests.core.world import Phone, World
+from answerback.wire.codec import encode
+from answerback.wire.frames import Took
+from tests.core.world import Phone, Strike, World
 from tests.hall.people import friends, strangers
 from tests.hall.planting import Planted, each_of
 
@@ -132,6 +134,48 @@ def an_idle_device_is_unlinked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Phone, "start", start_unlinked)
 
 
+def test_a_restart_in_the_middle_of_catching_up_skips_nothing() -> None:
+    """Signal: the program was updated while it loaded what had waited; that part of the conversation never came.
+
+    https://github.com/signalapp/Signal-Desktop/issues/2876
+    https://github.com/signalapp/Signal-Desktop/issues/2951
+    """
+    for change in (0, 1, 3, 5):
+        for strike in Strike:
+            _restarted_while_catching_up(change, strike)
+
+
+def _restarted_while_catching_up(change: int, strike: Strike) -> None:
+    world, ann, bea = friends(change)
+    bea.stop()
+    said = [f"waited {number}" for number in range(12)]
+    for text in said:
+        ann.send("bea", text=text)
+    world.run(1)
+    bea.fuse = change, strike
+    bea.start()
+    world.run(1)
+    bea.fuse = None
+    bea.crash()
+    world.run_until(world.settled, at_most_s=60.0)
+    assert bea.texts[1:] == said, f"killed {strike.value}"
+
+
+def acknowledged_before_it_is_kept(patch: pytest.MonkeyPatch) -> None:
+    carry_out = Phone.carry_out
+
+    def hasty(phone: Phone, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Transmit) and isinstance(effect.frame, Took) and phone.connected:
+                phone.world.strict = False  # it would object at once; here the story has to notice
+                phone.to_relay.append(encode(effect.frame))
+                phone.world.relay_hears(phone)
+                phone.world.objections.clear()
+        carry_out(phone, effects)
+
+    patch.setattr(Phone, "carry_out", hasty)
+
+
 def test_one_tick_does_not_stay_alone_and_says_why_meanwhile() -> None:
     """Signal: a message stalls on one tick, often for hours, until a second one is sent; nothing says why.
 
@@ -184,6 +228,11 @@ def a_tick_has_no_reason(patch: pytest.MonkeyPatch) -> None:
         test_what_a_month_of_absence_cost_is_said_for_each_device, the_queue_is_cleared_in_silence, "nobody was told"
     ),
     Planted(test_what_a_month_of_absence_cost_is_said_for_each_device, an_idle_device_is_unlinked, "not linked"),
+    Planted(
+        test_a_restart_in_the_middle_of_catching_up_skips_nothing,
+        acknowledged_before_it_is_kept,
+        "killed before commit|not within",
+    ),
     Planted(test_one_tick_does_not_stay_alone_and_says_why_meanwhile, nobody_asks_again, "only another message"),
     Planted(test_one_tick_does_not_stay_alone_and_says_why_meanwhile, a_tick_has_no_reason, "nothing says why"),
 )
