@@ -37,7 +37,7 @@ class Scale:
     silent_s: float
 
 
-FULL = Scale(seconds=10, backlog=20_000, kill_s=6, connections=5_000, clients=1_000, silent_s=30)
+FULL = Scale(seconds=8, backlog=20_000, kill_s=6, connections=5_000, clients=1_000, silent_s=30)
 SHORT = Scale(seconds=2, backlog=1_000, kill_s=2, connections=300, clients=100, silent_s=8)
 """For trying out: its figures mean nothing."""
 
