@@ -9,7 +9,7 @@ from answerback.lab.simulation.clock import VirtualLoop
 from answerback.lab.simulation.town import Town
 
 _T = TypeVar("_T")
-SEED = 4
+SEED = 10
 """Two people, three devices."""
 
 

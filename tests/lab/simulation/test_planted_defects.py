@@ -1,7 +1,8 @@
 """Proves that the simulator can fail: each planted defect is found within a hundred worlds."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,34 @@ import pytest
 from answerback.core.arrival import Arrival
 from answerback.core.catchup import Catchup
 from answerback.core.departure import Departure
-from answerback.core.effects import Effect, KeepCopy, KeepRatchet, KeepSeen, Save
+from answerback.core.effects import (
+    Effect,
+    Fact,
+    KeepCopy,
+    KeepOutgoing,
+    KeepRatchet,
+    KeepSeen,
+    Moment,
+    Save,
+    Transmit,
+)
+from answerback.core.fanout import Targets, targets
+from answerback.core.inbox import Inbox
+from answerback.core.lanes import Lanes
 from answerback.core.outbox import Copy, Outbox, Promise
-from answerback.core.sessions import Opened
+from answerback.core.roster import Roster
+from answerback.core.sessions import Opened, Sessions
 from answerback.core.threads import Threads
+from answerback.core.transfers import Transfers
 from answerback.device.agent import Agent
 from answerback.lab.simulation.life import live
-from answerback.model.message import Message
-from answerback.model.timeline import Stage
+from answerback.model.causes import Cause
+from answerback.model.envelope import Delivery
+from answerback.model.ids import AccountId, DeviceId, MessageId
+from answerback.model.message import Lane, Message
+from answerback.model.timeline import Stage, Wait
+from answerback.wire.frames import Took
+from answerback.wire.letters import Inner, Receipt
 
 SEEDS_MAX = 100
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -92,7 +113,12 @@ def receipts_cause_receipts(patch: pytest.MonkeyPatch) -> None:
 
     def chatty(arrival: Arrival, delivery, opened_now: Opened, replies, *, now) -> list[Effect]:  # type: ignore[no-untyped-def] # noqa: ANN001
         effects = opened(arrival, delivery, opened_now, replies, now=now)
-        return [*effects, *arrival.file_arrived(opened_now.slip.author_device, opened_now.slip.message, now=now)]
+        return [
+            *effects,
+            *arrival.departure.control(
+                Receipt([opened_now.slip.message], []), (opened_now.slip.author_device,), now=now
+            ),
+        ]
 
     patch.setattr(Arrival, "_opened", chatty)
 
@@ -105,6 +131,103 @@ def texts_are_logged(patch: pytest.MonkeyPatch) -> None:
         return add(threads, message)
 
     patch.setattr(Threads, "add", talkative)
+
+
+def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    """What is acknowledged reaches the disk one change late."""
+    postponed(patch, lambda effects: any(isinstance(e, Transmit) and isinstance(e.frame, Took) for e in effects), Fact)
+
+
+def ratchets_saved_after_sending(patch: pytest.MonkeyPatch) -> None:
+    postponed(patch, lambda _: True, KeepRatchet)
+
+
+def postponed(patch: pytest.MonkeyPatch, when: Callable[[Sequence[Effect]], bool], kind: object) -> None:
+    """Some facts of some changes are kept with the next change."""
+    carry_out = Agent.carry_out
+    late: dict[Agent, list[Effect]] = {}
+
+    def slow(agent: Agent, effects: Sequence[Effect]) -> None:
+        held: list[Effect] = [e for e in effects if when(effects) and isinstance(e, Save) and isinstance(e.fact, kind)]  # type: ignore[arg-type]
+        before, late[agent] = late.get(agent, []), held
+        carry_out(agent, [*before, *(effect for effect in effects if effect not in held)])
+
+    patch.setattr(Agent, "carry_out", slow)
+
+
+def dedupe_comes_after_opening(patch: pytest.MonkeyPatch) -> None:
+    take = Inbox.take
+
+    def forgetful(inbox: Inbox, delivery: Delivery) -> None:
+        take(inbox, delivery)
+
+    patch.setattr(Inbox, "take", forgetful)
+
+
+def receipts_are_taken_twice(patch: pytest.MonkeyPatch) -> None:
+    answered = Outbox.answered
+
+    def twice(
+        outbox: Outbox, messages: Iterable[MessageId], device: DeviceId, stage: Stage, *, now: Moment
+    ) -> list[Effect]:
+        messages = list(messages)
+        effects = answered(outbox, messages, device, stage, now=now)
+        outbox._ended.clear()
+        return [*effects, *answered(outbox, messages, device, stage, now=now)]
+
+    patch.setattr(Outbox, "answered", twice)
+
+
+def files_hold_nothing_up(patch: pytest.MonkeyPatch) -> None:
+    """A message is said to be delivered, and leaves, before its file."""
+    patch.setattr(Transfers, "active", lambda *_: False)
+
+
+def files_leave_in_the_open(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("answerback.lab.simulation.villager.seal_file", lambda _, pieces: pieces)
+
+
+def own_other_devices_get_nothing(patch: pytest.MonkeyPatch) -> None:
+    def others(letter: KeepOutgoing, roster: Roster, *, own_account: AccountId, own_device: DeviceId) -> Targets:
+        found = targets(letter, roster, own_account=own_account, own_device=own_device)
+        if letter.devices:
+            return found
+        return replace(found, devices=tuple(pair for pair in found.devices if pair[0] != own_account))
+
+    patch.setattr("answerback.core.departure.targets", others)
+
+
+def the_urgent_waits_its_turn(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("answerback.core.lanes.STRICT", (Lane.CONTROL,))
+    patch.setattr("answerback.core.lanes.WEIGHTS", {Lane.NORMAL: 8, Lane.URGENT: 8, Lane.BULK: 2, Lane.BACKGROUND: 1})
+    fresh = dict.fromkeys((Lane.NORMAL, Lane.URGENT, Lane.BULK, Lane.BACKGROUND), 8)
+    patch.setattr(Lanes, "__init__", with_credit(fresh))
+
+
+def with_credit(credit: dict[Lane, int]) -> Callable[[Lanes], None]:
+    begin = Lanes.__init__
+
+    def init(lanes: Lanes) -> None:
+        begin(lanes)
+        lanes._credit = dict(credit)
+
+    return init
+
+
+def every_wait_is_the_networks_fault(patch: pytest.MonkeyPatch) -> None:
+    wait = Wait(Cause.NETWORK_NO_PATH, None, "nothing")
+    patch.setattr("answerback.core.engine.wait_of_copy", lambda *_, **__: wait)
+
+
+def seal_keys_are_logged(patch: pytest.MonkeyPatch) -> None:
+    unseal = Sessions.unseal
+
+    def talkative(sessions: Sessions, delivery: Delivery) -> Inner:
+        for secret in sessions.secrets.values():
+            logging.getLogger("answerback.core").warning("opening with %s", secret.secret.hex())
+        return unseal(sessions, delivery)
+
+    patch.setattr(Sessions, "unseal", talkative)
 
 
 PLANTS: Sequence[tuple[Plant, set[str], int]] = (
@@ -120,6 +243,16 @@ PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (what_is_leaving_is_queued_again, {"quiet"}, 35),
     (receipts_cause_receipts, {"finishes", "quiet"}, 0),
     (texts_are_logged, {"private"}, 0),
+    (acknowledged_before_the_commit, {"kept"}, 0),
+    (ratchets_saved_after_sending, {"kept"}, 0),
+    (dedupe_comes_after_opening, {"once"}, 0),
+    (receipts_are_taken_twice, {"once"}, 0),
+    (files_hold_nothing_up, {"honest"}, 0),
+    (files_leave_in_the_open, {"private"}, 0),
+    (own_other_devices_get_nothing, {"kept"}, 0),
+    (the_urgent_waits_its_turn, {"ordered"}, 0),
+    (every_wait_is_the_networks_fault, {"honest"}, 0),
+    (seal_keys_are_logged, {"private"}, 0),
 )
 """The defect, who must object, and from which seed on it is looked for: rare luck is found in fewer worlds there."""
 HEAL_S: dict[Plant, float] = {receipts_cause_receipts: 300.0}

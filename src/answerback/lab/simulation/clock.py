@@ -7,6 +7,11 @@ things, so the same inputs give the same run.
 
 import asyncio
 import selectors
+from dataclasses import dataclass
+
+TICK_S = 1e-7
+"""What passes when nobody waits: clocks do not stand still, and one that did would wake somebody who is a rounding
+error early for ever. More than the smallest step of a float at a year."""
 
 
 class Standstill(AssertionError):
@@ -24,7 +29,7 @@ class _JumpingSelector(selectors.SelectSelector):
         """Let the time pass that the loop wants to wait."""
         if timeout is None:
             raise Standstill("nobody will ever be woken")
-        self.now_s += max(timeout, 0.0)
+        self.now_s += max(timeout, TICK_S)
         return []
 
 
@@ -38,3 +43,26 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._jumping.now_s
+
+
+@dataclass(slots=True)
+class WallClock:
+    """A clock on somebody's wall: set wrong, gaining or losing, and set right again."""
+
+    offset_ms: float = 0.0
+    """How far it was ahead of true time at `since_s`."""
+    drift: float = 0.0
+    """Seconds it gains in each second."""
+    since_s: float = 0.0
+
+    def ahead_ms(self, now_s: float) -> int:
+        """How far it is ahead of true time."""
+        return int(self.offset_ms + (now_s - self.since_s) * 1000 * self.drift)
+
+    def set_to(self, offset_ms: float, *, now_s: float) -> None:
+        """Set it, all at once."""
+        self.offset_ms, self.since_s = offset_ms, now_s
+
+    def drift_by(self, drift: float, *, now_s: float) -> None:
+        """Let it gain or lose from now on."""
+        self.offset_ms, self.since_s, self.drift = self.ahead_ms(now_s), now_s, drift

@@ -53,10 +53,20 @@ FAULTS: Final[Mapping[str, Mapping[str, str]]] = {
         "relay_forgets_a_list": "what was lost with it includes a newer list of somebody's devices",
         "relay_loses_its_store": "the relay's whole store is gone; it begins with an empty one",
     },
+    "files": {
+        "file_request_lost": "a piece of a file is lost on its way",
+        "file_answer_lost": "a piece arrived at the relay and nobody was told",
+        "file_middle_lost": "a download breaks off in the middle of a part",
+        "file_torn": "the power goes while a part of a file is written: half of it is on the disk",
+        "file_no_room": "the relay has no room for files",
+        "file_piece_lost": "the relay's disk loses a piece of a file",
+        "file_piece_changed": "the relay's disk changes a bit of a file",
+    },
     "people": {
         "device_linked": "a device is added to an account while people write",
         "device_revoked": "a device is taken off its account's list while people write",
-        "months_offline": "everybody is away for weeks",
+        "device_revokes_itself": "a device takes itself off the list while its mail is on the way",
+        "months_offline": "everybody is away for weeks, or for months",
     },
 }
 """Where it happens, what it is called, what it is. Everything else that a chronicle counts is a load."""

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from answerback.lab.simulation.clock import VirtualLoop
 from answerback.lab.simulation.disk import PowerCut
-from answerback.lab.simulation.misfortunes import MONTHS_S, Misfortunes
+from answerback.lab.simulation.misfortunes import Misfortunes
 from answerback.lab.simulation.town import Town
 from answerback.lab.simulation.verdict import judge, reasons, still_talking, unsettled
-from answerback.lab.simulation.villager import Villager
-from answerback.model.message import LIFETIME_S, Urgency
+from answerback.lab.simulation.workload import FileFaults, Workload
 
 MESSAGES_MAX = 22
 HEAL_S_MAX = 4 * 86_400.0
 """Gaps and inquiries are asked about ever less often, up to six hours apart."""
+AWAY_S = (20 * 86_400.0, 120 * 86_400.0)
+"""Long enough for every key to grow old, and for every message to end."""
 QUIET_S = 900.0
 """Longer than the first asking again of anything."""
 
@@ -52,18 +53,21 @@ class _Life:
     async def play(self) -> Outcome:
         self.town = town = Town(self._seed, self._folder)
         town.loop.set_exception_handler(self._surprised)
-        self.misfortunes = Misfortunes(town)
+        self.misfortunes, self.file_faults = Misfortunes(town), FileFaults(town)
+        self.workload = Workload(town)
         await asyncio.sleep(town.random.choice((0.0, 0.5, 3.0)))
         count = town.random.randint(8, MESSAGES_MAX)
         while count > 0:
-            count -= self._write()
-            if town.random.random() < 0.55:
-                town.random.choice(self.misfortunes.kinds())()
+            count -= self.workload.write()
+            draw = town.random.random()
+            if draw < 0.55:
+                self.misfortunes.strike()
+            elif draw < 0.7 and town.office.objects.content:
+                town.random.choice(self.file_faults.kinds())()
             await asyncio.sleep(town.random.choice((0.02, 0.1, 0.4, 1.5, 6.0)))
             reasons(town)
-            self._read()
-            if not self._slept and town.random.random() < 0.008:
-                await self._months()
+            self.workload.look()
+            await self._seldom()
         await self._heal()
         judge(town, log=self._log.getvalue())
         before = dict(town.talk)
@@ -74,55 +78,15 @@ class _Life:
         await town.end()
         return outcome
 
-    # ---- what people do
-
-    def _write(self) -> int:
-        """Write one message, or a burst."""
-        town, chance = self.town, self.town.random
-        awake = [villager for villager in town.awake if villager.device not in town.truth.revoked]
-        if not awake:
-            return 1
-        author = chance.choice(awake)
-        burst = chance.choice((1,) * 12 + (4, 8))
-        if burst > 1:
-            town.chronicle.faults["burst"] += 1
-        handles = self._recipients(author)
-        urgency = chance.choice((Urgency.NORMAL,) * 6 + (Urgency.BACKGROUND,))
-        for _ in range(burst):
-            town.write(author, handles, urgency=urgency, lifetime_s=self._lifetime_s())
-            if not author.is_on:
-                return burst
-        if chance.random() < (0.5 if burst > 1 else 0.1):
-            town.chronicle.faults["urgent_behind_others"] += 1
-            town.write(author, handles, urgency=Urgency.URGENT, lifetime_s=self._lifetime_s())
-        return burst
-
-    def _recipients(self, author: Villager) -> list[str]:
-        own = author.name.split()[0]
-        people = sorted({villager.name.split()[0] for villager in self.town.villagers} - {own})
-        if len(people) > 1 and self.town.random.random() < 0.4:
-            self.town.chronicle.faults["group"] += 1
-            return people
-        return [self.town.random.choice(people)]
-
-    def _lifetime_s(self) -> int:
-        if self.town.random.random() < 0.06:
-            self.town.chronicle.faults["short_lifetime"] += 1
-            return self.town.random.randint(5, 90)
-        return LIFETIME_S
-
-    def _read(self) -> None:
-        """Somebody reads what is there."""
-        town = self.town
-        if town.random.random() > 0.3 or not town.awake:
-            return
-        who = town.random.choice(town.awake)
-        assert who.agent is not None
-        kept = [kept.message for kept in who.agent.journal.messages(limit=3)]
-        others = [message for message in kept if message.author != who.account]
-        if others:
-            town.chronicle.say(who.name, f"reads {', '.join(town.name(message.id) for message in others)}")
-            who.read(others)
+    async def _seldom(self) -> None:
+        """What would make worlds slow if it came often, or come to nothing."""
+        draw = self.town.random.random()
+        if draw < 0.008 and not self._slept:
+            await self._months()
+        elif draw < 0.009:
+            self.workload.mass()
+        elif draw < 0.013:
+            self.workload.leave()
 
     async def _months(self) -> None:
         """Everybody is away for weeks or months."""
@@ -134,13 +98,15 @@ class _Life:
             villager.crash()
         if town.office.is_up:
             town.office.crash()
-        await asyncio.sleep(town.random.uniform(*MONTHS_S))
+        await asyncio.sleep(town.random.uniform(*AWAY_S))
         self.misfortunes.heal()
+        await town.office.shelf.sweep()
 
     async def _heal(self) -> None:
         town = self.town
         town.chronicle.say("everything", "heals")
         self.misfortunes.heal()
+        self.file_faults.heal()
         end_s = town.loop.time() + HEAL_S_MAX
         step_s = 5.0
         while town.loop.time() < end_s and not town.chronicle.objections:

@@ -6,17 +6,20 @@ real one would take: the batch that was not committed, every answer not yet said
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import assert_never
 
 from answerback.lab.simulation.chronicle import Chronicle
+from answerback.lab.simulation.clock import WallClock
 from answerback.lab.simulation.disk import Disk, PowerCut
+from answerback.lab.simulation.shelf import Objects, Shelf
 from answerback.lab.simulation.truth import Truth
 from answerback.lab.simulation.wires import Wire
 from answerback.model.causes import Cause
-from answerback.model.errors import PeerError, StorageError
-from answerback.model.ids import AccountId, DeviceId
+from answerback.model.devices import DeviceList, Signed
+from answerback.model.errors import PeerError, StorageError, StoreFullError
+from answerback.model.ids import DeviceId, EnvelopeId
 from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
 from answerback.relay.exchange import Exchange
 from answerback.relay.limits import RelayLimits
@@ -25,27 +28,40 @@ from answerback.storage.database import Database, open_database
 from answerback.storage.relay_commands import Answer, Command, ListPut, PutList
 from answerback.storage.relay_store import RESERVE_BYTES, RelayStore
 from answerback.wire.codec import decode_client_frame, encode
-from answerback.wire.frames import Located, Refused
+from answerback.wire.frames import Located, Refused, Submit
 
 START_MS = 1_800_000_000_000
+AGAIN_S = 2.0
+"""Until whatever watches over a relay starts it once more."""
 COMMIT_S = (0.001, 0.012)
 """What a commit takes on disks from good to poor."""
-STORE_NAME = b"simulated store!"
-ListPutHook = Callable[[AccountId, list[DeviceId], list[DeviceId]], None]
-"""Told of an account's new list: the devices on it, and those that are gone."""
+STORE_NAME_BYTES = 16
+ListPutHook = Callable[[Signed, DeviceList, list[DeviceId]], None]
+"""Told of an account's new list, and which devices are gone with it."""
 
 
 class PostOffice:
     """One relay."""
 
     def __init__(
-        self, folder: Path, chance: random.Random, chronicle: Chronicle, truth: Truth, *, on_list: ListPutHook
+        self,
+        folder: Path,
+        chance: random.Random,
+        chronicle: Chronicle,
+        truth: Truth,
+        *,
+        on_list: ListPutHook,
+        on_empty: Callable[[], None],
     ) -> None:
         self.disk = Disk()
+        self.objects = Objects()
+        """The bytes of files: they outlive every run."""
+        self.clock = WallClock()
         self.is_up = False
         self.is_full = False
         self.refuses_commits = False
         self._on_list = on_list
+        self._on_empty = on_empty
         self._path = folder / "relay.db"
         self._random = chance
         self._chronicle = chronicle
@@ -56,25 +72,39 @@ class PostOffice:
         self._wake_timer: asyncio.TimerHandle | None = None
         self._wires: dict[int, Wire] = {}
         self._number = 0
+        self._stores = 0
+        self._stores_known = 0
+        self._returning: asyncio.TimerHandle | None = None
+        self._heard: set[EnvelopeId] = set()
 
     @property
     def moment(self) -> Moment:
-        """Now, in the relay's two times; its wall clock is the true one."""
+        """Now, in the relay's two times."""
         return Moment(self._loop.time(), self.wall_ms)
 
     @property
-    def wall_ms(self) -> int:
+    def true_ms(self) -> int:
         """True time."""
         return START_MS + int(self._loop.time() * 1000)
+
+    @property
+    def wall_ms(self) -> int:
+        """What the relay's clock shows."""
+        return self.true_ms + self.clock.ahead_ms(self._loop.time())
+
+    def remember_clock(self) -> None:
+        """Let the truth know how far ahead the relay's clock has been."""
+        self._truth.relay_ahead_ms = max(self._truth.relay_ahead_ms, self.clock.ahead_ms(self._loop.time()))
 
     # ---- life
 
     def start(self) -> Database:
         """Begin, or begin again, with what is on the disk."""
         database = open_database(self._path, schema="relay", connect=self.disk.connect)
+        self.database = database
         self.store = RelayStore(
             database,
-            new_name=STORE_NAME,
+            new_name=f"simulated store{self._stores:8}".encode()[-STORE_NAME_BYTES:],
             account_of_handle=lambda db, handle: AccountStore(db).account_of(handle),
             free_bytes=lambda: 0 if self.is_full else RESERVE_BYTES,
         )
@@ -86,6 +116,7 @@ class PostOffice:
             random_bytes=self._random.randbytes,
             chance=self._random.random,
         )
+        self.shelf = Shelf(self, database, self.objects, self._random)
         self.is_up = True
         self._set_wake()
         return database
@@ -104,6 +135,44 @@ class PostOffice:
             wire.down.put(None)
             wire.forget()
 
+    def return_later(self, delay_s: float) -> None:
+        """Begin again in a while, whatever happens until then."""
+        if self._returning is None:
+            self._returning = self._loop.call_later(delay_s, self.come_back)
+
+    def come_back(self) -> None:
+        """Begin again, now, if it is down; a disk that cannot be read is tried again."""
+        if self._returning is not None:
+            self._returning.cancel()
+            self._returning = None
+        if self.is_up:
+            return
+        try:
+            self.start()
+        except (PowerCut, StorageError) as error:
+            self._chronicle.say("relay", f"cannot start: {type(error).__name__}")
+            self.disk.cut_power()
+            self.return_later(AGAIN_S)
+            return
+        self._chronicle.say("relay", "is back")
+        if self._stores_known != self._stores:
+            self._stores_known = self._stores
+            self._on_empty()
+
+    def lose_everything(self) -> None:
+        """Lose the disk as well; whoever registers again does so at an empty store."""
+        if self.is_up:
+            self.crash()
+        self._stores += 1
+        self.disk.close()
+        self.disk = Disk()
+        open_database(self._path, schema="relay", connect=self.disk.connect).close()
+        self.objects.content.clear()
+
+    def list_versions(self) -> dict[object, object]:
+        """The newest list of each account, as the disk has it."""
+        return dict(self.disk.rows("SELECT account, max(version) FROM device_list GROUP BY account"))  # type: ignore[arg-type]
+
     # ---- the far side of every connection
 
     def connected(self, wire: Wire) -> bool:
@@ -120,13 +189,13 @@ class PostOffice:
         """Take one frame."""
         if wire.number not in self._wires:
             return
-        if wire.is_given_up:
-            self._chronicle.faults["late_on_an_old_connection"] += 1
         try:
             frame = decode_client_frame(data)
         except PeerError as error:
             self._carry_out(self.exchange.broke(wire.number, str(error), moment=self.moment))
         else:
+            if isinstance(frame, Submit):
+                self._count_again(envelope.id for envelope in frame.envelopes)
             self._carry_out(self.exchange.heard(wire.number, frame, len(data), moment=self.moment))
 
     def lost(self, wire: Wire) -> None:
@@ -164,13 +233,19 @@ class PostOffice:
         except PowerCut:
             self._chronicle.say("relay", "the power went in the middle of a commit")
             self.crash()
-        except StorageError:
+        except StorageError as error:
             self._truth.relay_was_full = True
-            self._carry_out(self.exchange.failed(batch, Cause.RELAY_STORE_FULL, moment=self.moment))
+            cause = Cause.RELAY_STORE_FULL if isinstance(error, StoreFullError) else Cause.RELAY_FAULTY
+            self._carry_out(self.exchange.failed(batch, cause, moment=self.moment))
         else:
             self._truth.committed(batch, answers)
             self._notice_lists(batch, answers)
             self._carry_out(self.exchange.learned(batch, answers, moment=self.moment))
+
+    def _count_again(self, envelopes: Iterable[EnvelopeId]) -> None:
+        for envelope in envelopes:
+            self._chronicle.faults["duplicated_frames"] += envelope in self._heard
+            self._heard.add(envelope)
 
     def _apply(self, batch: list[Command]) -> list[Answer]:
         if self.refuses_commits:
@@ -180,8 +255,7 @@ class PostOffice:
     def _notice_lists(self, batch: list[Command], answers: list[Answer]) -> None:
         for command, answer in zip(batch, answers, strict=True):
             if isinstance(command, PutList) and isinstance(answer, ListPut):
-                listed = [device.id for device in command.devices.devices]
-                self._on_list(command.devices.account, listed, answer.revoked)
+                self._on_list(command.signed, command.devices, answer.revoked)
 
     def _note(self, said: Send) -> None:
         if isinstance(said.frame, Refused):

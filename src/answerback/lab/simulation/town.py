@@ -1,6 +1,7 @@
 """Builds one small world from a seed: people, their devices, a relay, and a clock that nobody waits for."""
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,19 +12,27 @@ from answerback.core.effects import Moment
 from answerback.core.engine import Engine
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list, next_device_list, read_device_list
 from answerback.lab.simulation.chronicle import Chronicle
+from answerback.lab.simulation.disk import PowerCut
 from answerback.lab.simulation.post_office import PostOffice
 from answerback.lab.simulation.truth import Sent, Truth
 from answerback.lab.simulation.villager import Villager
 from answerback.lab.simulation.witness import Witness, has_message
-from answerback.model.devices import Device, Signed
+from answerback.model.devices import Device, DeviceList, Signed
+from answerback.model.errors import StorageError
 from answerback.model.handle import Handle
-from answerback.model.ids import AccountId, DeviceId, MessageId
+from answerback.model.ids import AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import Urgency
 from answerback.storage.account_store import AccountStore
 from answerback.storage.relay_directory import put_first_list, put_list
 from answerback.wire.frames import ClientFrame, Ping, Submit
 
-PEOPLE = ("ann", "bea", "cem")
+PEOPLE = ("ann", "bea", "cem", "dan", "eva", "flo", "gus", "hal")
+CROWD_SHARE = 0.02
+"""Worlds with five to eight people: four times as slow as others."""
+SECOND_ACCOUNT_SHARE = 0.2
+"""Worlds in which somebody has another account, on the same machines."""
+SPARE_COUNT = 2
+"""Devices that may be linked later."""
 DEVICE_NAMES = ("phone", "laptop", "tablet")
 KEYS_THERE_SHARE = 0.8
 """Devices that have published their keys before: checking a hundred keys is half the cost of a small world."""
@@ -43,41 +52,63 @@ class Town:
         self.truth = Truth()
         self.witness = Witness(self)
         self.villagers: list[Villager] = []
+        self.handles: dict[AccountId, str] = {}
+        self.lists: dict[AccountId, list[Signed]] = {}
+        """Every list of each account that a relay ever had."""
         self.spare: list[DeviceKeys] = []
         self.talk: Counter[str] = Counter()
         """Frames each device has sent, but for pings."""
         self.timers: list[asyncio.TimerHandle] = []
         self._folder = folder
-        self.office = PostOffice(folder, self.random, self.chronicle, self.truth, on_list=self._list_put)
+        self.office = PostOffice(
+            folder,
+            self.random,
+            self.chronicle,
+            self.truth,
+            on_list=self._list_put,
+            on_empty=self._register_again,
+        )
         self._settle()
 
     @property
     def wall_ms(self) -> int:
         """True time."""
-        return self.office.wall_ms
+        return self.office.true_ms
+
+    @property
+    def latest_ms(self) -> int:
+        """The latest time that anybody may honestly believe it is: the relay's clock decides, and may be wrong."""
+        self.office.remember_clock()
+        return self.wall_ms + self.truth.relay_ahead_ms
 
     # ---- people
 
     def _settle(self) -> None:
-        """People move in: two or three, with one or two devices each."""
-        people = PEOPLE[: self.random.choice((2, 2, 3))]
-        counts = [self.random.choice((1, 2)) for _ in people]
+        """People move in, most of them with one account and one or two devices each."""
+        accounts = self._accounts()
+        people = [handle for handle, _ in accounts]
+        counts = [count for _, count in accounts]
         # The library that makes device keys draws them from the operating system. What a key *is* decides nothing
         # here but order; so the keys are put in order first and then dealt out by the seed.
-        dealt = sorted((DeviceKeys.generate() for _ in range(sum(counts) + 1)), key=lambda keys: keys.device_id)
+        dealt = sorted(
+            (DeviceKeys.generate() for _ in range(sum(counts) + SPARE_COUNT)), key=lambda keys: keys.device_id
+        )
         self.random.shuffle(dealt)
         database = self.office.start()
         with database.transaction():
             for handle, count in zip(people, counts, strict=True):
                 root = RootKey.from_seed(self.random.randbytes(32))
                 self.chronicle.names[root.account_id] = handle
+                self.handles[root.account_id] = address(handle)
                 own = [dealt.pop() for _ in range(count)]
                 signed = first_device_list(root, own[0].device(0), now_ms=self.wall_ms)
                 put_first_list(database, signed, read_device_list(root.account_id, signed))
+                self.keep_list(signed, read_device_list(root.account_id, signed))
                 if own[1:]:
                     entries = [keys.device(0) for keys in own]
                     signed = next_device_list(root, signed, entries, self.wall_ms)
                     put_list(database, signed, read_device_list(root.account_id, signed))
+                    self.keep_list(signed, read_device_list(root.account_id, signed))
                 AccountStore(database).claim(address(handle), root.account_id, now_ms=self.wall_ms)
                 for name, keys in zip(DEVICE_NAMES, own, strict=False):
                     villager = self._move_in(f"{handle} {name}", handle, root, keys)
@@ -87,16 +118,32 @@ class Town:
         for villager in self.villagers:
             villager.start()
 
+    def _accounts(self) -> list[tuple[str, int]]:
+        chance = self.random
+        if chance.random() < CROWD_SHARE:
+            self.chronicle.faults["crowd"] += 1
+            return [(person, 1) for person in PEOPLE[: chance.randint(5, 8)]]
+        people = PEOPLE[: chance.choice((2, 2, 3))]
+        accounts = [(person, chance.choice((1, 2))) for person in people]
+        if chance.random() < SECOND_ACCOUNT_SHARE:
+            self.chronicle.faults["second_account"] += 1
+            accounts.append((f"{chance.choice(people)}.work", chance.choice((1, 1, 2))))
+        return accounts
+
     def _move_in(self, name: str, handle: str, root: RootKey, keys: DeviceKeys) -> Villager:
         self.chronicle.names[keys.device_id] = name
         villager = Villager(self, name, handle=address(handle), root=root, keys=keys, folder=self._folder)
-        villager.road.delay_s = self.random.choice((0.005, 0.03, 0.1, 0.3))
+        beside = next((other for other in self.villagers if "." in handle and other.name == _beside(name)), None)
+        if beside is not None:
+            villager.share_road(beside)
+        else:
+            villager.road.delay_s = self.random.choice((0.005, 0.03, 0.1, 0.3))
         self.villagers.append(villager)
         return villager
 
     def link(self, by: Villager) -> Villager | None:
         """Add a device to an account: it runs once the relay has the list that names it."""
-        if not self.spare:
+        if not self.spare or sum(villager.account == by.account for villager in self.villagers) >= len(DEVICE_NAMES):
             return None
         count = sum(villager.account == by.account for villager in self.villagers)
         person = by.name.split()[0]
@@ -115,22 +162,55 @@ class Town:
         return list(read_device_list(of.account, self._newest_list(of.account)).devices)
 
     def _newest_list(self, account: AccountId) -> Signed:
-        sql = "SELECT body, signature FROM device_list WHERE account = ? ORDER BY version DESC LIMIT 1"
-        ((body, signature),) = self.office.disk.rows(sql, (account,))
-        assert isinstance(body, bytes)
-        assert isinstance(signature, bytes)
-        return Signed(body, signature)
+        return self.lists[account][-1]
 
-    def _list_put(self, account: AccountId, listed: list[DeviceId], gone: list[DeviceId]) -> None:
+    def keep_list(self, signed: Signed, devices: DeviceList) -> None:
+        """Know a list for ever, whatever the relay forgets."""
+        lists = self.lists.setdefault(devices.account, [])
+        if devices.version == len(lists) + 1:
+            lists.append(signed)
+
+    def _list_put(self, signed: Signed, devices: DeviceList, gone: list[DeviceId]) -> None:
+        account, listed = devices.account, [device.id for device in devices.devices]
         self.truth.changed.add(account)
         self.truth.revoked |= set(gone)
+        self.keep_list(signed, devices)
         for villager in self.villagers:
             if villager.device in gone:
                 self.chronicle.say(villager.name, "is off its account's list")
                 villager.is_out = True
                 self.loop.call_later(GOODBYE_S, villager.crash)
             elif villager.device in listed and not villager.is_on:
+                villager.listed_ms = villager.listed_ms or self.wall_ms
                 villager.start_later()
+
+    def _register_again(self) -> None:
+        """Let people notice, each in their own time, that the relay has lost their account, and give it back."""
+        for account in self.lists:
+            self.truth.absent_until_s[account] = math.inf
+            self.loop.call_later(self.random.choice((0.0, 0.5, 8.0, 60.0)), self._give_back, account)
+
+    def _give_back(self, account: AccountId) -> None:
+        """What `answerback re-register` does: one device brings all lists, after the handle was proven again."""
+        if not self.office.is_up:
+            self.loop.call_later(1.0, self._give_back, account)
+            return
+        database = self.office.database
+        try:
+            with database.transaction():
+                listed = [(signed, read_device_list(account, signed)) for signed in self.lists[account]]
+                put_first_list(database, *listed[0])
+                for signed, devices in listed[1:]:
+                    put_list(database, signed, devices)
+                AccountStore(database).claim(self.handles[account], account, now_ms=self.wall_ms)
+        except PowerCut:
+            self.office.crash()
+            self.loop.call_later(1.0, self._give_back, account)
+        except StorageError:
+            self.loop.call_later(1.0, self._give_back, account)
+        else:
+            self.truth.absent_until_s[account] = self.loop.time()
+            self.chronicle.say(self.name(account), "is registered again")
 
     def villager(self, device: DeviceId) -> Villager | None:
         """Find a device by its id."""
@@ -147,18 +227,34 @@ class Town:
 
     # ---- what people do
 
-    def write(self, author: Villager, handles: Sequence[str], *, urgency: Urgency, lifetime_s: int) -> None:
+    def write(
+        self,
+        author: Villager,
+        handles: Sequence[str],
+        *,
+        urgency: Urgency,
+        lifetime_s: int,
+        accounts: Sequence[AccountId] = (),
+        file: bytes | None = None,
+    ) -> None:
         """Write a message; it counts if it is on the author's disk afterwards."""
         number = len(self.truth.sent) + 1
         text = f"{CANARY} {number} from {author.name}"
-        accounts = frozenset(v.account for v in self.villagers if v.identity.handle.text in map(address, handles))
+        attachment = None
+        if file is not None:
+            attachment = author.stage(BlobId(self.random.randbytes(16)), self.random.randbytes(32), file)
+            if attachment is None:
+                return
+        addresses = [address(handle) for handle in handles]
+        known = {handle: account for account, handle in self.handles.items()}
         made: list[MessageId] = []
 
         def make(engine: Engine, now: Moment) -> list[CoreEffect]:
             identity, effects = engine.send(
-                handles=[address(handle) for handle in handles],
+                handles=addresses,
+                accounts=accounts,
                 text=text,
-                attachment=None,
+                attachment=attachment,
                 urgency=urgency,
                 lifetime_s=lifetime_s,
                 now=now,
@@ -170,12 +266,17 @@ class Town:
                 number=number,
                 text=text,
                 author=author.device,
-                recipients=accounts,
+                recipients=frozenset((*accounts, *(known[handle] for handle in addresses if handle in known))),
                 urgency=urgency,
                 at_ms=self.wall_ms,
                 lifetime_s=lifetime_s,
+                file=file,
+                is_answer=bool(accounts),
+                is_for_nobody=not known.keys() >= set(addresses),
             )
-            self.chronicle.say(author.name, f"writes #{number} to {', '.join(handles)}, {urgency.name.lower()}")
+            whom = ", ".join([*handles, *map(self.name, accounts)])
+            what = f"#{number} to {whom}, {urgency.name.lower()}"
+            self.chronicle.say(author.name, f"writes {what}, with a file" if file else f"writes {what}")
             return effects
 
         author.change(make)
@@ -207,6 +308,12 @@ class Town:
         for villager in self.villagers:
             await villager.end()
         self.office.disk.close()
+
+
+def _beside(name: str) -> str:
+    """The device of somebody's first account that is on the same machine as one of the second."""
+    handle, device = name.split()
+    return f"{handle.partition('.')[0]} {device}"
 
 
 def address(handle: str) -> str:

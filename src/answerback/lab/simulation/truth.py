@@ -1,8 +1,10 @@
 """Knows what really happened in one world: what was stored, read, shown, lost, revoked."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from answerback.lab.simulation.disk import Disk
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Urgency
 from answerback.storage.relay_commands import Answer, Append, Appended, Command
@@ -20,6 +22,12 @@ class Sent:
     urgency: Urgency
     at_ms: int
     lifetime_s: int
+    file: bytes | None = field(default=None, repr=False)
+    """What came with it."""
+    is_answer: bool = False
+    """It names accounts, not handles: it leaves at once, though an earlier one still looks its handle up."""
+    is_for_nobody: bool = False
+    """One of its handles is nobody's: it cannot be sent."""
 
 
 @dataclass(slots=True)
@@ -38,6 +46,10 @@ class Truth:
     connections: Counter[DeviceId] = field(default_factory=Counter)
     pushed_back: Counter[EnvelopeId] = field(default_factory=Counter)
     """How often the relay refused an envelope, or said that it had lost it."""
+    taken: Counter[tuple[DeviceId, EnvelopeId]] = field(default_factory=Counter)
+    """How often a device kept that an envelope had come; more than once, and it opened it more than once."""
+    answers: Counter[tuple[DeviceId, int, MessageId, DeviceId, int]] = field(default_factory=Counter)
+    """How often each life of a device took the same receipt for news."""
     revoked: set[DeviceId] = field(default_factory=set)
     changed: set[AccountId] = field(default_factory=set)
     """Accounts whose list of devices changed while people were writing."""
@@ -45,7 +57,22 @@ class Truth:
     """The relay lost mail, or keys, behind everybody's back: nobody can keep an order over that."""
     relay_was_full: bool = False
     """The relay refused mail for a while: what was under way behind it may have been taken before it."""
+    relay_ahead_ms: int = 0
+    """How far ahead of true time the relay's clock has been: mail expires by it, there is no other."""
     clocks_were_set: bool = False
+    restored: Counter[DeviceId] = field(default_factory=Counter)
+    """How often an older copy of a device's journal was put back."""
+    absent_until_s: dict[AccountId, float] = field(default_factory=dict)
+    """Until when a relay that had lost its store did not know an account."""
+    gone: set[tuple[DeviceId, bytes]] = field(default_factory=set)
+    """Messages and envelopes that a device had, and that the older copy of its journal does not have."""
+
+    def went_back(self, device: DeviceId, disk: Disk, put_back: Callable[[], None]) -> None:
+        """Learn what a device forgets when an older copy of its journal is put back."""
+        before = _held(disk)
+        put_back()
+        self.restored[device] += 1
+        self.gone |= {(device, identity) for identity in before - _held(disk)}
 
     def committed(self, batch: list[Command], answers: list[Answer]) -> None:
         """Learn what the relay has on its disk now."""
@@ -53,3 +80,8 @@ class Truth:
             if isinstance(command, Append) and isinstance(answer, Appended):
                 kept = zip(command.envelopes, answer.fates, strict=True)
                 self.stored |= {envelope.id for envelope, fate in kept if fate.cause is None}
+
+
+def _held(disk: Disk) -> set[bytes]:
+    rows = disk.rows("SELECT id FROM messages UNION ALL SELECT id FROM drafts UNION ALL SELECT id FROM seen")
+    return {bytes(row[0]) for row in rows if isinstance(row[0], bytes)}

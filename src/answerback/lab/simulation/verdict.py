@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from answerback.core.outbox import Copy
 from answerback.lab.simulation.town import CANARY, Town
 from answerback.lab.simulation.truth import Sent
 from answerback.lab.simulation.villager import Villager
-from answerback.lab.simulation.witness import EARLY_MS, has_message
+from answerback.lab.simulation.witness import EARLY_MS, has_file, has_message
+from answerback.model.causes import Cause
 from answerback.model.message import Message
 from answerback.model.stamp import in_order
 from answerback.model.timeline import Stage
@@ -40,6 +42,8 @@ def unsettled(town: Town) -> Iterator[tuple[str, str]]:
         machines = villager.agent.engine.machines
         if len(machines.outbox):
             yield villager.name, f"{len(machines.outbox)} letters are not settled"
+        if len(machines.transfers):
+            yield villager.name, f"{len(machines.transfers)} files are on their way"
         if villager.disk.has("SELECT 1 FROM drafts"):
             yield villager.name, "a message has not found its recipients"
         if machines.inbox.ask_at_s is not None:
@@ -57,10 +61,33 @@ def reasons(town: Town) -> None:
                 wait = agent.engine.wait_of(promise.id, copy.device, now=now)
                 if copy.open and promise.letter.answered and wait is None:
                     town.chronicle.object("finishes", villager.name, f"{town.name(promise.id)} waits for no reason")
+                if wait is not None and (why := _contradicted(town, villager, copy, wait.cause)):
+                    told = f"{town.name(promise.id)} is said to wait because of {wait.cause.value}; {why}"
+                    town.chronicle.object("honest", villager.name, told)
                 next_ms = wait.next_attempt_ms if wait else None
                 if next_ms is not None and next_ms - now.wall_ms > WAIT_S_MAX * 1000:
                     late_s = (next_ms - now.wall_ms) // 1000
                     town.chronicle.object("finishes", villager.name, f"the next attempt is {late_s} s away")
+
+
+def _contradicted(town: Town, villager: Villager, copy: Copy, cause: Cause) -> str:
+    """What in the world says that a copy does not wait for this cause; nothing if it may."""
+    assert villager.agent is not None
+    machines, truth = villager.agent.engine.machines, town.truth
+    is_up = machines.link.up and any(wire.device == villager.name and not wire.is_given_up for wire in villager.wires())
+    is_waiting_here = copy.stage is not Stage.ACCEPTED
+    if cause.layer == "network" and is_up:
+        return "its connection stands"
+    if is_waiting_here and cause.layer == "queue" and not machines.link.up:
+        return "there is no connection"
+    if cause is Cause.RECIPIENT_DEVICE_GONE and copy.device not in truth.revoked and not truth.relay_forgot:
+        return "that device is on its list"
+    if cause is Cause.RELAY_STORE_FULL and not truth.relay_was_full:
+        return "it never was full"
+    sent = truth.sent.get(copy.message)
+    if cause is Cause.QUEUE_UPLOADING and sent is not None and sent.file is None:
+        return "it has no file"
+    return ""
 
 
 def _finishes(town: Town, villager: Villager) -> None:
@@ -74,6 +101,11 @@ def _kept(town: Town, sent: Sent) -> None:
     assert author is not None
     if not author.counts:
         return  # nobody can hold a device to its word that may not speak any more
+    if sent.is_for_nobody:
+        failed = "SELECT 1 FROM steps WHERE message = ? AND device IS NULL AND stage = ?"
+        if not author.disk.has(failed, (sent.id, int(Stage.FAILED))):
+            town.chronicle.object("kept", author.name, f"#{sent.number} is for nobody, and that was never said")
+        return
     for villager in town.villagers:
         if villager is author or not villager.counts or villager.account not in {*sent.recipients, author.account}:
             continue
@@ -83,15 +115,17 @@ def _kept(town: Town, sent: Sent) -> None:
 def _copy_kept(town: Town, sent: Sent, author: Villager, there: Villager) -> None:
     rows = author.disk.rows("SELECT stage FROM copies WHERE message = ? AND device = ?", (sent.id, there.device))
     stage = Stage(int(str(rows[0][0]))) if rows else None
+    if {(author.device, sent.id), (there.device, sent.id)} & town.truth.gone:
+        return  # an older copy of a journal knows nothing of it, as backups go
     is_here = has_message(there, author.account, sent.id)
-    is_over = town.wall_ms >= sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS
+    is_over = town.latest_ms >= sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS
     what = f"#{sent.number} for {there.name}"
     if stage in (Stage.DELIVERED, Stage.READ):
-        if not is_here:
-            town.chronicle.object("honest", author.name, f"{what} is said to be there; it is not")
+        if not is_here or not has_file(there, sent):
+            town.chronicle.object("honest", author.name, f"{what} is said to be there; it is not, or not its file")
     elif stage is Stage.EXPIRED and is_over:
         pass
-    elif stage is None and (is_over or there.account in town.truth.changed):
+    elif stage is None and (is_over or there.listed_ms >= sent.at_ms or town.truth.relay_forgot):
         pass  # a device that came later, or a message whose time was over before it was addressed
     else:
         told = "has no copy" if stage is None else f"ended as {stage.name}"
@@ -100,7 +134,7 @@ def _copy_kept(town: Town, sent: Sent, author: Villager, there: Villager) -> Non
 
 def _once(town: Town) -> None:
     for (device, _, message), count in town.truth.shown.items():
-        if count > 1:
+        if count > 1 + town.truth.restored[device]:  # a backup may have forgotten it
             town.chronicle.object("once", town.name(device), f"told {count} times of {town.name(message)}")
 
 
@@ -114,9 +148,12 @@ def _ordered(town: Town, villager: Villager) -> None:
             town.chronicle.object("ordered", villager.name, f"shows {town.name(message.id)} before what it answers")
     if town.truth.relay_forgot or town.truth.relay_was_full:
         return
+    restored = set(town.truth.restored)
     came: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for message in ours:
-        if message.author_device != villager.device:
+        if message.attachment is not None or town.truth.sent[message.id].is_answer:
+            continue  # the one waits for its file and holds nobody up; the other waits for no look-up
+        if message.author_device != villager.device and not {message.author_device, villager.device} & restored:
             came[_lane_of(message)].append(town.truth.sent[message.id].number)
     for numbers in came.values():
         if numbers != sorted(numbers):
@@ -142,7 +179,7 @@ def still_talking(town: Town, before: dict[str, int]) -> None:
 
 
 def _private(town: Town, log: str) -> None:
-    held = town.office.disk.text()
+    held = town.office.disk.text() + b"".join(town.office.objects.content.values())
     secrets = [secret for villager in town.villagers for secret in _secrets(villager)]
     if CANARY.encode() in held or any(secret in held for secret in secrets):
         town.chronicle.object("private", "relay", "its disk holds a text or a key")
@@ -150,5 +187,8 @@ def _private(town: Town, log: str) -> None:
         town.chronicle.object("private", "log", "a text or a key was logged")
 
 
-def _secrets(villager: Villager) -> tuple[bytes, bytes]:
-    return villager.root.seed, villager.identity.pickle_key
+def _secrets(villager: Villager) -> list[bytes]:
+    """Every key of a device that has bytes of its own on its disk."""
+    rows = villager.disk.rows("SELECT secret FROM seal_secrets")
+    keys = [villager.root.seed, villager.identity.pickle_key, *(bytes(row[0]) for row in rows)]  # type: ignore[call-overload]
+    return [*keys, *villager.file_keys]

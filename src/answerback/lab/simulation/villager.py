@@ -3,12 +3,14 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from answerback.core.effects import (
     Arrived,
     Fact,
+    FileReady,
     KeepDeviceKeys,
     KeepSealSecret,
     LinkChanged,
@@ -16,16 +18,21 @@ from answerback.core.effects import (
     Progressed,
     Warned,
 )
+from answerback.crypto.files import seal_file
 from answerback.crypto.identity import DeviceKeys, RootKey
 from answerback.crypto.prekeys import make_fallback, make_seal_key, mark_published, prekeys_to_publish
 from answerback.device.agent import Agent, Change
 from answerback.device.carrier import FileCarrier
+from answerback.lab.simulation.clock import WallClock
 from answerback.lab.simulation.disk import Disk, PowerCut
+from answerback.lab.simulation.folder import Folder
+from answerback.lab.simulation.frozen import StoppableAgent
+from answerback.lab.simulation.shelf import BlobWay
 from answerback.lab.simulation.wires import Road, Wire, open_wire
 from answerback.model.errors import StorageError
 from answerback.model.handle import Handle
-from answerback.model.ids import AccountId, DeviceId
-from answerback.model.message import Message
+from answerback.model.ids import AccountId, BlobId, DeviceId
+from answerback.model.message import Attachment, Message
 from answerback.storage.database import Database, open_database
 from answerback.storage.identity import Identity
 from answerback.storage.journal import SCHEMA, Journal
@@ -41,10 +48,6 @@ PREKEYS_LEFT = 40
 """Enough for most of a small world; below 25 a device makes more."""
 RESTART_S = (0.5, 20.0)
 """Until whatever watches over an agent starts it again."""
-
-
-class _NoFiles:
-    """Stands where files would be carried; nobody in these worlds sends any."""
 
 
 class _OwnFolder(FolderLock):
@@ -77,18 +80,26 @@ class Villager:
         self.town = town
         self.name = name
         self.root = root
-        self.agent: Agent | None = None
+        self.agent: StoppableAgent | None = None
         self.disk = Disk()
-        self.road = Road(random.Random(town.random.random()))
-        self.wall_offset_ms = 0
-        self.drift = 0.0
-        """Seconds its wall clock gains in each second."""
+        self.road = Road(random.Random(town.random.random()), counts=town.chronicle.faults)
+        self.folder = Folder(self.disk)
+        self.file_keys: list[bytes] = []
+        self.way = BlobWay(self.road, town.office, town.chronicle.faults)
+        self.clock = WallClock()
+        self.copies: list[tuple[float, bytes]] = []
+        """Backups of its journal, and when they were taken."""
         self.is_out = False
         """Taken off its account's list: it will not run again."""
+        self.listed_ms = 0
+        """When the relay first had a list that names it."""
         self.lives = 0
         self._keys = keys
         self._path = folder / "journal.db"
         self._starter: asyncio.TimerHandle | None = None
+        self._asleep_s: float | None = None
+        self._slept_s = 0.0
+        """How long its monotonic clock has slept."""
         self._endings: set[asyncio.Task[None]] = set()
         pickle_key = town.random.randbytes(32)
         self.identity = Identity(
@@ -145,8 +156,8 @@ class Villager:
 
     @property
     def is_on(self) -> bool:
-        """Whether it runs."""
-        return self.agent is not None
+        """Whether it runs, and is not stopped."""
+        return self.agent is not None and not self.agent.is_stopped
 
     # ---- life
 
@@ -158,8 +169,12 @@ class Villager:
             self._starter.cancel()
             self._starter = None
         try:
-            agent = Agent(self._open(), self.identity, cast("FileCarrier", _NoFiles()), self._ports())
-        except (PowerCut, StorageError):
+            journal = self._open()
+            carrier = FileCarrier(journal, self.folder, url="", pin=None, open_relay=lambda: self.way)
+            agent = StoppableAgent(journal, self.identity, carrier, self._ports())
+            self.folder.keep_staged(agent.files_wanted)
+        except (PowerCut, StorageError) as error:
+            self.town.chronicle.say(self.name, f"cannot start: {type(error).__name__}")
             self.start_later()
             return
         self.agent, self.lives = agent, self.lives + 1
@@ -173,12 +188,39 @@ class Villager:
     def crash(self) -> None:
         """Lose everything but the disk."""
         agent, self.agent = self.agent, None
+        self._wake_clock()
         self.disk.cut_power()
         for wire in list(self.road.wires):
             if wire.device == self.name:
                 wire.unplug()
         if agent is not None:
             self._bury(agent)
+
+    def freeze(self, *, sleeps: bool = False) -> bool:
+        """Stop its process, or send the whole device to sleep; false if it does not run."""
+        if self.agent is None or self.agent.is_stopped:
+            return False
+        self.agent.stop_for_now()
+        self._asleep_s = self.town.loop.time() if sleeps else None
+        return True
+
+    def thaw(self) -> None:
+        """Let it go on, if it was stopped."""
+        self._wake_clock()
+        if self.agent is not None and self.agent.is_stopped:
+            self.town.chronicle.say(self.name, "goes on")
+            self.agent.go_on()
+
+    def restore(self, image: bytes) -> None:
+        """Put an older copy of its journal in its place, and run from that."""
+        self.crash()
+        self.town.truth.went_back(self.device, self.disk, lambda: self.disk.restore(image))
+        self.start_later()
+
+    def share_road(self, beside: "Villager") -> None:
+        """Be on the same machine as another account's device: what befalls the way of one befalls the other's."""
+        self.road = beside.road
+        self.way = BlobWay(self.road, self.town.office, self.town.chronicle.faults)
 
     def start_later(self) -> None:
         """Be started again in a while."""
@@ -198,13 +240,28 @@ class Villager:
 
     def change(self, make: Change) -> bool:
         """Make a change; false if it was not kept."""
-        if self.agent is None:
+        if self.agent is None or self.agent.is_stopped:
             return False
         try:
             self.agent.change(make)
         except (StorageError, PowerCut):
             return False
         return True
+
+    def stage(self, blob: BlobId, key: bytes, content: bytes) -> Attachment | None:
+        """Seal a file aside, to be sent; none if the disk did not take it."""
+        try:
+            sealed_bytes = self.folder.stage(blob, seal_file(key, [content]))
+        except StorageError:
+            return None
+        except PowerCut:
+            self.town.chronicle.say(self.name, "went off while it staged a file")
+            self.crash()
+            self.start_later()
+            return None
+        self.file_keys.append(key)
+        digest = sha256(content).digest()
+        return Attachment(blob, key, sealed_bytes, len(content), digest, "photo.jpg", "image/jpeg")
 
     def read(self, messages: Sequence[Message]) -> None:
         """Read what arrived."""
@@ -221,7 +278,7 @@ class Villager:
         chance = random.Random(self.town.random.random())
         return Ports(
             open_line=self._open_line,
-            monotonic_s=self.town.loop.time,
+            monotonic_s=self._monotonic_s,
             wall_ms=self._wall_ms,
             randomness=chance.randbytes,
         )
@@ -235,7 +292,17 @@ class Villager:
         self.town.hears(self, frames)
 
     def _wall_ms(self) -> int:
-        return self.town.wall_ms + self.wall_offset_ms + int(self.town.loop.time() * 1000 * self.drift)
+        return self.town.wall_ms + self.clock.ahead_ms(self.town.loop.time())
+
+    def _monotonic_s(self) -> float:
+        now_s = self.town.loop.time() if self._asleep_s is None else self._asleep_s
+        # Rounded: a timer that falls short by a rounding error would be set again, for no time at all, for ever.
+        return round(now_s - self._slept_s, 6) if self._slept_s else now_s
+
+    def _wake_clock(self) -> None:
+        if self._asleep_s is not None:
+            self._slept_s += self.town.loop.time() - self._asleep_s
+            self._asleep_s = None
 
     def _start_now(self) -> None:
         self._starter = None
@@ -268,6 +335,9 @@ class Villager:
                 chronicle.say(self.name, f"{what} ({step.cause.value})" if step.cause.value != "unknown" else what)
             case LinkChanged(connected, cause):
                 chronicle.say(self.name, "is connected" if connected else f"is not connected ({cause and cause.value})")
+            case FileReady(message_id, _, cause):
+                what = "whole" if cause is None else f"given up ({cause.value})"
+                chronicle.say(self.name, f"the file of {chronicle.name(message_id)} is {what}")
             case Warned(cause):
                 chronicle.say(self.name, f"warns: {cause.value}")
             case _:

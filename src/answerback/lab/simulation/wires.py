@@ -7,15 +7,16 @@ the device has long opened a new one. Either end may believe in a connection tha
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerback.model.causes import Cause
+from answerback.model.ids import EnvelopeId
 from answerback.transport.failures import Unreachable
 from answerback.wire.codec import decode_relay_frame, encode
-from answerback.wire.frames import ClientFrame, RelayFrame
+from answerback.wire.frames import ClientFrame, Deliver, RelayFrame
 
 CONNECT_S_MAX = 60.0
 """How long an attempt hangs where packets vanish; the agent gives up long before."""
@@ -53,10 +54,21 @@ class Road:
     """Nothing of what the device says gets through, though it hears the relay: a one-way partition."""
     down_held: bool = False
     wires: list["Wire"] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    """What became of frames."""
+    handed_over: set[EnvelopeId] = field(default_factory=set)
+    newest_heard: dict[str, int] = field(default_factory=dict)
+    """The newest connection of each device that the relay has heard anything on."""
 
     def way_s(self, size_bytes: int) -> float:
         """How long this many bytes take."""
         return self.delay_s + self.spike_s + self.jitter_s * self.random.random() + size_bytes / self.bytes_per_s
+
+    def count_again(self, deliveries: Iterable[EnvelopeId]) -> None:
+        """Count what was handed over before."""
+        for delivery in deliveries:
+            self.counts["duplicated_frames"] += delivery in self.handed_over
+            self.handed_over.add(delivery)
 
     def obstruct(self, *, up: bool = False, down: bool = False) -> None:
         """Hold back what is on its way, in one direction or both."""
@@ -84,6 +96,7 @@ class Pipe:
     def put(self, data: bytes | None) -> None:
         """Send bytes on their way; None is the end of the connection."""
         if self.is_broken:
+            self._road.counts["lost_frames"] += data is not None
             return
         self._queue.append(data)
         self._last_s = max(self._loop.time() + self._road.way_s(len(data or b"")), self._last_s)
@@ -99,7 +112,9 @@ class Pipe:
     def break_off(self, *, after: int = 0) -> None:
         """Lose what is on its way but for the first few frames, which arrive at once."""
         self.is_broken = True
-        first = [data for data in self._queue if data is not None][:after]
+        sent = [data for data in self._queue if data is not None]
+        first = sent[:after]
+        self._road.counts["lost_frames"] += len(sent) - len(first)
         self._queue.clear()
         for data in first:
             self._arrive(data)
@@ -152,7 +167,10 @@ class Wire:
     async def frames(self) -> AsyncIterator[RelayFrame]:
         """What the relay says, until the connection ends."""
         while (data := await self._heard.get()) is not None:
-            yield decode_relay_frame(data)
+            frame = decode_relay_frame(data)
+            if isinstance(frame, Deliver):
+                self._road.count_again(entry.id for entry in frame.entries)
+            yield frame
 
     async def close(self) -> None:
         """Give the connection up; what was sent may still arrive, as with TCP."""
@@ -180,17 +198,25 @@ class Wire:
     # ---- private
 
     def _at_relay(self, data: bytes | None) -> None:
+        counts = self._road.counts
         if self.is_ended:
+            counts["lost_frames"] += data is not None
             return
         if data is None:
             self._end_at_relay()
             return
         self.late_frames += self.is_given_up
+        counts["late_frames"] += self.is_given_up
+        newest = self._road.newest_heard.get(self.device, 0)
+        counts["reordered_frames"] += self.number < newest
+        self._road.newest_heard[self.device] = max(self.number, newest)
         self._far.heard(self, data)
 
     def _at_device(self, data: bytes | None) -> None:
         if not self.is_given_up:
             self._heard.put_nowait(data)
+        else:
+            self._road.counts["lost_frames"] += data is not None
 
     def _end_at_relay(self) -> None:
         if not self.is_ended:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from answerback.core.effects import Fact, KeepCopy, KeepMessage, KeepRatchet, KeepSeen, KeepStep, RaiseStage
+from answerback.core.lanes import STRICT
+from answerback.lab.simulation.truth import Sent
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.timeline import Stage
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 EARLY_MS = 2_000
 """How far a device's idea of the relay's clock may be off: a round trip on the worst link here."""
+
+
+ANSWER_LATE_S = 300.0
+"""How old an answer of the relay may be: the longest partition, and an agent stopped for minutes after it."""
 
 
 def unsaved_ratchets(facts: Iterable[object]) -> Iterable[str]:
@@ -44,6 +50,10 @@ class Witness:
                 self._step(who, fact)
             elif isinstance(fact, KeepCopy) and fact.sealed is not None and fact.envelope is not None:
                 self._town.truth.sealed.add(fact.envelope)
+            elif isinstance(fact, KeepSeen):
+                self._town.truth.taken[who.device, fact.id] += 1
+                if self._town.truth.taken[who.device, fact.id] > 1 + self._town.truth.restored[who.device]:
+                    self._object("once", who, "opened one envelope twice")
             elif isinstance(fact, KeepMessage):
                 arrived |= fact.message.author_device != who.device
         if arrived and not any(isinstance(fact, KeepSeen) for fact in facts):
@@ -55,6 +65,9 @@ class Witness:
         """Object to frames that leave before what they say is on the disk."""
         for frame in frames:
             if isinstance(frame, Submit):
+                lanes = [envelope.lane in STRICT for envelope in frame.envelopes]
+                if lanes != sorted(lanes, reverse=True):
+                    self._object("ordered", who, "sent something urgent behind what is not, in one frame")
                 for envelope in frame.envelopes:
                     self._town.truth.submitted[who.device, envelope.id] += 1
                     was_kept = envelope.id in self._town.truth.sealed
@@ -72,6 +85,8 @@ class Witness:
         if device is None:
             if stage is Stage.EXPIRED:
                 self._expired(who, fact.message)
+            elif stage is Stage.FAILED:
+                self._failed_whole(who, fact.message, fact.step.cause)
             return
         if stage is Stage.ACCEPTED:
             copy = who.agent.engine.machines.outbox.copy((fact.message, device)) if who.agent else None
@@ -86,16 +101,32 @@ class Witness:
 
     def _answered(self, who: "Villager", message: MessageId, device: DeviceId, stage: Stage) -> None:
         there = self._town.villager(device)
+        if (device, message) in self._town.truth.gone:
+            return  # it was there
+        sent = self._town.truth.sent.get(message)
+        answers, key = self._town.truth.answers, (who.device, who.lives, message, device, int(stage))
+        answers[key] += 1
+        if answers[key] > 1:
+            self._object("once", who, f"told {stage.name} of {self._name(message)} twice for one device")
         if there is None or not has_message(there, who.account, message):
             self._object("honest", who, f"claimed {self._name(message)} {stage.name}; it is not on that device's disk")
+        elif sent is not None and not has_file(there, sent):
+            self._object("honest", who, f"claimed {self._name(message)} {stage.name}; its file is not there")
         elif stage is Stage.READ and (device, message) not in self._town.truth.read:
             self._object("honest", who, f"claimed {self._name(message)} READ; nobody read it there")
 
     def _expired(self, who: "Villager", message: MessageId) -> None:
         sent = self._town.truth.sent.get(message)
-        if sent is not None and self._town.wall_ms < sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS:
+        if sent is not None and self._town.latest_ms < sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS:
             early_s = (sent.at_ms + sent.lifetime_s * 1000 - self._town.wall_ms) / 1000
             self._object("honest", who, f"gave {self._name(message)} up {early_s:.0f} s before its time")
+
+    def _failed_whole(self, who: "Villager", message: MessageId, cause: Cause) -> None:
+        sent = self._town.truth.sent.get(message)
+        if sent is None or (cause is Cause.RECIPIENT_HANDLE_UNKNOWN and self._nobody_known(sent)):
+            return
+        if not (sent.is_for_nobody and cause is Cause.RECIPIENT_HANDLE_UNKNOWN):
+            self._object("kept", who, f"gave {self._name(message)} up because of {cause.value}")
 
     def _failed(self, who: "Villager", message: MessageId, device: DeviceId, cause: Cause) -> None:
         is_gone = device in self._town.truth.revoked
@@ -104,17 +135,25 @@ class Witness:
         elif message in self._town.truth.sent and cause is not Cause.RECIPIENT_DEVICE_GONE:
             self._object("kept", who, f"gave {self._name(message)} up because of {cause.value}")
 
+    def _nobody_known(self, sent: Sent) -> bool:
+        """Whether the relay, having lost its store, really did not know one of its handles just now."""
+        absent = self._town.truth.absent_until_s
+        now_s = self._town.loop.time()
+        return any(now_s <= absent.get(account, 0.0) + ANSWER_LATE_S for account in sent.recipients)
+
     def _took(self, who: "Villager", entries: Iterable[Taken]) -> None:
         upto = {int(entry.lane): entry.position for entry in entries}
         rows = self._town.office.disk.rows(
             "SELECT envelope.id, lane, position FROM envelope JOIN device ON device.number = envelope.mailbox"
             " WHERE device.id = ? AND expires_s > ?",  # what has expired is never handed over
-            (who.device, self._town.wall_ms // 1000),
+            (who.device, self._town.latest_ms // 1000),
         )
         for identity, lane, position in rows:
             assert isinstance(identity, bytes)
             assert isinstance(lane, int)
             assert isinstance(position, int)
+            if (who.device, identity) in self._town.truth.gone:
+                continue  # it was on this disk, before an older copy was put in its place
             if position <= upto.get(lane, 0) and not who.disk.has("SELECT 1 FROM seen WHERE id = ?", (identity,)):
                 self._object("kept", who, "acknowledged mail that is not on its disk")
 
@@ -123,6 +162,11 @@ class Witness:
 
     def _object(self, checker: str, who: "Villager", what: str) -> None:
         self._town.chronicle.object(checker, who.name, what)
+
+
+def has_file(who: "Villager", sent: Sent) -> bool:
+    """Whether what came with a message is whole on a device's disk; true of a message without a file."""
+    return sent.file is None or sent.file in who.folder.received.values()
 
 
 def has_message(who: "Villager", author: AccountId, message: MessageId) -> bool:

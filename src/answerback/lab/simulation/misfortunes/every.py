@@ -1,0 +1,54 @@
+"""Names everything that goes wrong in a simulated world, and heals all of it."""
+
+from answerback.lab.simulation.misfortunes.agents import AgentTrouble
+from answerback.lab.simulation.misfortunes.clocks import ClockTrouble
+from answerback.lab.simulation.misfortunes.disks import DiskTrouble
+from answerback.lab.simulation.misfortunes.network import NetworkTrouble
+from answerback.lab.simulation.misfortunes.people import PeopleTrouble
+from answerback.lab.simulation.misfortunes.relay import RelayTrouble
+from answerback.lab.simulation.misfortunes.trouble import Kind
+from answerback.lab.simulation.town import Town
+
+COPY_SHARE = 0.2
+"""How often, when something may go wrong, somebody takes a backup first."""
+
+
+class Misfortunes:
+    """What may befall one town; each method of each trouble is one kind of fault, counted under its name."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.network = NetworkTrouble(town)
+        self.agents = AgentTrouble(town)
+        self.disks = DiskTrouble(town)
+        self.clocks = ClockTrouble(town)
+        self.relay = RelayTrouble(town)
+        self.people = PeopleTrouble(town)
+
+    def kinds(self) -> list[Kind]:
+        """Every kind, as often as it is to come."""
+        often = [*self.network.often(), *self.agents.often(), *self.relay.often()]
+        seldom = [
+            *self.agents.seldom(),
+            *self.disks.seldom(),
+            *self.clocks.seldom(),
+            *self.relay.seldom(),
+            *self.people.seldom(),
+        ]
+        return often * 2 + seldom
+
+    def strike(self) -> None:
+        """Let one thing go wrong, and now and then somebody take a backup before."""
+        if self.town.random.random() < COPY_SHARE:
+            self.town.random.choice((self.relay.keep_a_copy, self.agents.keep_a_copy))()
+        self.town.random.choice(self.kinds())()
+
+    def heal(self) -> None:
+        """End everything that is wrong, but for clocks that were set and devices that are gone."""
+        for timer in self.town.timers:
+            timer.cancel()
+        self.town.timers.clear()
+        self.disks.heal()
+        self.relay.heal()
+        self.network.heal()
+        self.agents.heal()

@@ -1,0 +1,39 @@
+"""Proves that every misfortune has a listed name, and that each is drawn sooner or later."""
+
+import asyncio
+from pathlib import Path
+
+from answerback.lab.simulation.faults import KINDS
+from answerback.lab.simulation.misfortunes import Misfortunes
+from answerback.lab.simulation.town import Town
+from tests.lab.simulation.stage import in_town
+
+
+def test_every_misfortune_is_on_the_list(tmp_path: Path) -> None:
+    async def work(town: Town) -> set[str]:
+        return {kind.__name__ for kind in Misfortunes(town).kinds()}
+
+    injected = in_town(tmp_path, work)
+    assert injected <= set(KINDS)
+    assert set(KINDS) - injected == {
+        "lost_frames",
+        "late_frames",
+        "duplicated_frames",
+        "reordered_frames",
+        "relay_forgets_a_list",
+        "months_offline",
+    }
+
+
+def test_backups_are_taken_before_things_go_wrong(tmp_path: Path) -> None:
+    async def work(town: Town) -> None:
+        misfortunes = Misfortunes(town)
+        for _ in range(40):
+            misfortunes.strike()
+            await asyncio.sleep(1)
+        assert sum(town.chronicle.faults.values()) > 20
+        assert misfortunes.relay.copies or town.chronicle.faults["relay_loses_its_store"]
+        misfortunes.heal()
+        assert town.timers == []
+
+    in_town(tmp_path, work)
