@@ -1,5 +1,7 @@
 """Proves what each letter that arrives puts on disk, moves, and sends back, one delivery after the other."""
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,12 +11,15 @@ from answerback.core.departure import Departure
 from answerback.core.effects import (
     Arrived,
     Effect,
+    KeepCopy,
     KeepCursor,
     KeepDeviceName,
     KeepMessage,
+    KeepOutgoing,
     KeepRatchet,
     KeepSeen,
     KeepStream,
+    KeepTransfer,
     Tell,
     Transmit,
     Warned,
@@ -28,7 +33,7 @@ from answerback.model.envelope import Delivery
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Attachment, Lane
 from answerback.model.timeline import Stage
-from answerback.wire.codec import decode_letter
+from answerback.wire.codec import decode_letter, encode
 from answerback.wire.frames import ClientFrame, LookUp, Resolve, Taken, Took
 from answerback.wire.letters import AnyLetter, Gap, Nack, Receipt, Void
 from tests.core.families import Correspondent, Family, begin, machines_of
@@ -374,3 +379,53 @@ def test_what_never_opens_is_said_to_fail_in_the_end() -> None:
     assert (first.stage, first.cause) == (Stage.FAILED, Cause.RECIPIENT_CANNOT_OPEN)
     assert stages_told(effects) == [Stage.FAILED]
     assert second.stage is Stage.QUEUED, "the next one is repaired all the same"
+
+
+def test_of_many_copies_called_for_each_is_put_on_disk() -> None:
+    ann, bea = pair()
+    copies = ann.owes(*(message_number(number) for number in (11, 12, 13, 14)), to=bea)
+    unopened = [copy.envelope for copy in copies[:2] if copy.envelope is not None]
+    unopened.insert(1, EnvelopeId(b"?" * 16))
+    effects = ann.hears(bea.writes(Nack(unopened, [Gap(Lane.NORMAL, 3, 4)], []), 1, lane=Lane.CONTROL))
+    saved = [fact for fact in kept(effects) if isinstance(fact, KeepCopy) and fact.account == BEA.account]
+    assert [(fact.message, fact.stage) for fact in saved if fact.sequence] == [
+        (message_number(11), Stage.QUEUED),
+        (message_number(12), Stage.QUEUED),
+        (message_number(13), Stage.SEALED),
+        (message_number(14), Stage.SEALED),
+    ]
+    assert len(ann.machines.lanes) == 4
+
+
+def test_a_call_for_more_numbers_than_fit_one_answer_is_answered_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrival_module, "NACK_NUMBERS_MAX", 2)
+    ann, bea = pair()
+    ann.hears(bea.writes(Nack([], [Gap(Lane.BULK, 7, 10**12)], []), 1, lane=Lane.CONTROL))
+    assert ann.answers() == [(bea.id, Void([Gap(Lane.BULK, 7, 7), Gap(Lane.BULK, 8, 8)]))]
+
+
+def test_a_call_for_a_lost_file_brings_that_file_again_and_no_other() -> None:
+    ann, bea = pair()
+    for number, blob in ((21, BlobId(b"x" * 16)), (22, BlobId(b"y" * 16)), (23, None)):
+        file = replace(FILE, blob=blob) if blob is not None else None
+        post = encode(Correspondent(ANN, BEA).post(number, attachment=file))
+        with_file = dataclasses.replace(letter(number, recipients=(BEA.account,), blob=blob), letter=post)
+        ann.machines.outbox.accept(with_file, now=NOW)
+        ann.machines.outbox.lay_out(message_number(number), [(BEA.account, bea.id)])
+    effects = ann.hears(bea.writes(Nack([], [], [BlobId(b"y" * 16)]), 1, lane=Lane.CONTROL))
+    assert [fact.message for fact in kept(effects) if isinstance(fact, KeepTransfer)] == [message_number(22)]
+    blobs = [BlobId(b"x" * 16), BlobId(b"y" * 16)]
+    tablet = Correspondent(BEA, ANN, index=1)
+    effects = ann.hears(tablet.writes(Nack([], [], blobs), 2, lane=Lane.CONTROL))
+    assert [fact for fact in kept(effects) if isinstance(fact, KeepTransfer)] == [], "not sent to that device"
+
+
+def test_each_device_that_wrote_in_one_page_gets_its_own_answer_on_disk() -> None:
+    ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
+    effects = ann.hears(bea.writes(bea.post(1), 1), tablet.writes(tablet.post(2), 2))
+    letters = [fact.devices for fact in kept(effects) if isinstance(fact, KeepOutgoing) and not fact.addressed]
+    assert letters == [(bea.id,), (tablet.id,)]
+    assert ann.answers() == [
+        (bea.id, Receipt([message_number(1)], [])),
+        (tablet.id, Receipt([message_number(2)], [])),
+    ]
