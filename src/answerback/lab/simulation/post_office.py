@@ -6,7 +6,7 @@ real one would take: the batch that was not committed, every answer not yet said
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import assert_never
 
@@ -19,7 +19,7 @@ from answerback.lab.simulation.wires import Wire
 from answerback.model.causes import Cause
 from answerback.model.devices import DeviceList, Signed
 from answerback.model.errors import PeerError, StorageError, StoreFullError
-from answerback.model.ids import DeviceId, EnvelopeId
+from answerback.model.ids import DeviceId
 from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
 from answerback.relay.exchange import Exchange
 from answerback.relay.limits import RelayLimits
@@ -75,7 +75,6 @@ class PostOffice:
         self._stores = 0
         self._stores_known = 0
         self._returning: asyncio.TimerHandle | None = None
-        self._heard: set[EnvelopeId] = set()
 
     @property
     def moment(self) -> Moment:
@@ -195,7 +194,7 @@ class PostOffice:
             self._carry_out(self.exchange.broke(wire.number, str(error), moment=self.moment))
         else:
             if isinstance(frame, Submit):
-                self._count_again(envelope.id for envelope in frame.envelopes)
+                wire.count_arrived(envelope.id for envelope in frame.envelopes)
             self._carry_out(self.exchange.heard(wire.number, frame, len(data), moment=self.moment))
 
     def lost(self, wire: Wire) -> None:
@@ -241,11 +240,6 @@ class PostOffice:
             self._truth.committed(batch, answers)
             self._notice_lists(batch, answers)
             self._carry_out(self.exchange.learned(batch, answers, moment=self.moment))
-
-    def _count_again(self, envelopes: Iterable[EnvelopeId]) -> None:
-        for envelope in envelopes:
-            self._chronicle.faults["duplicated_frames"] += envelope in self._heard
-            self._heard.add(envelope)
 
     def _apply(self, batch: list[Command]) -> list[Answer]:
         if self.refuses_commits:

@@ -195,6 +195,8 @@ class Town:
         if not self.office.is_up:
             self.loop.call_later(1.0, self._give_back, account)
             return
+        if self.office.disk.has("SELECT 1 FROM device_list WHERE account = ?", (account,)):
+            return  # it was quicker to be lost twice than to be given back once
         database = self.office.database
         try:
             with database.transaction():

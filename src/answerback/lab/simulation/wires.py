@@ -16,7 +16,7 @@ from answerback.model.causes import Cause
 from answerback.model.ids import EnvelopeId
 from answerback.transport.failures import Unreachable
 from answerback.wire.codec import decode_relay_frame, encode
-from answerback.wire.frames import ClientFrame, Deliver, RelayFrame
+from answerback.wire.frames import ClientFrame, Deliver, RelayFrame, Submit
 
 CONNECT_S_MAX = 60.0
 """How long an attempt hangs where packets vanish; the agent gives up long before."""
@@ -57,8 +57,10 @@ class Road:
     counts: Counter[str] = field(default_factory=Counter)
     """What became of frames."""
     handed_over: set[EnvelopeId] = field(default_factory=set)
-    newest_heard: dict[str, int] = field(default_factory=dict)
-    """The newest connection of each device that the relay has heard anything on."""
+    first_sent: dict[EnvelopeId, int] = field(default_factory=dict)
+    """Envelopes in the order in which they first left."""
+    arrived: set[EnvelopeId] = field(default_factory=set)
+    newest_arrived: int = 0
 
     def way_s(self, size_bytes: int) -> float:
         """How long this many bytes take."""
@@ -69,6 +71,15 @@ class Road:
         for delivery in deliveries:
             self.counts["duplicated_frames"] += delivery in self.handed_over
             self.handed_over.add(delivery)
+
+    def count_arrived(self, envelopes: Iterable[EnvelopeId]) -> None:
+        """Count what the relay has heard before, and what comes behind something that left later."""
+        for envelope in envelopes:
+            self.counts["duplicated_frames"] += envelope in self.arrived
+            self.arrived.add(envelope)
+            place = self.first_sent.get(envelope, self.newest_arrived)
+            self.counts["reordered_frames"] += place < self.newest_arrived
+            self.newest_arrived = max(place, self.newest_arrived)
 
     def obstruct(self, *, up: bool = False, down: bool = False) -> None:
         """Hold back what is on its way, in one direction or both."""
@@ -162,6 +173,9 @@ class Wire:
             raise Unreachable(Cause.NETWORK_CONNECTION_LOST)
         self._sent(frames)
         for frame in frames:
+            if isinstance(frame, Submit):
+                for envelope in frame.envelopes:
+                    self._road.first_sent.setdefault(envelope.id, len(self._road.first_sent))
             self.up.put(encode(frame))
 
     async def frames(self) -> AsyncIterator[RelayFrame]:
@@ -191,6 +205,10 @@ class Wire:
         if relay_knows:
             self._end_at_relay()
 
+    def count_arrived(self, envelopes: Iterable[EnvelopeId]) -> None:
+        """Count what came again, or behind something that left later."""
+        self._road.count_arrived(envelopes)
+
     def unplug(self) -> None:
         """The device is gone without a word: what it sent may arrive, and nobody says goodbye."""
         self.is_given_up = True
@@ -207,9 +225,6 @@ class Wire:
             return
         self.late_frames += self.is_given_up
         counts["late_frames"] += self.is_given_up
-        newest = self._road.newest_heard.get(self.device, 0)
-        counts["reordered_frames"] += self.number < newest
-        self._road.newest_heard[self.device] = max(self.number, newest)
         self._far.heard(self, data)
 
     def _at_device(self, data: bytes | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from answerback.lab.simulation.faults import KINDS
+from answerback.lab.simulation.faults import FAULTS, KINDS
 from answerback.lab.simulation.misfortunes import Misfortunes
 from answerback.lab.simulation.town import Town
 from tests.lab.simulation.stage import in_town
@@ -15,14 +15,9 @@ def test_every_misfortune_is_on_the_list(tmp_path: Path) -> None:
 
     injected = in_town(tmp_path, work)
     assert injected <= set(KINDS)
-    assert set(KINDS) - injected == {
-        "lost_frames",
-        "late_frames",
-        "duplicated_frames",
-        "reordered_frames",
-        "relay_forgets_a_list",
-        "months_offline",
-    }
+    elsewhere = {"lost_frames", "late_frames", "duplicated_frames", "reordered_frames"}
+    of_life = {*FAULTS["files"], "months_offline", "device_revokes_itself"}
+    assert set(KINDS) - injected - of_life == elsewhere
 
 
 def test_backups_are_taken_before_things_go_wrong(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Kills, stops and puts back devices."""
 
 from answerback.lab.simulation.disk import Fuse
-from answerback.lab.simulation.misfortunes.trouble import LONG_S, Kind, Trouble
+from answerback.lab.simulation.misfortunes.trouble import LONG_S, SHORT_S, Kind, Trouble
 from answerback.lab.simulation.villager import Villager
 
 COPIES_MAX = 3
@@ -72,6 +72,8 @@ class AgentTrouble(Trouble):
         """Put an older copy of a device's journal back; it goes on from there."""
         having = [villager for villager in self.town.awake if villager.copies]
         if not having:
+            self.keep_a_copy()
+            self.town.later(self.some(SHORT_S), self.device_restored_from_a_backup)
             return
         who = self.town.random.choice(having)
         at_s, image = self.town.random.choice(who.copies)

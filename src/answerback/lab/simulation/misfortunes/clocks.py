@@ -1,7 +1,7 @@
 """Sets clocks wrong, lets them gain and lose, and sets them right again."""
 
 from answerback.lab.simulation.clock import WallClock
-from answerback.lab.simulation.misfortunes.trouble import Kind, Trouble
+from answerback.lab.simulation.misfortunes.trouble import SHORT_S, Kind, Trouble
 from answerback.lab.simulation.villager import Villager
 
 YEAR_MS = 365 * 86_400_000
@@ -40,6 +40,9 @@ class ClockTrouble(Trouble):
         wrong = [villager for villager in self.town.villagers if self._is_wrong(villager.clock)]
         if wrong:
             self._correct(self.town.random.choice(wrong), "clock_corrected")
+        else:
+            self.clock_jump()
+            self.town.later(self.some(SHORT_S), self.clock_corrected)
 
     def relay_clock_jump(self) -> None:
         """Set the relay's clock wrong."""
@@ -53,6 +56,9 @@ class ClockTrouble(Trouble):
         """Set the relay's clock right."""
         if self._is_wrong(self.town.office.clock):
             self._correct(None, "relay_clock_corrected")
+        else:
+            self.relay_clock_jump()
+            self.town.later(self.some(SHORT_S), self.relay_clock_corrected)
 
     def _jump(self, who: Villager | None, kind: str, jumps_ms: tuple[int, ...]) -> None:
         self._touch(who)

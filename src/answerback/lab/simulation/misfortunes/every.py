@@ -6,7 +6,7 @@ from answerback.lab.simulation.misfortunes.disks import DiskTrouble
 from answerback.lab.simulation.misfortunes.network import NetworkTrouble
 from answerback.lab.simulation.misfortunes.people import PeopleTrouble
 from answerback.lab.simulation.misfortunes.relay import RelayTrouble
-from answerback.lab.simulation.misfortunes.trouble import Kind
+from answerback.lab.simulation.misfortunes.trouble import LONG_S, Kind
 from answerback.lab.simulation.town import Town
 
 COPY_SHARE = 0.2
@@ -35,7 +35,13 @@ class Misfortunes:
             *self.relay.seldom(),
             *self.people.seldom(),
         ]
-        return often * 2 + seldom
+        return often * 2 + [*seldom, self.relay_forgets_a_list]
+
+    def relay_forgets_a_list(self) -> None:
+        """Put the relay's store back to before a list changed, which it does right now."""
+        self.relay.keep_a_copy()
+        self.town.random.choice((self.people.device_linked, self.people.device_revoked))()
+        self.town.later(self.town.random.uniform(*LONG_S), self.relay.relay_restored_from_a_backup)
 
     def strike(self) -> None:
         """Let one thing go wrong, and now and then somebody take a backup before."""

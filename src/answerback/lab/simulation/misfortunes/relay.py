@@ -1,7 +1,7 @@
 """Kills the relay, puts older copies of its store back, and takes all of it away."""
 
 from answerback.lab.simulation.disk import Fuse
-from answerback.lab.simulation.misfortunes.trouble import Kind, Trouble
+from answerback.lab.simulation.misfortunes.trouble import SHORT_S, Kind, Trouble
 from answerback.lab.simulation.town import Town
 
 COPIES_MAX = 4
@@ -21,7 +21,11 @@ class RelayTrouble(Trouble):
 
     def seldom(self) -> list[Kind]:
         """What happens now and then."""
-        return [self.relay_loses_its_last_second, self.relay_restored_from_a_backup, self.relay_loses_its_store]
+        return [
+            *[self.relay_loses_its_last_second] * 2,
+            *[self.relay_restored_from_a_backup] * 2,
+            self.relay_loses_its_store,
+        ]
 
     def heal(self) -> None:
         """Let the relay run."""
@@ -52,9 +56,12 @@ class RelayTrouble(Trouble):
 
     def relay_restored_from_a_backup(self) -> None:
         """Put an older copy of the store back."""
-        if self.copies:
-            _, image = self.town.random.choice(self.copies)
-            self._put_back("relay_restored_from_a_backup", image)
+        if not self.copies:
+            self.keep_a_copy()
+            self.town.later(self.some(SHORT_S), self.relay_restored_from_a_backup)
+            return
+        _, image = self.town.random.choice(self.copies)
+        self._put_back("relay_restored_from_a_backup", image)
 
     def relay_loses_its_store(self) -> None:
         """Let the relay begin with an empty store; its operator lets people register again."""
