@@ -22,7 +22,7 @@ ARCHIVES = frozenset({"prosody", "ejabberd-sqlite", "ejabberd", "prosody-sqlite"
 SHIPPED_LIMITS = "default"
 """Variants with their distribution's limits: a backlog shows what these do, nothing else."""
 SLOW = frozenset({"synapse-sqlite", "synapse-pg"})
-"""Thousands of messages, or of accounts, take these longer than everything else together."""
+"""A backlog, thousands of accounts or a silence take these longer than everything else together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +143,7 @@ def _silence(peers: Path, servers: Sequence[str], scale: Scale) -> list[Run]:
             found.append(Run(work=ours.work, who=ours.who, case=case, command=ours.command, is_ours=True))
             found += [
                 _theirs("silence", peers / "w6_halfopen.py", each, *words, "--mode", mode, case=case)
-                for each in _one_each(servers)
-                if not (told and each in SLOW)  # they open a connection for each request, so nobody tells them
+                for each in _quick(_one_each(servers))
             ]
     return found
 
