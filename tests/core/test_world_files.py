@@ -146,3 +146,20 @@ def test_a_file_that_nobody_can_bring_before_its_message_runs_out_is_given_up_an
     ann.start()
     world.run(60)
     assert ann.stage(identity, bea) is Stage.EXPIRED
+
+
+def test_a_file_whose_author_was_revoked_before_it_could_be_brought_again_is_given_up() -> None:
+    world, ann, bea = two_phones()
+    laptop = world.second_device(ann)
+    bea.stop()
+    file = world.file()
+    ann.send("bea", text="photo", file=file)
+    world.run(10)
+    world.relay.store.blobs.clear()
+    ann.stop()
+    bea.start()
+    world.run_until(lambda: "photo" in bea.texts, at_most_s=30.0)
+    assert len(bea.engine.machines.transfers) == 1
+    world.revoke(laptop, ann)
+    world.run_until(lambda: not len(bea.engine.machines.transfers), at_most_s=4 * 3600.0)
+    assert file.blob not in bea.disk.files

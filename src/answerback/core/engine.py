@@ -18,7 +18,6 @@ from answerback.core.effects import (
     FileReady,
     KeepCopy,
     KeepDraft,
-    KeepRelay,
     Moment,
     Reason,
     Save,
@@ -233,11 +232,13 @@ class Engine:
     ) -> list[Effect]:
         """A piece did not arrive; if the relay has not got the blob at all, its author is asked to bring it again.
 
-        Once the message has run out its author keeps nothing of it any more, and the file is given up.
+        Once the message has run out its author keeps nothing of it any more, and once that device is off its
+        account's list nobody does: then the file is given up.
         """
         if missing and isinstance(piece, Download) and message is not None:
             relay_ms = self.machines.clock.relay_ms(now)
-            if relay_ms is not None and relay_ms > message.expires_ms:
+            is_over = relay_ms is not None and relay_ms > message.expires_ms
+            if is_over or self.machines.roster.device(message.author_device) is None:
                 return self._then(self.machines.transfers.give_up(piece), now)
         self.machines.transfers.failed(piece, missing=missing, now_s=now.now_s)
         effects: list[Effect] = []
@@ -318,7 +319,7 @@ class Engine:
         machines.life += 1
         taken, life = machines.inbox.taken, machines.life
         hello = Hello(WIRE_VERSION, machines.own.device, signature, taken, store=machines.store, life=life)
-        return [Save(self._relay_met()), Transmit(hello)]
+        return [Save(machines.relay_met()), Transmit(hello)]
 
     def _welcomed(self, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
@@ -334,15 +335,11 @@ class Engine:
         effects += self._rollback.of_ours(frame)
         effects += self._rollback.of_mailbox(frame)
         machines.store, machines.boot = frame.store, frame.boot
-        effects.append(Save(self._relay_met()))
+        effects.append(Save(machines.relay_met()))
         effects += [Transmit(question) for question in machines.questions.again()]
         effects += self._rollback.of_lists(frame.list_version)
         self._confirmation.doubt_earlier_runs(now=now)
         return [*effects, *self._look_around(now)]
-
-    def _relay_met(self) -> KeepRelay:
-        machines = self.machines
-        return KeepRelay(machines.store, machines.boot, machines.clock.offset_ms, machines.life)
 
     def _learn_time(self, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
