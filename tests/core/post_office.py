@@ -113,6 +113,7 @@ class Relay:
                 yield self._hello(device, frame)
             case Submit():
                 self.waiting.append((device, list(frame.envelopes)))
+                self.box(device).life = max(self.box(device).life, frame.life)
             case Took():
                 self._took(self.box(device), {taken.lane: taken.position for taken in frame.entries})
             case Inquire():

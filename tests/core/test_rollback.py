@@ -102,6 +102,28 @@ def test_a_restored_device_offers_other_one_time_keys_than_those_it_cannot_open(
     assert cem.stage(first, ann) is Stage.DELIVERED
 
 
+def test_a_device_that_only_wrote_since_the_copy_is_noticed_too() -> None:
+    """Nothing came in, and no connection was opened: the relay knows only that more was sealed."""
+    world, ann, bea = talking()
+    bea.stop()
+    older = copy.deepcopy(ann.disk)
+    old_sessions = sessions(ann)
+    for number in range(5):
+        ann.send("bea", text=f"forgotten {number}")
+        world.run(1)
+    put_back(ann, older)
+    for number in range(5):
+        ann.send("bea", text=f"after {number}")
+    world.run(5)
+    assert RESTORED in ann.news
+    assert not sessions(ann) & old_sessions
+    bea.start()
+    world.run(120)
+    assert sorted(bea.shown[-10:]) == sorted(
+        f"{word} {number}" for word in ("forgotten", "after") for number in range(5)
+    )
+
+
 def test_a_copy_restored_before_it_ever_spoke_again_goes_on() -> None:
     """Nothing was said since the copy was made: it is the newest state there is."""
     world, ann, bea = talking()

@@ -54,7 +54,7 @@ CLOCK_MS = 1_800_000_000_000
 
 FROM_DEVICES: tuple[ClientFrame, ...] = (
     Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)], b"T" * 16, 7),
-    Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)]),
+    Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)], 9),
     Took([Taken(Lane.BACKGROUND, 9)]),
     Inquire([Asked(PHONE, IDENTITY)]),
     LookUp(1, ANN, 2),
@@ -83,6 +83,7 @@ FROM_RELAYS: tuple[RelayFrame, ...] = (
 
 SHORTER: tuple[ClientFrame | RelayFrame, ...] = (
     Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)]),
+    Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)]),
     Publish(4, [SIGNED], SIGNED, None),
     Welcome(CLOCK_MS, b"T" * 16, b"B" * 16, b"K" * 32, 3, 4, 5, 6, b"seal key"),
 )

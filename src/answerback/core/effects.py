@@ -285,7 +285,7 @@ class KeepRelay:
     boot: bytes
     offset_ms: int
     life: int = 0
-    """How often this device has said hello."""
+    """How often this device has said hello, or sealed."""
 
 
 @dataclass(frozen=True, slots=True)

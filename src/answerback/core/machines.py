@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from answerback.core.catchup import Catchup
+from answerback.core.effects import KeepRelay
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
 from answerback.core.link import Link
@@ -61,7 +62,11 @@ class Machines:
     boot: bytes = b""
     """The relay's store and run met last."""
     life: int = 0
-    """How often this device has said hello."""
+    """How often this device has said hello, or sealed: a copy of its disk knows less."""
+
+    def relay_met(self) -> KeepRelay:
+        """What is to be remembered of the relay met last, and of what it was told."""
+        return KeepRelay(self.store, self.boot, self.clock.offset_ms, self.life)
 
     def draw(self) -> float:
         """A random number in [0, 1)."""

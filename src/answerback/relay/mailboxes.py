@@ -80,7 +80,8 @@ class Mailboxes:
         number, before = connection.number, self._pending.get(connection.number, 0)
         self._pending_bytes += size_bytes
         self._pending[number] = before + size_bytes
-        effects: list[Effect] = [Ask(Append(number, frame.envelopes, size_bytes, moment.wall_ms))]
+        append = Append(number, frame.envelopes, size_bytes, moment.wall_ms, sender=connection.device, life=frame.life)
+        effects: list[Effect] = [Ask(append)]
         if before <= PENDING_CONNECTION_BYTES_MAX < before + size_bytes:
             effects.append(Listen(number, on=False))
         return effects

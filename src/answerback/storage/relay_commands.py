@@ -14,6 +14,7 @@ from answerback.model.envelope import Delivery, Envelope
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId
 
 LANE_COUNT = 5
+NOBODY = DeviceId(b"")
 NOTHING_TAKEN = (0,) * LANE_COUNT
 Cursors = tuple[int, ...]
 """The last position taken, or handed over, in each lane."""
@@ -59,6 +60,9 @@ class Append:
     envelopes: Sequence[Envelope]
     size_bytes: int
     wall_ms: int
+    sender: DeviceId = NOBODY
+    life: int = 0
+    """How far its sender has come, as in `Open`."""
 
 
 @dataclass(frozen=True, slots=True)

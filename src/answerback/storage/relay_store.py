@@ -196,6 +196,10 @@ class RelayStore:
     def _append(self, command: Append) -> Answer:
         if self._is_short:
             return Denied(Cause.RELAY_STORE_FULL)
+        sender = self._mailbox(command.sender) if command.life else None
+        if sender is not None and command.life > sender.life:
+            sender.life = command.life
+            self._moved[sender.number] = sender
         wall_us, wall_s = command.wall_ms * 1000, command.wall_ms // 1000
         return Appended([self._keep(envelope, wall_us, wall_s) for envelope in command.envelopes])
 
@@ -206,7 +210,8 @@ class RelayStore:
         if mailbox.revoked:
             return Fate(0, Cause.RECIPIENT_DEVICE_GONE, mailbox.list_version, mailbox.seen_ms)
         identity = envelope.id
-        if identity in mailbox.held or self._recent.has(identity, mailbox.number):
+        expires_s = wall_s + min(envelope.lifetime_s, LIFETIME_S)
+        if self._holds(mailbox, envelope, wall_s, expires_s) or self._recent.has(identity, mailbox.number):
             return Fate(0, None, mailbox.list_version, mailbox.seen_ms)
         if mailbox.is_full:
             return Fate(0, Cause.RECIPIENT_MAILBOX_FULL, mailbox.list_version, mailbox.seen_ms)
@@ -214,11 +219,26 @@ class RelayStore:
         size_bytes = len(envelope.sealed)
         mailbox.touched = True
         mailbox.hold(position, envelope.lane, identity, size_bytes)
-        expires_s = wall_s + min(envelope.lifetime_s, LIFETIME_S)
         self._rows += (position, mailbox.number, envelope.lane, identity, size_bytes, expires_s, envelope.sealed)
         self.rows += 1
         self.size_bytes += size_bytes + ROW_BYTES
         return Fate(position, None, mailbox.list_version, mailbox.seen_ms)
+
+    def _holds(self, mailbox: Mailbox, envelope: Envelope, wall_s: int, expires_s: int) -> bool:
+        """Whether it is here and not over; it is then kept as long as this sender is promised, too."""
+        position = mailbox.held.get(envelope.id)
+        if position is None:
+            return False
+        self._write_rows()
+        prolong = "UPDATE envelope SET expires_s = max(expires_s, ?) WHERE position = ? AND expires_s > ?"
+        if self.db.run(prolong, (expires_s, position, wall_s)):
+            return True
+        size_bytes = len(envelope.sealed)  # its time is over, and no sweep has come by yet
+        mailbox.expire(position, envelope.id, size_bytes)
+        self._struck.append(position)
+        self.rows -= 1
+        self.size_bytes -= size_bytes + ROW_BYTES
+        return False
 
     def _take(self, device: DeviceId, taken: Cursors) -> int:
         mailbox = self._mailbox(device)

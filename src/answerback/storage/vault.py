@@ -250,7 +250,7 @@ def _read(path: Path, kind: type[_ReadT]) -> _ReadT:
         raise StorageError(f"{path} is missing; without it the journal cannot be opened") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StorageError(f"{path} is damaged: {error}") from error
 
 

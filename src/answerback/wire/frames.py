@@ -72,7 +72,7 @@ class Welcome(Frame, frozen=True, array_like=True, tag=True):
     taken: Annotated[list[Taken], msgspec.Meta(max_length=LANES_MAX)] = []
     """How far each lane of the mailbox was acknowledged; a device that knows less has an older copy of its disk."""
     life: Natural = 0
-    """The highest `life` this device ever said hello with, before this time."""
+    """The highest `life` this device ever said, before this hello."""
 
     def __repr__(self) -> str:
         """Say what waits, never the token."""
@@ -101,7 +101,7 @@ class Hello(Frame, frozen=True, array_like=True, tag=True):
     store: bytes = b""
     """The relay's store those positions are of: another store knows nothing of them."""
     life: Natural = 0
-    """Grows with every hello, and is on the device's disk before it is said."""
+    """Grows with every hello and whenever a ratchet has sealed, and is on the device's disk before it is said."""
 
 
 # ---- mail ----------------------------------------------------------------------------------------------------------
@@ -111,6 +111,8 @@ class Submit(Frame, frozen=True, array_like=True, tag=True):
     """Envelopes for other devices' mailboxes."""
 
     envelopes: list[Envelope]
+    life: Natural = 0
+    """As in `Hello`: it grows with every change of the device that seals anything."""
 
 
 class Acceptance(msgspec.Struct, frozen=True, array_like=True):
