@@ -207,6 +207,8 @@ class Client:
                 raise UsageError(f"{file} is not a file")
         except OSError as error:
             raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+        except ValueError as error:  # no name that a file could have
+            raise UsageError(f"{str(file)!r} cannot be read: {error}") from error
         if size_bytes > FILE_BYTES_MAX:
             raise UsageError(f"{file} is {size_bytes} bytes; at most {FILE_BYTES_MAX} can be sent")
         blob, key, digest = BlobId(random_bytes(ID_BYTES)), make_file_key(), sha256()

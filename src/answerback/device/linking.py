@@ -29,6 +29,7 @@ from answerback.model.devices import Device, Signed
 from answerback.model.errors import RefusedError, TrustError, UsageError
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, account_id
+from answerback.model.invitation import PIN_BYTES
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.storage.vault import KeySource
@@ -87,6 +88,7 @@ class LinkText:
 def parse_link_text(text: str) -> LinkText:
     """Read what a QR code held."""
     try:
+        text.encode()  # a shell hands over bytes that are no text, too
         parts = urlsplit(text.strip())
         words = {name: values[0] for name, values in parse_qs(parts.query).items()}
         pin = bytes.fromhex(words["pin"]) if "pin" in words else None
@@ -94,6 +96,8 @@ def parse_link_text(text: str) -> LinkText:
         raise UsageError(f"this is not a link text: {error}") from error
     if f"{parts.scheme}://{parts.netloc}" != SCHEME or not {"relay", "code"} <= words.keys():
         raise UsageError("this is not a link text; one looks like answerback://link?relay=…&code=…")
+    if pin is not None and len(pin) != PIN_BYTES:
+        raise UsageError(f"the link's pin is not {2 * PIN_BYTES} hexadecimal digits: was the link cut?")
     return LinkText(Relay(words["relay"], pin), words["code"])
 
 

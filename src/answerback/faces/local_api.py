@@ -32,6 +32,7 @@ from answerback.model.ids import message_id_text, parse_message_id
 from answerback.model.message import LIFETIME_S, Urgency
 from answerback.model.timeline import Stage
 from answerback.storage.durable import PRIVATE_FILE
+from answerback.transport.odd_requests import server_log
 
 BODY_BYTES_MAX = 256 * 1024
 """A text has at most 48 KiB; JSON may write each byte as six."""
@@ -63,7 +64,8 @@ class LocalApi:
         """Answer while in the block; the caller holds the folder's lock."""
         app = web.Application(middlewares=[self._guard], client_max_size=BODY_BYTES_MAX)
         app.add_routes(self._routes())
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_S_MAX)
+        log = server_log("answerback.agent.requests")
+        runner = web.AppRunner(app, access_log=None, logger=log, handler_cancellation=True, shutdown_timeout=STOP_S_MAX)
         await runner.setup()
         try:
             use_unix = has_unix_sockets() if unix is None else unix
@@ -114,7 +116,7 @@ class LocalApi:
         if "Origin" in request.headers:
             return _json(Trouble("usage", "web pages may not ask this agent"), status=403)
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), (self._place.token or "").encode()):
+        if not hmac.compare_digest(given.encode(errors="replace"), (self._place.token or "").encode()):
             return _json(Trouble("usage", "the token is not this agent's"), status=401)
         return None
 
@@ -227,14 +229,14 @@ def _is_own(request: web.Request) -> bool:
 async def _body(request: web.Request, kind: type[_Asked]) -> _Asked:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, ConnectionError, web.RequestPayloadError) as error:
         raise UsageError(f"the request is not what {request.path} takes: {error}") from error
 
 
 def _number(request: web.Request, name: str, *, usual: int, most: int) -> int:
     text = request.query.get(name, str(usual))
-    if not text.isdecimal() or not 0 < int(text) <= most:
-        raise UsageError(f"{name} is a number from 1 to {most}; {text!r} is not")
+    if not text.isdecimal() or len(text) > len(str(most)) or not 0 < int(text) <= most:
+        raise UsageError(f"{name} is a number from 1 to {most}; {text[:20]!r} is not")
     return int(text)
 
 

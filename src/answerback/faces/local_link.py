@@ -60,7 +60,7 @@ class LinkRoom:
             raise UsageError("no device asks to be linked")
         try:
             said = msgspec.json.decode(await request.read(), type=_Confirm)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, ConnectionError, web.RequestPayloadError) as error:
             raise UsageError(f"the answer is yes or no: {error}") from error
         self._answer.set_result(said.yes)
         return web.Response(body=b"null", content_type="application/json")

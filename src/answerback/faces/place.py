@@ -56,7 +56,7 @@ def read_place(folder: Path) -> Place | None:
     """Read where an agent of this device listens, or listened when it was last alive."""
     try:
         return msgspec.json.decode((folder / PLACE_FILE).read_bytes(), type=Place)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None  # none was started, or its word is being written: either way nobody can be asked
 
 

@@ -184,6 +184,6 @@ class _Connection(http.client.HTTPConnection):
 def _error(response: http.client.HTTPResponse) -> AnswerbackError:
     try:
         trouble = msgspec.json.decode(response.read(), type=Trouble)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return PeerError(f"the agent answered {response.status} {response.reason}")
     return error_of(trouble.kind, trouble.message, trouble.cause)

@@ -101,7 +101,10 @@ def parse_link(text: str, *, seed: int = 0) -> Link:
         return generate_link(asked, seed=seed)
     paths = asked.split(",")
     if len(paths) == 1:
-        return _pair_of_stem(asked)
+        try:
+            return _pair_of_stem(asked)
+        except (OSError, ValueError) as error:  # no name that a file could have
+            raise UsageError(f"There is no link {asked[:40]!r}; {_choices()}.") from error
     if len(paths) > 2 or not all(path.strip() for path in paths):
         raise UsageError(f"{text!r} is not a pair of recordings; exactly UP,DOWN is expected.")
     up, down = (Path(path.strip()) for path in paths)

@@ -8,7 +8,7 @@ from answerback.model.errors import UsageError
 HANDLE_CHARACTERS_MAX = 254
 """The longest e-mail address that can be delivered to (RFC 5321 §4.5.3.1.3, as corrected by erratum 1690)."""
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII | re.IGNORECASE)
-_PHONE = re.compile(r"\+[1-9]\d{6,14}")  # E.164: at most fifteen digits
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164: at most fifteen digits, and no others than these ten
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,9 +40,10 @@ def parse_handle(text: str) -> Handle:
     if len(squeezed) > HANDLE_CHARACTERS_MAX:
         raise UsageError(f"a handle has at most {HANDLE_CHARACTERS_MAX} characters; this one has {len(squeezed)}")
     if "@" in squeezed:
-        if not _EMAIL.fullmatch(squeezed):
+        lowered = squeezed.lower()  # before it is checked: a few letters grow by it
+        if not _EMAIL.fullmatch(lowered) or len(lowered) > HANDLE_CHARACTERS_MAX:
             raise UsageError(f"{squeezed!r} is not an e-mail address")
-        return Handle(squeezed.lower())
+        return Handle(lowered)
     digits = re.sub(r"[\s().\-/]", "", squeezed)
     if not _PHONE.fullmatch(digits):
         raise UsageError(f"{squeezed!r} is neither an e-mail address nor a phone number like +49 30 1234567")

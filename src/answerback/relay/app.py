@@ -138,7 +138,10 @@ class RelayNode:
     async def frames(self, request: web.Request) -> web.WebSocketResponse:
         """Carry one device's WebSocket from its upgrade to its end."""
         websocket = web.WebSocketResponse(compress=False, max_msg_size=FRAME_BYTES_MAX)
-        await websocket.prepare(request)
+        try:
+            await websocket.prepare(request)
+        except ValueError as error:  # aiohttp foresees a key that is no base64, but not one that is no ASCII
+            raise web.HTTPBadRequest(text="this is no WebSocket's key") from error
         self._number += 1
         number = self._number
         link = self._links[number] = Link(number, self, websocket, request.transport)

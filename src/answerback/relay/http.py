@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Counter
 
@@ -20,6 +19,7 @@ from answerback.model.causes import Cause
 from answerback.model.errors import PeerError, RefusedError, StorageError, StoreFullError, TrustError, UsageError
 from answerback.relay.addresses import Buckets, Network, Presence, asking_address, grouped
 from answerback.relay.limits import Rate
+from answerback.transport.odd_requests import server_log
 from answerback.wire.requests import Body, RefusalBody, encode_json
 
 _log = logging.getLogger(__name__)
@@ -166,23 +166,12 @@ class Door:
         return response
 
 
-class _OddHeads(logging.Filter):
-    """Keeps what scanners send from filling the log: a head that is no HTTP is no news."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether to log it."""
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
 def http_runner(application: web.Application, *, keepalive_s: float = KEEPALIVE_S) -> web.AppRunner:
     """Serve an application within our limits on heads, and on how long anything may take."""
-    log = logging.getLogger("answerback.relay.requests")
-    if not log.filters:
-        log.addFilter(_OddHeads())
     return web.AppRunner(
         application,
         access_log=None,
-        logger=log,
+        logger=server_log("answerback.relay.requests"),
         keepalive_timeout=keepalive_s,
         lingering_time=LINGER_S,
         shutdown_timeout=CUT_S_MAX,
@@ -248,6 +237,8 @@ async def read_body(request: web.Request, *, bytes_max: int) -> bytes:
                     raise too_large(len(body), bytes_max)
     except TimeoutError as error:
         raise Refusal(Cause.NETWORK_STALLED, "the body came too slowly", status=408, retry_after_ms=0) from error
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise Refusal(Cause.NETWORK_CONNECTION_LOST, "the body broke off", retry_after_ms=0) from error
     return bytes(body)
 
 

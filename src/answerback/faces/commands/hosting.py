@@ -143,7 +143,10 @@ def parse_smtp(url: str) -> "MailSettings":
     """Read which mail server carries the codes."""
     from answerback.transport.mail import MailSecurity, MailSettings
 
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"the mail server's URL is not right: {error}") from error
     words = {name: values[0] for name, values in parse_qs(parts.query).items()}
     if parts.scheme not in SMTP_PORTS or not parts.hostname or "from" not in words:
         raise UsageError("a mail server looks like smtp://USER:PASSWORD@mail.example:587/?from=relay@example.org")
