@@ -101,6 +101,8 @@ def _kept(town: Town, sent: Sent) -> None:
     assert author is not None
     if not author.counts:
         return  # nobody can hold a device to its word that may not speak any more
+    if (author.device, sent.id) in town.truth.gone:
+        return  # an older copy of its author's journal knows nothing of it, as backups go
     if sent.is_for_nobody:
         failed = "SELECT 1 FROM steps WHERE message = ? AND device IS NULL AND stage = ?"
         if not author.disk.has(failed, (sent.id, int(Stage.FAILED))):
@@ -115,8 +117,8 @@ def _kept(town: Town, sent: Sent) -> None:
 def _copy_kept(town: Town, sent: Sent, author: Villager, there: Villager) -> None:
     rows = author.disk.rows("SELECT stage FROM copies WHERE message = ? AND device = ?", (sent.id, there.device))
     stage = Stage(int(str(rows[0][0]))) if rows else None
-    if {(author.device, sent.id), (there.device, sent.id)} & town.truth.gone:
-        return  # an older copy of a journal knows nothing of it, as backups go
+    if (there.device, sent.id) in town.truth.gone:
+        return  # it was there
     is_here = has_message(there, author.account, sent.id)
     is_over = town.latest_ms >= sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS
     what = f"#{sent.number} for {there.name}"
