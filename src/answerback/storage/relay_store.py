@@ -196,6 +196,10 @@ class RelayStore:
     def _append(self, command: Append) -> Answer:
         if self._is_short:
             return Denied(Cause.RELAY_STORE_FULL)
+        sender = self._mailbox(command.sender) if command.life else None
+        if sender is not None and command.life > sender.life:
+            sender.life = command.life
+            self._moved[sender.number] = sender
         wall_us, wall_s = command.wall_ms * 1000, command.wall_ms // 1000
         return Appended([self._keep(envelope, wall_us, wall_s) for envelope in command.envelopes])
 
