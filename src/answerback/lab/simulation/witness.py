@@ -75,7 +75,7 @@ class Witness:
                         self._object("kept", who, "sent an envelope that is not on its disk")
             elif isinstance(frame, Took):
                 self._took(who, frame.entries)
-            elif isinstance(frame, Hello):
+            elif isinstance(frame, Hello) and self._is_believed(frame):
                 self._took(who, frame.taken)
 
     # ---- private
@@ -140,6 +140,14 @@ class Witness:
         absent = self._town.truth.absent_until_s
         now_s = self._town.loop.time()
         return any(now_s <= absent.get(account, 0.0) + ANSWER_LATE_S for account in sent.recipients)
+
+    def _is_believed(self, hello: Hello) -> bool:
+        """Whether the relay takes these cursors for its own: not those of a time it has forgotten."""
+        office = self._town.office
+        (newest,) = office.disk.rows("SELECT max(seq) FROM sqlite_sequence WHERE name = 'envelope'")[0]
+        return hello.store == office.store.name and max((e.position for e in hello.taken), default=0) <= int(
+            str(newest or 0)
+        )
 
     def _took(self, who: "Villager", entries: Iterable[Taken]) -> None:
         upto = {int(entry.lane): entry.position for entry in entries}
