@@ -3,6 +3,7 @@
 python -m tests.durability images --count 500          power cuts at so many moments of one life of each process
 python -m tests.durability cuts --count 50             the power of each taken so many times in mid conversation
 python -m tests.durability stops --count 10            each stopped (SIGSTOP) so many times for 10 to 40 s
+python -m tests.durability damage                      every table of every file damaged at its root, and pages by lot
 
 One JSON line each.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.durability.damaging import LOTS, TABLES, damage_and_count
 from tests.durability.lives import device_lives, examine, relay_life
 from tests.durability.power import VICTIMS, cut_and_count
 from tests.durability.stopping import LONG_S, stop_and_count
@@ -38,7 +40,13 @@ def _stops(folder: Path, count: int, seed: int) -> Iterator[object]:
         yield asyncio.run(run)
 
 
-RUNS = {"images": _images, "cuts": _cuts, "stops": _stops}
+def _damage(folder: Path, count: int, seed: int) -> Iterator[object]:
+    for victim, tables in TABLES.items():
+        for where in [*tables, *(f"lot{seed + number}" for number in range(LOTS))]:
+            yield asyncio.run(damage_and_count(folder / victim / where, victim=victim, where=where))
+
+
+RUNS = {"images": _images, "cuts": _cuts, "stops": _stops, "damage": _damage}
 
 
 def main() -> None:
