@@ -26,7 +26,7 @@ ONCE_FOUND = {
         b"recording-" + b"a" * 5_000,  # an OSError: no file has such a name
         b"recording\0",
         b"answerback://link?relay=https%3A%2F%2Frelay\xff.example&code=7K3M-9Q2X-B4TA-W8ZN",  # a UnicodeEncodeError
-        b"answerback://link?relay=https%3A%2F%2Frelay.example&code=7K3M-9Q2X-B4TA-W8ZN&pin=+",  # a pin that pins nothing
+        b"answerback://link?relay=https%3A%2F%2Frelay.example&code=7K3M-9Q2X-B4TA-W8ZN&pin=+",  # no pin at all
         b"answerback://link?relay=https%3A%2F%2Frelay.example&code=7K3M-9Q2X-B4TA-W8ZN&pin=ab",
     ),
     "relay-http": (
