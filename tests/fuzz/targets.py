@@ -7,6 +7,7 @@ from tests.fuzz.crypto_targets import CRYPTO_TARGETS
 from tests.fuzz.engine_target import ENGINE_TARGETS
 from tests.fuzz.exchange_target import EXCHANGE_TARGETS
 from tests.fuzz.http_targets import HTTP_TARGETS
+from tests.fuzz.loopback_targets import LOOPBACK_TARGETS
 from tests.fuzz.planted import PLANTED
 from tests.fuzz.target import Target
 from tests.fuzz.text_targets import TEXT_TARGETS
@@ -22,6 +23,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     *HTTP_TARGETS,
     *WEBSOCKET_TARGETS,
     *AGENT_TARGETS,
+    *LOOPBACK_TARGETS,
 )
 
 
