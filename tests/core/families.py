@@ -22,13 +22,13 @@ CONNECTED_S = 99.0
 class Family:
     """An account with some devices."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, sealed_ms: int = 0) -> None:
         self.root = RootKey.generate()
         self.keys = [DeviceKeys.generate() for _ in range(count)]
         first = DeviceKeys.generate() if not count else self.keys[0]
         self.lists = [first_device_list(self.root, first.device(0), now_ms=0)]
         self.lists.append(next_device_list(self.root, self.lists[0], [keys.device(0) for keys in self.keys], 0))
-        self.sealing = [make_seal_key(keys, now_ms=0) for keys in self.keys]
+        self.sealing = [make_seal_key(keys, now_ms=sealed_ms) for keys in self.keys]
         """The seal key of each device: its secret, and what others use."""
 
     @property

@@ -20,7 +20,9 @@ from tests.core.story import Story
 from tests.mutation.mutants import CORE, ROOT, Mutant
 
 LEARNED = ROOT / "local" / "mutation" / "learned"
-"""What was measured, by what was measured; costs two minutes, so it is kept."""
+"""What was measured, by what was measured; costs minutes, so it is kept."""
+STORY = frozenset("story world disk post_office witness".split())
+"""The files a story is made of."""
 
 
 class Killer(Protocol):
@@ -36,7 +38,7 @@ class Killer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnitTest:
-    """One test of `tests/core`."""
+    """One test."""
 
     name: str
     item: pytest.Item
@@ -90,18 +92,24 @@ class Learned:
 
 
 def learn(killers: Sequence[Killer]) -> dict[str, Learned]:
-    """Run each killer once, in another process, and see what it runs."""
-    kept = LEARNED / f"{_digest(killers)}.pickle"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
+    """Run each killer that was never measured on this code once, in another process, and see what it runs."""
+    kept = LEARNED / f"{_digest_of(ROOT / 'src' / 'answerback')}.pickle"
+    known: dict[tuple[str, str], Learned] = pickle.loads(kept.read_bytes()) if kept.exists() else {}
+    signed = {killer.name: (killer.name, _digest_of(*_sources(killer))) for killer in killers}
+    unknown = [killer for killer in killers if signed[killer.name] not in known]
+    if unknown:
+        LEARNED.mkdir(parents=True, exist_ok=True)
+        fresh = LEARNED / "fresh.pickle"
         pid = os.fork()
         if pid == 0:
-            os._exit(_learn_here(killers, kept))
+            os._exit(_learn_here(unknown, fresh))
         _, status = os.waitpid(pid, 0)
         if os.waitstatus_to_exitcode(status) != 0:
             raise SystemExit("the killers could not be measured")
-    learned: dict[str, Learned] = pickle.loads(kept.read_bytes())
-    return learned
+        found: dict[str, Learned] = pickle.loads(fresh.read_bytes())
+        known |= {signed[name]: learned for name, learned in found.items()}
+        kept.write_bytes(pickle.dumps(known))
+    return {killer.name: known[signed[killer.name]] for killer in killers}
 
 
 def chosen(killers: Iterable[Killer], learned: dict[str, Learned], mutant: Mutant) -> list[Killer]:
@@ -114,7 +122,7 @@ def chosen(killers: Iterable[Killer], learned: dict[str, Learned], mutant: Mutan
     return sorted(able, key=lambda killer: learned[killer.name].seconds)
 
 
-def _learn_here(killers: Sequence[Killer], kept: Path) -> int:
+def _learn_here(killers: Sequence[Killer], fresh: Path) -> int:
     coverage = Coverage(data_file=None, include=[f"{CORE}/*"], config_file=False)
     seconds: dict[str, float] = {}
     passed: dict[str, bool] = {}
@@ -137,15 +145,21 @@ def _learn_here(killers: Sequence[Killer], kept: Path) -> int:
         name: Learned(passed[name], seconds[name], {file: frozenset(ran) for file, ran in lines[name].items()})
         for name in seconds
     }
-    unready = kept.with_suffix(".unready")
-    unready.write_bytes(pickle.dumps(learned))
-    unready.rename(kept)
+    fresh.write_bytes(pickle.dumps(learned))
     return 0
 
 
-def _digest(killers: Sequence[Killer]) -> str:
-    digest = hashlib.sha256("\n".join(killer.name for killer in killers).encode())
-    for folder in (ROOT / "src" / "answerback", ROOT / "tests" / "core"):
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(path.read_bytes())
+def _sources(killer: Killer) -> list[Path]:
+    """What a killer is made of, beside the product."""
+    helpers = [path for path in (ROOT / "tests" / "core").glob("*.py") if not path.name.startswith("test_")]
+    if isinstance(killer, UnitTest):
+        return [killer.item.path, *sorted(helpers)]
+    return sorted(path for path in helpers if path.stem in STORY) if isinstance(killer, ShortStory) else []
+
+
+def _digest_of(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
