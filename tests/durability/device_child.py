@@ -6,6 +6,7 @@ in   file HANDLE TEXT PATH     out  shown TEXT          it came from somebody el
 in   stop                      out  answered TEXT       the recipient's device has it
                                out  opened TEXT         the file that came with it is whole
                                out  link up|down CAUSE
+                               out  cause TEXT CAUSE    why it is no further
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from answerback.core.effects import Arrived, FileReady, LinkChanged, News, Progressed
 from answerback.device.client import Client
+from answerback.model.causes import Cause
 from answerback.model.errors import StorageError
 from answerback.model.timeline import Stage
 from tests.durability.habits import take_habits
@@ -33,6 +35,9 @@ def _tell(me: Client, news: News) -> None:
         case Progressed(message=identity, step=step) if step.stage is Stage.DELIVERED:
             kept = me.journal.message(identity)
             _say("answered", kept.message.text if kept is not None else identity.hex())
+        case Progressed(message=identity, step=step) if step.cause is not Cause.UNKNOWN:
+            kept = me.journal.message(identity)
+            _say("cause", f"{kept.message.text if kept is not None else identity.hex()} {step.cause.value}")
         case FileReady(message=identity, cause=None):
             kept = me.journal.message(identity)
             if kept is not None and kept.message.author != me.identity.account:

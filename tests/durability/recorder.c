@@ -3,7 +3,8 @@
    Loaded before libc (LD_PRELOAD). $RECORD_FOLDER is watched, $RECORD_LOG takes the record: outside the folder, one
    per process. The changes are made as well, so that the process lives on; only a sync is not passed on, since what a
    power cut leaves is worked out from the record (images.py). $RECORD_SYNC_US makes a sync slow, as disks are: whatever
-   is told too early is then told visibly too early. What goes to standard output is written down in its place. */
+   is told too early is then told visibly too early. What goes to standard output is written down in its place.
+   While the file $RECORD_REFUSE exists, the disk is read-only: as a file system makes itself after an error. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,6 +39,7 @@ static int record = -1;
 static char folder[PATH_MAX];
 static size_t folder_bytes;
 static useconds_t sync_us;
+static const char *refuse;
 
 __attribute__((constructor)) static void begin(void) {
     const char *watched = getenv("RECORD_FOLDER"), *log = getenv("RECORD_LOG"), *slow = getenv("RECORD_SYNC_US");
@@ -45,6 +47,7 @@ __attribute__((constructor)) static void begin(void) {
     folder_bytes = strlen(watched);
     if (folder_bytes >= sizeof folder) abort();
     memcpy(folder, watched, folder_bytes + 1);
+    refuse = getenv("RECORD_REFUSE");
     sync_us = slow ? (useconds_t)atoi(slow) : 0;
     record = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (record < 0) abort();
@@ -53,6 +56,12 @@ __attribute__((constructor)) static void begin(void) {
 #define REAL(name) ({ static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name); real; })
 #define TURN pthread_mutex_lock(&turn)
 #define OVER pthread_mutex_unlock(&turn)
+
+static int is_read_only(void) {
+    if (!refuse || syscall(SYS_faccessat, AT_FDCWD, refuse, F_OK)) return 0;
+    errno = EROFS;
+    return 1;
+}
 
 static void put(uint32_t kind, uint64_t file, uint64_t offset, const char *name, const void *data, size_t data_bytes) {
     int kept = errno;
@@ -119,6 +128,7 @@ static ssize_t wrote(int descriptor, const struct iovec *parts, int count, off64
     TURN;
     uint64_t file = file_of(descriptor, 0, &name, room);
     if (!file) OVER;
+    if (file && is_read_only()) { OVER; return -1; }
     off64_t at = offset;
     if (file && offset < 0) {
         struct stat found;
@@ -155,9 +165,9 @@ int ftruncate64(int descriptor, off64_t size) {
     char room[PATH_MAX];
     const char *name;
     TURN;
-    int done = REAL(ftruncate64)(descriptor, size);
-    uint64_t file = done ? 0 : file_of(descriptor, 0, &name, room);
-    if (file) put(CUT, file, size, name, NULL, 0);
+    uint64_t file = file_of(descriptor, 0, &name, room);
+    int done = file && is_read_only() ? -1 : REAL(ftruncate64)(descriptor, size);
+    if (file && !done) put(CUT, file, size, name, NULL, 0);
     OVER;
     return done;
 }
@@ -170,6 +180,7 @@ static int synced(int descriptor) {
     uint64_t file = file_of(descriptor, 0, &name, room);
     uint32_t kind = SYNC;
     if (!file) { file = file_of(descriptor, 1, &name, room); kind = SYNC_FOLDER; }
+    if (file && is_read_only()) { OVER; return -1; }
     if (file) {
         if (sync_us) usleep(sync_us);
         put(kind, file, 0, name, NULL, 0);
@@ -187,6 +198,7 @@ static int opened(int place, const char *path, int flags, mode_t mode) {
     struct stat before, after;
     const char *name = flags & (O_CREAT | O_TRUNC) ? path_at(place, path, room) : NULL;
     if (!name) return (int)syscall(SYS_openat, place, path, flags, mode);
+    if (is_read_only()) return -1;
     TURN;
     int was_there = !fstatat(place, path, &before, 0);
     int descriptor = (int)syscall(SYS_openat, place, path, flags, mode);
@@ -207,6 +219,7 @@ int openat(int place, const char *path, int flags, ...) { return opened(place, p
 static int renamed(int from_place, const char *from, int to_place, const char *to, unsigned flags) {
     char first[PATH_MAX], second[PATH_MAX];
     const char *old = path_at(from_place, from, first), *new = path_at(to_place, to, second);
+    if ((old || new) && is_read_only()) return -1;
     TURN;
     int done = (int)syscall(SYS_renameat2, from_place, from, to_place, to, flags);
     if (!done && old && new) put(RENAME, 0, 0, old, new, strlen(new));
@@ -221,6 +234,7 @@ int renameat2(int a, const char *f, int b, const char *t, unsigned x) { return r
 int linkat(int from_place, const char *from, int to_place, const char *to, int flags) {
     char first[PATH_MAX], second[PATH_MAX];
     const char *old = path_at(from_place, from, first), *new = path_at(to_place, to, second);
+    if ((old || new) && is_read_only()) return -1;
     TURN;
     int done = (int)syscall(SYS_linkat, from_place, from, to_place, to, flags);
     if (!done && old && new) put(LINK, 0, 0, old, new, strlen(new));
@@ -232,6 +246,7 @@ int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FD
 int unlinkat(int place, const char *path, int flags) {
     char room[PATH_MAX];
     const char *name = path_at(place, path, room);
+    if (name && is_read_only()) return -1;
     TURN;
     int done = (int)syscall(SYS_unlinkat, place, path, flags);
     if (!done && name) put(UNLINK, 0, 0, name, NULL, 0);
@@ -244,6 +259,7 @@ int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
 int mkdirat(int place, const char *path, mode_t mode) {
     char room[PATH_MAX];
     const char *name = path_at(place, path, room);
+    if (name && is_read_only()) return -1;
     TURN;
     int done = (int)syscall(SYS_mkdirat, place, path, mode);
     if (!done && name) put(FOLDER, 0, 0, name, NULL, 0);

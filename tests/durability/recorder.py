@@ -59,10 +59,11 @@ def recorder() -> Path:
     return built
 
 
-def recorded(folder: Path, log: Path, *, sync_us: int = SYNC_US) -> dict[str, str]:
-    """The environment in which a process is recorded."""
+def recorded(folder: Path, log: Path, *, sync_us: int = SYNC_US, refuse: Path | None = None) -> dict[str, str]:
+    """The environment in which a process is recorded; while a file `refuse` is there, its disk is read-only."""
     return {
         **os.environ,
+        **({"RECORD_REFUSE": str(refuse)} if refuse else {}),
         "LD_PRELOAD": str(recorder()),
         "RECORD_FOLDER": str(folder.resolve()),
         "RECORD_LOG": str(log),

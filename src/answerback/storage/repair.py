@@ -4,7 +4,7 @@ Theory. The damaged file is kept beside the new one, under a name that says so. 
 it: senders keep a message until its recipient has confirmed it, so a relay that says of it "I do not have it" is given
 it again; and a device that says hello as one put back to an older copy begins its sessions and keys anew, and is sent
 again what it cannot open. So a repair has to make the new file *consistent*, and honest about how much it knows; the
-rest is the protocol's work (decision 0017). What nobody else has is counted and said.
+rest is the protocol's work. What nobody else has is counted and said.
 """
 
 import os
