@@ -219,8 +219,8 @@ class Relay:
     def _hello(self, device: DeviceId, frame: Hello) -> Welcome:
         self.online.add(device)
         box = self.box(device)
-        if frame.store == self.name and max((taken.position for taken in frame.taken), default=0) <= self.store.head:
-            self._took(box, {taken.lane: taken.position for taken in frame.taken})
+        held = {(row.lane, position) for position, row in box.rows.items()}
+        self._took(box, {taken.lane: taken.position for taken in frame.taken if (taken.lane, taken.position) in held})
         box.handed, life, box.life = 0, box.life, max(box.life, frame.life)
         seal_key = self.store.seal_keys.get(device)
         identity = decode(seal_key.body, SealKey).id if seal_key else b""

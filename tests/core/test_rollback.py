@@ -200,6 +200,31 @@ def test_any_device_that_knows_the_account_s_lists_can_give_them_back() -> None:
     assert bea.stage(sent, laptop) is Stage.DELIVERED
 
 
+def test_positions_of_a_time_the_relay_has_forgotten_hide_no_mail() -> None:
+    """Its clock was set back as well: new mail lies below what the device has read, and more comes above it."""
+    world, ann, bea = talking()
+    older = world.relay.backup()
+    world.relay.store.head = world.clock_ms * 1000 + 3_600_000_000  # the clock was an hour ahead
+    bea.send("ann", text="one more")
+    world.run(5)
+    read = ann.engine.machines.inbox.position(Lane.NORMAL)
+    ann.stop()
+    world.relay.restore(older)
+    head = world.relay.store.head = read - 3
+    bea.send("ann", text="in the new time 0")
+    world.run(30)
+    world.relay.store.head = read + 5
+    for number in (1, 2):
+        bea.send("ann", text=f"in the new time {number}")
+        world.run(2)
+    positions = sorted(world.relay.box(ann.own.device).rows)
+    assert positions[0] == head + 1 < read < positions[-1]
+    ann.start()
+    world.run(60)
+    assert ann.shown[-3:] == [f"in the new time {number}" for number in range(3)]
+    assert not world.relay.box(ann.own.device).rows, "all of it is acknowledged"
+
+
 def test_positions_of_another_store_hide_no_mail() -> None:
     world, ann, bea = talking()
     bea.send("ann", text="one more", lifetime_s=86_400)

@@ -365,8 +365,10 @@ class World:
         outgoing, phone.to_relay = phone.to_relay, []
         for data in outgoing:
             frame = decode_client_frame(data)
-            if isinstance(frame, Took) or (isinstance(frame, Hello) and frame.store == self.relay.name):
-                entries = frame.entries if isinstance(frame, Took) else frame.taken
+            if isinstance(frame, Took | Hello):
+                rows = {(row.lane, at) for at, row in self.relay.box(phone.own.device).rows.items()}
+                said = frame.entries if isinstance(frame, Took) else frame.taken
+                entries = [each for each in said if isinstance(frame, Took) or (each.lane, each.position) in rows]
                 self.objections += acknowledged(phone, entries, phone.disk.seen())
             answers = self.relay.answer(phone.own.device, frame)
             phone.to_phone += [encode(answer) for answer in answers]

@@ -114,7 +114,8 @@ def golden_facts() -> list[Fact]:
         KeepSeen(EnvelopeId(b"v" * 16), 10),
         KeepCursor(Lane.CONTROL, 1 << 50),
         KeepRelay(b"store", b"boot", -1_500),
-        KeepTransfer(first.author, first.id, FILE.blob, uploading=True, total_bytes=2_000, done_bytes=1_024, finished=False),
+        KeepTransfer(first.author, first.id, FILE.blob, uploading=True, total_bytes=2_000, done_bytes=1_024,
+                     finished=False),
     ]  # fmt: skip
 
 

@@ -51,3 +51,13 @@ def test_what_was_taken_is_remembered_for_a_while_and_for_its_device_only() -> N
         recent.add(identity(number), 5)
     assert not recent.has(identity(1), 5)
     assert recent.has(identity(4), 5)
+
+
+def test_a_hello_is_believed_only_at_positions_that_are_or_were_here() -> None:
+    mailbox = Mailbox(1, DeviceId(b"p" * 16), AccountId(b"a" * 16), b"", 1, revoked=False, seen_ms=0)
+    for position in (10, 20, 30):
+        mailbox.hold(position, 2, EnvelopeId(position.to_bytes(16, "big")), 1)
+    assert [mailbox.believed(2, position) for position in (0, 9, 10, 15, 20, 30, 31)] == [0, 0, 10, 0, 20, 30, 0]
+    mailbox.take(2, 10)
+    assert [mailbox.believed(2, position) for position in (5, 10, 15, 20, 99)] == [10, 10, 10, 20, 10]
+    assert mailbox.believed(3, 10) == 0

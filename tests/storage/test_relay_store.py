@@ -8,6 +8,7 @@ from answerback.model.causes import Cause
 from answerback.model.errors import RefusedError, StoreFullError
 from answerback.model.message import LIFETIME_S, Lane
 from answerback.storage import relay_store
+from answerback.storage.database import open_database
 from answerback.storage.relay_commands import (
     NOTHING_TAKEN,
     Denied,
@@ -218,3 +219,10 @@ def test_the_store_knows_its_devices_and_where_their_mail_is(tmp_path: Path) -> 
     store.apply([take("ann", Lane.NORMAL, found.position), Leave(mail.device, WALL_MS)])
     (traced,) = store.apply([Locate(1, [(mail.device, mail.id)])])
     assert traced == Traced([Trace(held=False, taken=True, seen_ms=WALL_MS)])
+
+
+def test_each_run_leaps_over_some_positions_so_that_a_forgotten_time_s_are_not_given_out_again(tmp_path: Path) -> None:
+    db = open_database(tmp_path / "relay.db", schema="relay")
+    assert RelayStore(db, new_name=b"name")._position == 0
+    assert RelayStore(db, new_name=b"name", leap=1_000)._position == 1_000
+    db.close()

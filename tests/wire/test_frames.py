@@ -53,7 +53,7 @@ SIGNED = Signed(b"body", b"S" * 64)
 CLOCK_MS = 1_800_000_000_000
 
 FROM_DEVICES: tuple[ClientFrame, ...] = (
-    Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)], b"T" * 16, 7),
+    Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)], 7),
     Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)], 9),
     Took([Taken(Lane.BACKGROUND, 9)]),
     Inquire([Asked(PHONE, IDENTITY)]),

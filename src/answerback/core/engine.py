@@ -318,7 +318,7 @@ class Engine:
         self._phase = Phase.CLAIMED
         machines.life += 1
         taken, life = machines.inbox.taken, machines.life
-        hello = Hello(WIRE_VERSION, machines.own.device, signature, taken, store=machines.store, life=life)
+        hello = Hello(WIRE_VERSION, machines.own.device, signature, taken, life)
         return [Save(machines.relay_met()), Transmit(hello)]
 
     def _welcomed(self, frame: Welcome, now: Moment) -> list[Effect]:

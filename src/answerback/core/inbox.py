@@ -95,12 +95,12 @@ class Inbox:
         self._done.add(delivery.id)
         return kept
 
-    def welcomed(self, *, head: int, anew: bool) -> list[KeepCursor]:
-        """The mailbox ends here, or is another one: a cursor beyond its end names nothing, and would hide new mail."""
-        if not anew and all(position <= head for position in self._cursors.values()):
-            return []
-        moved = [KeepCursor(lane, 0) for lane, position in self._cursors.items() if position]
-        self._cursors.clear()
+    def welcomed(self, taken: Iterable[Taken]) -> list[KeepCursor]:
+        """The relay believes this much: a cursor beyond it is of a mailbox that is no more, and would hide new mail."""
+        believed = {entry.lane: entry.position for entry in taken}
+        lower = [lane for lane, position in self._cursors.items() if position > believed.get(lane, 0)]
+        moved = [KeepCursor(lane, believed.get(lane, 0)) for lane in lower]
+        self._cursors.update((cursor.lane, cursor.position) for cursor in moved)
         return moved
 
     def catch_up(self, taken: Iterable[Taken]) -> list[KeepCursor]:

@@ -40,9 +40,7 @@ class Rollback:
 
     def of_mailbox(self, welcome: Welcome) -> list[Effect]:
         """Forget positions that are of another store, or of this one before an older copy was put in its place."""
-        machines = self.machines
-        is_other = machines.store not in (b"", welcome.store)
-        return [Save(cursor) for cursor in machines.inbox.welcomed(head=welcome.head, anew=is_other)]
+        return [Save(cursor) for cursor in self.machines.inbox.welcomed(welcome.taken)]
 
     def of_lists(self, relay_version: int) -> list[Effect]:
         """Give the relay the account's next list after the newest it has, or ask it for those missing here."""

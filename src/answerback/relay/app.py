@@ -27,7 +27,7 @@ from answerback.relay.link import Link
 from answerback.relay.metrics import RelayMetrics
 from answerback.storage.database import Database, open_database
 from answerback.storage.group_commit import Committed, GroupCommit
-from answerback.storage.relay_store import HandleLookup, RelayStore
+from answerback.storage.relay_store import LEAP_MAX, HandleLookup, RelayStore
 from answerback.wire.codec import decode_client_frame, encode
 from answerback.wire.connection import FRAMES_PATH
 from answerback.wire.frames import FRAME_BYTES_MAX
@@ -79,6 +79,7 @@ class RelayNode:
         self.store = RelayStore(
             self.database,
             new_name=secrets.token_bytes(ID_BYTES),
+            leap=secrets.randbelow(LEAP_MAX),
             account_of_handle=self._account_of_handle,
             free_bytes=lambda: shutil.disk_usage(self._folder).free,
         )

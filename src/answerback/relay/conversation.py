@@ -68,7 +68,6 @@ class Connection:
     entry: Device | None = None
     signature: bytes = b""
     taken: Cursors = ()
-    store: bytes = b""
     life: int = 0
     ahead: list[tuple[ClientFrame, int]] = field(default_factory=list)
     ahead_bytes: int = 0
@@ -188,7 +187,7 @@ class Conversations:
         connection.account, connection.entry = answer.account, answer.entry
         connection.nonce = connection.signature = b""
         here = connection
-        return [Ask(Open(here.number, here.device, here.taken, moment.wall_ms, store=here.store, life=here.life))]
+        return [Ask(Open(here.number, here.device, here.taken, moment.wall_ms, here.life))]
 
     def opened(self, connection: Connection, answer: Answer, *, moment: Moment) -> list[Effect]:
         """Let a device in; its earlier connection ends."""
@@ -277,7 +276,7 @@ class Conversations:
         if hello.wire != WIRE_VERSION:
             return self.refuse(connection, Cause.RELAY_INCOMPATIBLE, moment=moment)
         connection.taken = cursors(hello.taken)
-        connection.signature, connection.store, connection.life = hello.signature, hello.store, hello.life
+        connection.signature, connection.life = hello.signature, hello.life
         return [Ask(Meet(connection.number, hello.device))]
 
     def _token(self, device: DeviceId) -> bytes:

@@ -39,8 +39,6 @@ class Open:
     device: DeviceId
     taken: Cursors
     wall_ms: int
-    store: bytes = b""
-    """The store those cursors are of."""
     life: int = 0
 
 

@@ -66,6 +66,17 @@ class Mailbox:
         queue.append((position, identity, size_bytes))
         self.size_bytes += size_bytes + ROW_BYTES
 
+    def believed(self, lane: int, position: int) -> int:
+        """How far a device has read that says so at hello: to a place that is or was here, else as far as is known.
+
+        Any other position was given out by another store, or by this one before an older copy of it was put back. Mail
+        that came since may lie below it, and nobody has seen that yet.
+        """
+        for there, _, _ in self.queues.get(lane, ()):
+            if there >= position:
+                return position if there == position else self.taken[lane]
+        return self.taken[lane]
+
     def take(self, lane: int, position: int) -> list[tuple[int, EnvelopeId]]:
         """Forget what a lane holds up to a position, and say what that was."""
         if position <= self.taken[lane]:

@@ -26,7 +26,6 @@ from answerback.storage.relay_commands import (
     Appended,
     ClaimKey,
     Command,
-    Cursors,
     Denied,
     Done,
     Fate,
@@ -71,6 +70,9 @@ LOG_PAGES = 8_000
 _COLUMNS: Final = "(position, mailbox, lane, id, size_bytes, expires_s, sealed)"
 _TAKEN: Final = "taken_control = ?, taken_urgent = ?, taken_normal = ?, taken_bulk = ?, taken_background = ?"
 _LANES: Final = tuple(Lane)
+LEAP_MAX = 1 << 24
+"""Positions that a run leaps over by chance at its start, of a million a second: should this be an older copy of the
+store, the positions it gives out are not those that devices have read in the time it has forgotten."""
 HandleLookup = Callable[[Database, str], AccountId | None]
 
 
@@ -90,6 +92,7 @@ class RelayStore:
         db: Database,
         *,
         new_name: bytes,
+        leap: int = 0,
         account_of_handle: HandleLookup = _nobody,
         free_bytes: Callable[[], int] = _plenty,
     ) -> None:
@@ -106,7 +109,7 @@ class RelayStore:
         self._sweep_from: tuple[int, int, int] = (0, 0, 0)
         db.row(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         self.name: Final = relay_outset.name(db, new_name)
-        self._position = relay_outset.last_position(db)
+        self._position = relay_outset.last_position(db) + leap
         orphans = relay_outset.orphans(db)
         self._doomed += [position for position, _ in orphans]
         self.rows, self.size_bytes = relay_outset.totals(db)
@@ -240,7 +243,7 @@ class RelayStore:
         self.size_bytes -= size_bytes + ROW_BYTES
         return False
 
-    def _take(self, device: DeviceId, taken: Cursors) -> int:
+    def _take(self, device: DeviceId, taken: Sequence[int]) -> int:
         mailbox = self._mailbox(device)
         if mailbox is None or mailbox.revoked:
             return 0
@@ -304,10 +307,7 @@ class RelayStore:
         mailbox = self._mailbox(command.device)
         if mailbox is None or mailbox.revoked:
             return Denied(Cause.ACCOUNT_DEVICE_REVOKED)
-        if command.store == self.name and max(command.taken, default=0) <= self._position:
-            self._take(command.device, command.taken)
-        # else the positions are of another store, or of this one before an older copy was put back: they may name new
-        # mail. What the device has, it will recognise.
+        self._take(command.device, [mailbox.believed(lane, position) for lane, position in enumerate(command.taken)])
         mailbox.is_open = True
         life = mailbox.life
         if command.life > life or command.wall_ms - mailbox.seen_ms > SEEN_MS:

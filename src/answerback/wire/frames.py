@@ -98,8 +98,6 @@ class Hello(Frame, frozen=True, array_like=True, tag=True):
     signature: bytes
     taken: list[Taken]
     """How far each lane of its mailbox is on the device's disk."""
-    store: bytes = b""
-    """The relay's store those positions are of: another store knows nothing of them."""
     life: Natural = 0
     """Grows with every hello and whenever a ratchet has sealed, and is on the device's disk before it is said."""
 

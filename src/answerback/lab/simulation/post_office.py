@@ -26,7 +26,7 @@ from answerback.relay.limits import RelayLimits
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database, open_database
 from answerback.storage.relay_commands import Answer, Command, ListPut, PutList
-from answerback.storage.relay_store import RESERVE_BYTES, RelayStore
+from answerback.storage.relay_store import LEAP_MAX, RESERVE_BYTES, RelayStore
 from answerback.wire.codec import decode_client_frame, encode
 from answerback.wire.frames import Located, Refused, Submit
 
@@ -103,6 +103,7 @@ class PostOffice:
         self.database = database
         self.store = RelayStore(
             database,
+            leap=self._random.randrange(LEAP_MAX),
             new_name=f"simulated store{self._stores:8}".encode()[-STORE_NAME_BYTES:],
             account_of_handle=lambda db, handle: AccountStore(db).account_of(handle),
             free_bytes=lambda: 0 if self.is_full else RESERVE_BYTES,

@@ -75,8 +75,8 @@ class Witness:
                         self._object("kept", who, "sent an envelope that is not on its disk")
             elif isinstance(frame, Took):
                 self._took(who, frame.entries)
-            elif isinstance(frame, Hello) and self._is_believed(frame):
-                self._took(who, frame.taken)
+            elif isinstance(frame, Hello):
+                self._took(who, [entry for entry in frame.taken if self._is_believed(who, entry)])
 
     # ---- private
 
@@ -141,13 +141,13 @@ class Witness:
         now_s = self._town.loop.time()
         return any(now_s <= absent.get(account, 0.0) + ANSWER_LATE_S for account in sent.recipients)
 
-    def _is_believed(self, hello: Hello) -> bool:
-        """Whether the relay takes these cursors for its own: not those of a time it has forgotten."""
-        office = self._town.office
-        (newest,) = office.disk.rows("SELECT max(seq) FROM sqlite_sequence WHERE name = 'envelope'")[0]
-        return hello.store == office.store.name and max((e.position for e in hello.taken), default=0) <= int(
-            str(newest or 0)
+    def _is_believed(self, who: "Villager", entry: Taken) -> bool:
+        """Whether the relay forgets mail because of this: only if it holds some just there."""
+        there = (
+            "SELECT 1 FROM envelope JOIN device ON device.number = envelope.mailbox"
+            " WHERE device.id = ? AND lane = ? AND position = ?"
         )
+        return self._town.office.disk.has(there, (who.device, int(entry.lane), entry.position))
 
     def _took(self, who: "Villager", entries: Iterable[Taken]) -> None:
         upto = {int(entry.lane): entry.position for entry in entries}
