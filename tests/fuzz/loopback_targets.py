@@ -120,8 +120,13 @@ class HostileRelay:
         self.port = 0
 
     async def open(self) -> None:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+        await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -130,7 +135,7 @@ class HostileRelay:
                 writer.write(_accepting(head))
             writer.write(self.answer)
             await writer.drain()
-            writer.close()
+        writer.close()
 
     async def run(self, data: bytes) -> int:
         """Have the client ask one thing, and answer with these bytes."""
@@ -214,6 +219,7 @@ def _open_answers() -> Iterator[Probe]:
             b"\xff" * 9,
         )
         yield Probe(lambda data: loop.run(relay.run(data)), _answers(), (AnswerbackError,), words)
+        loop.run(relay.close())
 
 
 LOOPBACK_TARGETS = (
