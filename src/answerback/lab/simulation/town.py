@@ -55,6 +55,8 @@ class Town:
         self.handles: dict[AccountId, str] = {}
         self.lists: dict[AccountId, list[Signed]] = {}
         """Every list of each account that a relay ever had."""
+        self._signing: dict[AccountId, int] = {}
+        """The version of each account's list that was signed last."""
         self.spare: list[DeviceKeys] = []
         self.talk: Counter[str] = Counter()
         """Frames each device has sent, but for pings."""
@@ -143,7 +145,7 @@ class Town:
 
     def link(self, by: Villager) -> Villager | None:
         """Add a device to an account: it runs once the relay has the list that names it."""
-        if not self.spare or sum(villager.account == by.account for villager in self.villagers) >= len(DEVICE_NAMES):
+        if not self.may_sign(by) or not self.spare or sum(villager.account == by.account for villager in self.villagers) >= len(DEVICE_NAMES):
             return None
         count = sum(villager.account == by.account for villager in self.villagers)
         person = by.name.split()[0]
@@ -154,8 +156,14 @@ class Town:
 
     def announce(self, by: Villager, devices: list[Device]) -> None:
         """Sign an account's next device list, and have a device announce it."""
+        assert self.may_sign(by)
         signed = next_device_list(by.root, self._newest_list(by.account), devices, self.wall_ms)
+        self._signing[by.account] = len(self.lists[by.account]) + 1
         by.change(lambda engine, now: engine.announce(signed, now=now))
+
+    def may_sign(self, who: Villager) -> bool:
+        """Whether no other list of this account is on its way: two that follow the same one would contradict each other."""
+        return self._signing.get(who.account, 0) <= len(self.lists[who.account])
 
     def listed(self, of: Villager) -> list[Device]:
         """The devices on the newest list of an account."""

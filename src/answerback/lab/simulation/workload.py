@@ -136,7 +136,7 @@ class Workload:
         town = self._town
         for who in town.awake:
             listed = town.listed(who)
-            if len(listed) > 1 and who.device in {device.id for device in listed}:
+            if town.may_sign(who) and len(listed) > 1 and who.device in {device.id for device in listed}:
                 town.chronicle.faults["device_revokes_itself"] += 1
                 town.announce(who, [device for device in listed if device.id != who.device])
                 return

@@ -17,7 +17,7 @@ class PeopleTrouble(Trouble):
     def device_linked(self) -> None:
         """Add a device to somebody's account while people write."""
         who = self.anybody()
-        if self.town.spare:
+        if self.town.spare and self.town.may_sign(who):
             self.fault("device_linked", who)
             self.town.link(who)
 
@@ -26,7 +26,7 @@ class PeopleTrouble(Trouble):
         town = self.town
         for by in town.awake:
             others = [v for v in town.villagers if v.account == by.account and v is not by and v.lives]
-            if others and len(town.listed(by)) > 1 and by.device not in town.truth.revoked:
+            if town.may_sign(by) and others and len(town.listed(by)) > 1 and by.device not in town.truth.revoked:
                 gone = town.random.choice(others)
                 self.fault("device_revoked", gone)
                 town.announce(by, [device for device in town.listed(by) if device.id != gone.device])
