@@ -145,11 +145,11 @@ class Town:
 
     def link(self, by: Villager) -> Villager | None:
         """Add a device to an account: it runs once the relay has the list that names it."""
-        if not self.may_sign(by) or not self.spare or sum(villager.account == by.account for villager in self.villagers) >= len(DEVICE_NAMES):
+        own = sum(villager.account == by.account for villager in self.villagers)
+        if not self.may_sign(by) or not self.spare or own >= len(DEVICE_NAMES):
             return None
-        count = sum(villager.account == by.account for villager in self.villagers)
         person = by.name.split()[0]
-        new = self._move_in(f"{person} {DEVICE_NAMES[count]}", person, by.root, self.spare.pop())
+        new = self._move_in(f"{person} {DEVICE_NAMES[own]}", person, by.root, self.spare.pop())
         self.truth.changed.add(by.account)
         self.announce(by, [*self.listed(by), new.keys.device(0)])
         return new
@@ -162,7 +162,7 @@ class Town:
         by.change(lambda engine, now: engine.announce(signed, now=now))
 
     def may_sign(self, who: Villager) -> bool:
-        """Whether no other list of this account is on its way: two that follow the same one would contradict each other."""
+        """Whether no other list of this account is on its way: two that follow the same one contradict each other."""
         return self._signing.get(who.account, 0) <= len(self.lists[who.account])
 
     def listed(self, of: Villager) -> list[Device]:
