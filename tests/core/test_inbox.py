@@ -11,6 +11,7 @@ from answerback.core.inbox import GAP_AGAIN_S, GAP_AGAIN_S_MAX, GAP_GRACE_S, GAP
 from answerback.model.envelope import Delivery
 from answerback.model.ids import EnvelopeId
 from answerback.model.message import Lane
+from answerback.wire.frames import Taken
 from answerback.wire.letters import Gap
 from tests.core.specimens import NOW, PHONE, at, message_number
 
@@ -74,6 +75,25 @@ def test_what_is_handed_over_at_a_place_already_passed_holds_back_nothing() -> N
     inbox.take(delivery(2))
     inbox.done(delivery(2), device=PHONE, opened=True, now=NOW)
     assert inbox.advance() == [KeepCursor(Lane.NORMAL, 2)]
+
+
+def test_a_position_the_relay_does_not_believe_is_taken_back_or_it_would_hide_new_mail() -> None:
+    inbox = Inbox()
+    cursors = [KeepCursor(Lane.NORMAL, 9), KeepCursor(Lane.URGENT, 3), KeepCursor(Lane.BULK, 4)]
+    inbox.restore(seen=[], cursors=cursors, streams=[])
+    believed = [Taken(Lane.NORMAL, 5), Taken(Lane.URGENT, 3)]
+    assert inbox.welcomed(believed) == [KeepCursor(Lane.NORMAL, 5), KeepCursor(Lane.BULK, 0)]
+    assert [inbox.position(lane) for lane in (Lane.NORMAL, Lane.URGENT, Lane.BULK)] == [5, 3, 0]
+    assert inbox.welcomed(believed) == []
+    assert inbox.position(Lane.BACKGROUND) == 0
+
+
+def test_what_a_later_state_of_this_device_acknowledged_is_taken_as_read() -> None:
+    inbox = Inbox()
+    inbox.restore(seen=[], cursors=[KeepCursor(Lane.NORMAL, 9)], streams=[])
+    later = [Taken(Lane.NORMAL, 9), Taken(Lane.URGENT, 2)]
+    assert inbox.catch_up(later) == [KeepCursor(Lane.URGENT, 2)]
+    assert inbox.position(Lane.URGENT) == 2
 
 
 def test_what_waits_for_a_look_up_holds_back_its_own_lane_only() -> None:

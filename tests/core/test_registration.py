@@ -10,7 +10,8 @@ from answerback.core.registration import (
 )
 from answerback.core.sessions import Sessions
 from answerback.crypto.identity import DeviceKeys
-from answerback.crypto.prekeys import PREKEYS_MAX
+from answerback.crypto.prekeys import PREKEYS_MAX, fallback_waits
+from answerback.model.devices import Signed
 from answerback.wire.frames import Publish
 from tests.core.world import PICKLE_KEY
 
@@ -121,3 +122,80 @@ def test_a_relay_that_has_lost_our_seal_key_gets_a_fallback_key_too() -> None:
     frame = publish(registration, sessions, NOW_MS + 1)
     assert frame.seal_key is not None
     assert frame.fallback is not None
+
+
+def test_each_one_time_key_somebody_uses_is_counted_down_to_none() -> None:
+    registration, _ = fresh()
+    registration.prekeys_left = 2
+    counts = []
+    for _ in range(3):
+        registration.taken()
+        counts.append(registration.prekeys_left)
+    assert counts == [1, 0, 0]
+
+
+def test_own_lists_are_complete_up_to_the_first_that_is_missing() -> None:
+    registration, _ = fresh()
+    assert registration.lists_upto == 0
+    registration.lists = dict.fromkeys((1, 2, 4), Signed(b"", b""))
+    assert registration.lists_upto == 2
+
+
+def test_after_a_backup_was_put_back_all_keys_are_offered_anew_until_the_relay_has_them() -> None:
+    registration, sessions = fresh()
+    publish(registration, sessions, NOW_MS)
+    done(registration, sessions)
+    registration.begin_anew()
+    assert (registration.prekeys_left, registration.seal_key) == (0, b"")
+    first = publish(registration, sessions, NOW_MS + 1)
+    assert (first.anew, len(first.prekeys)) == (True, PREKEYS_MAX)
+    registration.begin_anew()
+    assert publish(registration, sessions, NOW_MS + 2).anew, "put back again before the answer came"
+    done(registration, sessions)
+    assert not publish(registration, sessions, NOW_MS + 3).anew
+    registration.begin_anew()
+    done(registration, sessions)
+    assert publish(registration, sessions, NOW_MS + 4).anew, "the answer was to an offer made before"
+
+
+def test_the_answer_makes_the_offered_seal_key_the_one_in_use_and_one_without_changes_none() -> None:
+    registration, sessions = fresh()
+    _, facts = registration.publication(sessions, number=7, relay_ms=NOW_MS, pickle_key=PICKLE_KEY)
+    (offered,) = [fact for fact in facts if isinstance(fact, KeepSealSecret)]
+    assert (sessions.secrets[offered.id].created_ms, offered.created_ms) == (NOW_MS, NOW_MS)
+    assert registration.seal_key == b""
+    (kept,) = registration.published(sessions, prekeys_left=77, pickle_key=PICKLE_KEY)
+    assert isinstance(kept, KeepDeviceKeys)
+    again = DeviceKeys.from_pickle(kept.pickle, PICKLE_KEY)
+    assert not fallback_waits(again), "what is on disk is what the relay has"
+    assert (registration.seal_key, registration.prekeys_left) == (offered.id, 77)
+    done(registration, sessions)
+    assert registration.seal_key == offered.id
+    assert publish(registration, sessions, NOW_MS).request == 1
+
+
+def test_a_seal_key_from_the_future_is_replaced_and_its_age_counted_from_now() -> None:
+    registration, sessions = fresh()
+    publish(registration, sessions, NOW_MS)
+    done(registration, sessions)
+    day_ms = 86_400_000
+    assert not registration.due(sessions, relay_ms=NOW_MS - day_ms)
+    assert registration.due(sessions, relay_ms=NOW_MS - day_ms - 1)
+    wrong = registration.seal_key
+    relay_ms = NOW_MS - 2 * day_ms
+    _, facts = registration.publication(sessions, number=2, relay_ms=relay_ms, pickle_key=PICKLE_KEY)
+    redated = [fact for fact in facts if isinstance(fact, KeepSealSecret) and fact.id == wrong]
+    assert [fact.created_ms for fact in redated] == [relay_ms]
+    assert sessions.secrets[wrong].created_ms == relay_ms
+    assert redated[0].secret == sessions.secrets[wrong].secret
+
+
+def test_a_relay_with_more_keys_than_we_give_it_is_given_none() -> None:
+    registration, sessions = fresh()
+    publish(registration, sessions, NOW_MS)
+    done(registration, sessions, left=PREKEYS_MAX)
+    assert publish(registration, sessions, NOW_MS).prekeys == []
+    done(registration, sessions, left=PREKEYS_MAX + 1)
+    assert publish(registration, sessions, NOW_MS).prekeys == []
+    done(registration, sessions, left=PREKEYS_MAX - 1)
+    assert len(publish(registration, sessions, NOW_MS).prekeys) == 1

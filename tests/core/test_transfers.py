@@ -1,6 +1,6 @@
 """Proves that files travel in pieces that resume, one at a time, and that what is missing is asked for patiently."""
 
-from answerback.core.effects import Download, KeepTransfer, Save, Upload
+from answerback.core.effects import Download, FileReady, KeepTransfer, Reason, Save, Tell, Upload, Wake
 from answerback.core.transfers import (
     AGAIN_S,
     MISSING_AGAIN_S,
@@ -10,6 +10,7 @@ from answerback.core.transfers import (
     PIECE_BYTES_START,
     Transfers,
 )
+from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, BlobId
 from tests.core.specimens import BLOB, message_number
 
@@ -142,3 +143,68 @@ def test_two_messages_that_name_one_blob_are_two_files() -> None:
     assert transfers.moved(piece, done_bytes=TOTAL)[0]
     assert transfers.active(POST)
     assert not transfers.active(other)
+
+
+def test_what_was_added_is_on_disk_before_its_first_piece_leaves_and_goes_on_after_a_restart() -> None:
+    transfers = Transfers()
+    fact = KeepTransfer(AUTHOR, MESSAGE, BLOB, uploading=False, total_bytes=TOTAL, done_bytes=0, finished=False)
+    assert transfers.add(POST, BLOB, uploading=False, total_bytes=TOTAL) == [Save(fact)]
+    assert transfers.add(POST, BLOB, uploading=False, total_bytes=TOTAL) == [], "the same promise"
+    again = Transfers()
+    again.restore([KeepTransfer(AUTHOR, MESSAGE, BLOB, uploading=False, total_bytes=90, done_bytes=30, finished=False)])
+    wakes = [again.wake_at]
+    assert again.next(token=TOKEN, rate_bytes_per_s=0, now_s=0.0) == [Download(AUTHOR, MESSAGE, BLOB, 30, 60, TOKEN)]
+    wakes.append(again.wake_at)
+    assert wakes == [Wake(0.0, Reason.TRANSFER), None], "one piece is under way"
+    assert again.moved(DOWN, done_bytes=95) == (
+        True,
+        [Save(KeepTransfer(AUTHOR, MESSAGE, BLOB, uploading=False, total_bytes=90, done_bytes=90, finished=True))],
+    )
+
+
+def test_a_piece_that_fails_lets_the_next_file_go_first_and_one_unknown_changes_nothing() -> None:
+    transfers = uploading()
+    second = AUTHOR, message_number(2)
+    transfers.add(second, BlobId(b"c" * 16), uploading=False, total_bytes=10)
+    (piece,) = transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
+    transfers.failed(Upload(AUTHOR, message_number(9), BLOB, 0, 1, TOKEN), missing=False, now_s=0.0)
+    assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0) == [], "another one's end is not this one's"
+    assert isinstance(piece, Upload)
+    transfers.failed(piece, missing=False, now_s=0.0)
+    (other,) = transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
+    assert isinstance(other, Download)
+    assert other.message == second[1]
+    transfers.failed(other, missing=False, now_s=1.0)
+    assert transfers.wake_at == Wake(AGAIN_S, Reason.TRANSFER), "the earlier of both"
+
+
+def test_each_file_that_arrives_ends_the_waits_of_misses_before_it() -> None:
+    transfers = Transfers()
+    transfers.add(POST, BLOB, uploading=False, total_bytes=TOTAL)
+    for _ in range(3):
+        transfers.failed(DOWN, missing=True, now_s=0.0)
+    transfers.moved(DOWN, done_bytes=10)
+    transfers.failed(DOWN, missing=True, now_s=0.0)
+    assert transfers.wake_at == Wake(MISSING_AGAIN_S, Reason.TRANSFER)
+
+
+def test_a_file_given_up_is_said_to_be_missing_and_never_said_to_be_there() -> None:
+    transfers = Transfers()
+    assert transfers.give_up(DOWN) == []
+    transfers.add(POST, BLOB, uploading=False, total_bytes=TOTAL)
+    transfers.moved(DOWN, done_bytes=40_000)
+    saved, said = transfers.give_up(DOWN)
+    ended = KeepTransfer(AUTHOR, MESSAGE, BLOB, uploading=False, total_bytes=TOTAL, done_bytes=40_000, finished=True)
+    assert saved == Save(ended)
+    assert said == Tell(FileReady(MESSAGE, BLOB, Cause.MESSAGE_FILE_MISSING))
+    assert (len(transfers), transfers.active(POST)) == (0, True)
+    again = Transfers()
+    again.restore([ended])
+    assert (len(again), again.active(POST)) == (0, True), "after a restart too"
+    whole = Transfers()
+    whole.add(POST, BLOB, uploading=False, total_bytes=TOTAL)
+    whole._transfers[POST].done_bytes = TOTAL
+    (fact, _) = whole.give_up(DOWN)
+    assert isinstance(fact, Save)
+    assert isinstance(fact.fact, KeepTransfer)
+    assert fact.fact.done_bytes == TOTAL - 1, "its bytes came, and were not what was promised"
