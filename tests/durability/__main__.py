@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.durability.damaging import LOTS, TABLES, damage_and_count
+from tests.durability.damaging import LOG, LOTS, TABLES, damage_and_count
 from tests.durability.lives import device_lives, examine, relay_life
 from tests.durability.power import VICTIMS, cut_and_count
 from tests.durability.stopping import LONG_S, stop_and_count
@@ -42,7 +42,7 @@ def _stops(folder: Path, count: int, seed: int) -> Iterator[object]:
 
 def _damage(folder: Path, count: int, seed: int) -> Iterator[object]:
     for victim, tables in TABLES.items():
-        for where in [*tables, *(f"lot{seed + number}" for number in range(LOTS))]:
+        for where in [*tables, LOG, *(f"lot{seed + number}" for number in range(LOTS))]:
             yield asyncio.run(damage_and_count(folder / victim / where, victim=victim, where=where))
 
 

@@ -23,12 +23,14 @@ from answerback.storage.layout import JOURNAL_FILE
 from answerback.storage.vault import open_key
 from tests.durability.power import PEOPLE
 from tests.journey.processes import DAWDLE_S_MAX, Process, Town, town
-from tests.storage.damage import pages, spoil
+from tests.storage.damage import PAGE_BYTES, pages, spoil
 
 BEFORE, WAITING = 6, 6
 """Messages each way before the damage, and such as wait while the victim is away."""
 LOTS_FROM_PAGE = 8
 """The first pages say what is in the file: without them nothing can be read, and that is another test."""
+LOG = "log"
+"""Not a table: the write-ahead log. Damage there ends it early, which nobody can see by the file alone."""
 LOTS = 4
 TABLES = {
     "relay": "envelope device mailbox device_list prekey handles store_name envelope_by_mailbox".split(),
@@ -78,11 +80,15 @@ async def damage_and_count(folder: Path, *, victim: str, where: str, patience_s:
             "sender": (ada, folder / PEOPLE[0] / JOURNAL_FILE),
         }[victim]
         await _let_wait(place, victim)
-        await target.stop()
-        _damage(path, where)
-        outcome.named = await _is_named(target, path)
-        told = await _repair(path.parent, is_relay=victim == "relay")
-        outcome.torn, outcome.unfinished = told["torn"], len(told["unfinished"])
+        if where == LOG:
+            await target.kill()
+            _damage_log(path)
+        else:
+            await target.stop()
+            _damage(path, where)
+            outcome.named = await _is_named(target, path)
+            told = await _repair(path.parent, is_relay=victim == "relay")
+            outcome.torn, outcome.unfinished = told["torn"], len(told["unfinished"])
         await target.start()
         if victim != "reader":
             await bea.start()
@@ -133,6 +139,16 @@ def _damage(path: Path, where: str) -> None:
         with closing(open_database(path, schema="relay" if key is None else "journal", key=key)) as database:
             page = _root(database, where)
     spoil(path, page)
+
+
+def _damage_log(path: Path) -> None:
+    """Spoil the log of a killed process: all commits from there on are as if never made.
+
+    A device's at its beginning; a relay's, which holds everything since it began, towards its end.
+    """
+    log = path.with_name(path.name + "-wal")
+    assert log.stat().st_size > 2 * PAGE_BYTES
+    spoil(log, pages(log) * 4 // 5 if path.name == STORE_FILE else 1, offset=PAGE_BYTES // 2)
 
 
 def _root(database: Database, name: str) -> int:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.durability.damaging import damage_and_count
+from tests.durability.damaging import LOG, damage_and_count
 
 TRIED = [
     ("relay", "envelope"),
     ("relay", "device"),
     ("reader", "ratchets"),
     ("reader", "lot1"),
-    ("sender", "sealed"),
+    ("sender", "copies"),
+    ("sender", "device_lists"),
 ]
 """Some of those that `python -m tests.durability damage` tries."""
 
@@ -23,6 +24,15 @@ def test_a_damaged_file_is_named_and_repaired_and_what_others_hold_comes_again(
 ) -> None:
     outcome = asyncio.run(damage_and_count(tmp_path, victim=victim, where=where))
     assert outcome.named
+    assert outcome.promised > 0
+    assert (outcome.lost, outcome.duplicated) == (0, 0)
+
+
+@pytest.mark.parametrize("victim", ["relay", "reader"])
+def test_a_log_that_ends_early_is_noticed_by_the_other_side_and_what_it_held_comes_again(
+    victim: str, tmp_path: Path
+) -> None:
+    outcome = asyncio.run(damage_and_count(tmp_path, victim=victim, where=LOG))
     assert outcome.promised > 0
     assert (outcome.lost, outcome.duplicated) == (0, 0)
 

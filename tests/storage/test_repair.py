@@ -104,6 +104,33 @@ def test_a_promise_that_was_lost_is_named(tmp_path: Path) -> None:
     assert "outgoing" in {table.name for table in done.torn}
 
 
+def test_a_promise_whose_copies_were_lost_is_laid_out_again(tmp_path: Path) -> None:
+    fill_journal(tmp_path)
+    with closing(Journal.open(tmp_path, key=KEY)) as journal:
+        journal.commit([outgoing_of(900), copy_of(900, Stage.SENT, sealed=b"sealed")])
+    with closing(open_database(tmp_path / JOURNAL_FILE, schema="journal", key=KEY)) as database:
+        database.run("UPDATE outgoing SET addressed = 1")
+        found = database.row("SELECT rootpage FROM sqlite_schema WHERE name = 'copies'")
+        assert found is not None
+    spoil(tmp_path / JOURNAL_FILE, found[0] - 1)
+    repair_journal(tmp_path, key=KEY)
+    with closing(Journal.open(tmp_path, key=KEY)) as journal:
+        (letter,) = journal.load().outgoing
+        assert not letter.addressed, "with no copy and none to come it would wait for ever"
+        assert journal.load().copies == ()
+
+
+def test_a_copy_for_a_device_that_no_list_names_any_more_is_made_anew(tmp_path: Path) -> None:
+    fill_journal(tmp_path)
+    with closing(Journal.open(tmp_path, key=KEY)) as journal:
+        journal.commit([outgoing_of(900), copy_of(900, Stage.SENT, sealed=b"sealed")])
+    spoil(tmp_path / JOURNAL_FILE, pages(tmp_path / JOURNAL_FILE) // 2)  # among the messages: nothing of this
+    repair_journal(tmp_path, key=KEY)
+    with closing(Journal.open(tmp_path, key=KEY)) as journal:
+        assert len(journal.load().outgoing) == 1
+        assert journal.load().copies == (), "it would be given up, and the device said to be gone"
+
+
 # ---- a relay's store -----------------------------------------------------------------------------------------------
 
 

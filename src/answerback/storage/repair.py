@@ -165,6 +165,11 @@ def _mend_journal(target: Database, aside: Path) -> tuple[bytes, ...]:
             )
     target.run("DELETE FROM ratchets")  # one that is a step behind would seal two texts with one key
     target.run("UPDATE relay SET life = 0")  # "put back to an older copy": sessions and keys are made anew
+    target.run(  # a copy for a device that no list names would be given up as "that device is gone"
+        "DELETE FROM copies WHERE stage < 5 AND message IN (SELECT id FROM outgoing) "
+        "AND account NOT IN (SELECT account FROM device_lists)"
+    )
+    target.run("UPDATE outgoing SET addressed = 0")  # copies, or the lists they follow, may be gone: laid out again
     target.run("DELETE FROM sealed WHERE copy NOT IN (SELECT number FROM copies)")
     target.run(
         "UPDATE copies SET stage = 1, envelope = NULL, sequence = 0, boot = x'' WHERE stage BETWEEN 2 AND 4 "
