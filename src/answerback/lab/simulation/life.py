@@ -20,6 +20,8 @@ HEAL_S_MAX = 4 * 86_400.0
 """Gaps and inquiries are asked about ever less often, up to six hours apart."""
 AWAY_S = (20 * 86_400.0, 120 * 86_400.0)
 """Long enough for every key to grow old, and for every message to end."""
+LOOK_AT_DEVICES_S = 600.0
+"""Long after every device has told the relay what it knows, its owner sees who still stands on the list."""
 QUIET_S = 900.0
 """Longer than the first asking again of anything."""
 
@@ -115,6 +117,8 @@ class _Life:
             reasons(town)
             if not any(unsettled(town)):
                 break
+            if step_s > LOOK_AT_DEVICES_S:
+                town.repeat_forgotten_lists()
         await asyncio.sleep(60.0)
 
     # ---- what came of it

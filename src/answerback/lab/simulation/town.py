@@ -159,7 +159,21 @@ class Town:
         assert self.may_sign(by)
         signed = next_device_list(by.root, self._newest_list(by.account), devices, self.wall_ms)
         self._signing[by.account] = len(self.lists[by.account]) + 1
+        self._say_list(by, signed)
+
+    @staticmethod
+    def _say_list(by: Villager, signed: Signed) -> None:
         by.change(lambda engine, now: engine.announce(signed, now=now))
+
+    def repeat_forgotten_lists(self) -> None:
+        """Where the relay and all devices that are left have forgotten a list, its owner makes that change again."""
+        versions = self.office.list_versions()
+        for account, lists in self.lists.items():
+            known_version = versions.get(account)
+            owners = [villager for villager in self.awake if villager.account == account]
+            if isinstance(known_version, int) and known_version < len(lists) and owners:
+                self.chronicle.say(owners[0].name, "changes the list of devices again, as it was")
+                self._say_list(owners[0], lists[known_version])
 
     def may_sign(self, who: Villager) -> bool:
         """Whether no other list of this account is on its way: two that follow the same one contradict each other."""
