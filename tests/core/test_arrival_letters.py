@@ -324,8 +324,12 @@ def test_a_gap_is_asked_about_with_one_letter_for_each_device_that_is_still_list
     assert len(kept(effects)) >= 4, "each letter and its copy are on disk"
     ann.machines.roster.learn(BEA.account, [Family.list_without(BEA, 0)], [])
     BEA.lists.pop()
-    ann.arrival.ask_for_gaps(now=at(10_000.0))
+    effects = ann.arrival.ask_for_gaps(now=at(10_000.0))
     assert [device for device, _ in ann.answers()] == [tablet.id]
+    (stream,) = [fact for fact in kept(effects) if isinstance(fact, KeepStream) and fact.device == bea.id]
+    assert stream.missing == (), "what a revoked device never brought is waited for no longer"
+    ann.hears(tablet.writes(Void([gaps[tablet.id]]), 3, lane=Lane.CONTROL))
+    assert ann.machines.inbox.ask_at_s is None
 
 
 def test_a_void_number_is_waited_for_no_longer() -> None:

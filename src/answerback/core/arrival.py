@@ -110,11 +110,13 @@ class Arrival:
         return self.departure.control(Receipt([message.id], read), (message.author_device,), now=now)
 
     def ask_for_gaps(self, *, now: Moment) -> list[Effect]:
-        """Ask the senders of numbers that never came."""
+        """Ask the senders of numbers that never came; one that is off its account's list will bring none any more."""
         effects: list[Effect] = []
         for device, gaps in self.machines.inbox.gaps_due(now_s=now.now_s).items():
             if self.machines.roster.device(device) is not None:
                 effects += self.departure.control(Nack([], gaps, []), (device,), now=now)
+            else:
+                effects += [Save(fact) for fact in self.machines.inbox.voided(device, gaps)]
         return effects
 
     # ---- opening
