@@ -40,6 +40,7 @@ def main() -> None:
     asked.add_argument("--results", type=Path, default=RESULTS, help="where the raw results are kept")
     asked.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are written anew")
     asked.add_argument("--picture", type=Path, default=PICTURE)
+    asked.add_argument("--more", action="store_true", help="add these rounds to the kept results")
     asked.add_argument("--render", action="store_true", help="only write tables and picture from kept results")
     chosen = asked.parse_args()
     _renewed(chosen.page.read_text(encoding="utf-8"), "")  # no run of an hour for a page without a place for it
@@ -48,15 +49,17 @@ def main() -> None:
             asked.error("--peers FOLDER is needed to measure")
         scale, peers = SHORT if chosen.short else FULL, chosen.peers.resolve()
         runs = {name: WORKS[name].runs(peers, chosen.servers, scale) for name in chosen.only}
-        _measure(runs, rounds=chosen.rounds, results=chosen.results)
+        before = read(chosen.results).records if chosen.more else ()
+        _measure(runs, before, rounds=chosen.rounds, results=chosen.results)
     session = read(chosen.results)
     chosen.picture.write_text(plot.svg(session), encoding="utf-8")
     chosen.page.write_text(_renewed(chosen.page.read_text(encoding="utf-8"), table.markdown(session)), encoding="utf-8")
 
 
-def _measure(runs: Mapping[str, Sequence[Run]], *, rounds: int, results: Path) -> None:
-    records: list[Record] = []
-    for turn in range(1, rounds + 1):
+def _measure(runs: Mapping[str, Sequence[Run]], before: Sequence[Record], *, rounds: int, results: Path) -> None:
+    records = list(before)
+    first = max((record.turn for record in records), default=0) + 1
+    for turn in range(first, first + rounds):
         for name, each in runs.items():
             records += _played(each if turn % 2 else each[::-1], turn, together=WORKS[name].mostly_waits)
             write(results, Session(machine=this_machine(), records=tuple(records)))
