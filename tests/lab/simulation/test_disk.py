@@ -95,6 +95,18 @@ def test_a_power_cut_in_a_commit_is_told_and_takes_all_of_it_or_nothing(
     assert kept(disk) == [*then, 4]
 
 
+@pytest.mark.parametrize("tear", Tear)
+def test_a_power_cut_that_was_put_out_does_not_come_even_if_its_commit_had_begun(disk: Disk, tear: Tear) -> None:
+    burnt: list[Tear] = []
+    database = opened(disk)
+    disk.fuse = Fuse(0, is_after=False, tear=tear, seed=7, burnt=lambda: burnt.append(tear))
+    database.run("CREATE TABLE IF NOT EXISTS lines (number INTEGER)")  # burns the fuse, and has nothing to sync
+    disk.put_out()
+    write(database, 1, 2)
+    assert kept(disk) == [1, 2]
+    assert burnt == []
+
+
 def test_a_disk_that_cannot_be_read_says_so_and_is_read_again_later(disk: Disk) -> None:
     database = opened(disk)
     write(database, 1)

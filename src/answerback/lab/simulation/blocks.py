@@ -112,6 +112,10 @@ class Platter:
         """Have the power go at the next moment of this kind."""
         self._tear, self._chance = tear, chance
 
+    def disarm(self) -> None:
+        """Let the power stay on."""
+        self._tear = None
+
     def strike(self, must: Tear | None = None) -> None:
         """The power goes: whoever has these files open has nothing any more."""
         for blocks in self.files.values():

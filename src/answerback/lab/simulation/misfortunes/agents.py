@@ -27,7 +27,7 @@ class AgentTrouble(Trouble):
     def heal(self) -> None:
         """Let everything run that may."""
         for villager in self.town.villagers:
-            villager.disk.fuse = None
+            villager.disk.put_out()
             villager.thaw()
             if villager.counts:
                 villager.start()

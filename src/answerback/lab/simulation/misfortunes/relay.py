@@ -29,7 +29,7 @@ class RelayTrouble(Trouble):
 
     def heal(self) -> None:
         """Let the relay run."""
-        self.town.office.disk.fuse = None
+        self.town.office.disk.put_out()
         if not self.town.office.is_up:
             self.town.office.come_back()
 
