@@ -27,7 +27,7 @@ from answerback.wire.codec import decode_letter
 from answerback.wire.frames import LookUp, Resolve
 from answerback.wire.letters import Post, Receipt
 from tests.core.families import Family
-from tests.core.specimens import kept, letter, message_number
+from tests.core.specimens import a_message, kept, letter, message_number
 from tests.core.writer import FILE, NOW, Writer, draft, frames
 
 # ---- promising
@@ -45,6 +45,19 @@ def test_a_draft_is_on_disk_and_told_before_its_handles_are_asked_for() -> None:
         Transmit(Resolve(2, "cid")),
     ]
     assert writer.departure.draft(draft("bea", "cid"), now=NOW) == [], "promised once, asked once"
+
+
+def test_a_draft_is_not_written_after_what_came_while_it_waited_for_its_recipients() -> None:
+    writer = Writer()
+    talk = conversation_id(frozenset({writer.ann.account, writer.bea.account}))
+    seen = replace(a_message(8), conversation=talk, stamp=Stamp(5, 0))
+    answer = replace(a_message(9, after=(1,)), conversation=talk, stamp=Stamp(5, 2))
+    writer.machines.threads.add(seen)
+    writer.departure.draft(draft("bea"), now=NOW)
+    writer.machines.threads.add(answer)  # to this very message, which a backup made a draft again
+    writer.departure.contacts["bea"] = writer.bea.account
+    promised = kept(writer.departure.draft(draft("bea"), now=NOW))
+    assert [fact.message.written_after for fact in promised if isinstance(fact, KeepMessage)] == [{seen.id}]
 
 
 def test_a_draft_that_fails_is_kept_as_a_message_with_its_cause() -> None:

@@ -1,5 +1,7 @@
 """Proves that a conversation's ends are known and that a message is taken in once."""
 
+from dataclasses import replace
+
 from answerback.core import threads as threads_module
 from answerback.core.threads import Threads
 from answerback.model.message import WRITTEN_AFTER_MAX
@@ -14,6 +16,16 @@ def test_what_is_written_now_is_written_after_every_open_end() -> None:
     assert threads.heads(TALK) == {message_number(2), message_number(3)}
     assert threads.knows(ANN, message_number(1))
     assert not threads.knows(BEA, message_number(1))
+
+
+def test_what_was_written_earlier_is_written_after_the_ends_of_that_time_only() -> None:
+    threads = Threads()
+    early, late = a_message(1), a_message(2)
+    threads.add(replace(early, stamp=Stamp(7, 0)))
+    threads.add(replace(late, stamp=Stamp(7, 2)))
+    assert threads.heads(TALK, before=Stamp(7, 1)) == {early.id}
+    assert threads.heads(TALK, before=Stamp(7, 0)) == frozenset()
+    assert threads.heads(TALK, before=Stamp(8, 0)) == {early.id, late.id}
 
 
 def test_a_message_sealed_twice_is_taken_in_once() -> None:

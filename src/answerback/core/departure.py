@@ -89,10 +89,11 @@ class Departure:
 
     def draft_failed(self, draft: KeepDraft, cause: Cause, *, now: Moment) -> list[Effect]:
         """One of its handles is nobody's: this message will not leave."""
+        kept = self._message(draft, frozenset(draft.accounts), now=now)
         del self.drafts[draft.id]
         step = Step(Stage.FAILED, Evidence.REFUSAL, now.wall_ms, cause)
         return [
-            Save(self._message(draft, frozenset(draft.accounts), now=now)),
+            Save(kept),
             Save(DropDraft(draft.id)),
             Save(KeepStep(draft.id, None, step)),
             Tell(Progressed(draft.id, None, step)),
@@ -143,6 +144,9 @@ class Departure:
     def _message(self, draft: KeepDraft, accounts: frozenset[AccountId], *, now: Moment) -> KeepMessage:
         own = self.machines.own
         conversation = conversation_id(accounts | {own.account})
+        # What came while it waited for its recipients its author had not seen, and may even be an answer to it: a
+        # backup promises the same message twice.
+        written = draft.stamp if draft.id in self.drafts else None
         message = Message(
             id=draft.id,
             conversation=conversation,
@@ -153,7 +157,7 @@ class Departure:
             attachment=draft.attachment,
             urgency=draft.urgency,
             stamp=draft.stamp,
-            written_after=self.machines.threads.heads(conversation) - {draft.id},
+            written_after=self.machines.threads.heads(conversation, before=written) - {draft.id},
             # From now, not from the stamp: stamps never run back, so one wrong clock long ago would set the end.
             expires_ms=min(self.machines.clock.stamp_ms(now) + draft.lifetime_s * 1000, INSTANT_MS_MAX),
         )

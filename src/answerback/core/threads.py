@@ -16,7 +16,7 @@ class Threads:
     """What this device has seen of its conversations."""
 
     clock: HybridClock = field(default_factory=HybridClock)
-    _heads: dict[ConversationId, dict[MessageId, None]] = field(default_factory=dict)
+    _heads: dict[ConversationId, dict[MessageId, Stamp]] = field(default_factory=dict)
     _known: dict[tuple[AccountId, MessageId], None] = field(default_factory=dict)
 
     def restore(self, recent: Iterable[Message], *, last_stamp: Stamp) -> None:
@@ -33,7 +33,7 @@ class Threads:
         heads = self._heads.setdefault(message.conversation, {})
         for earlier in message.written_after:
             heads.pop(earlier, None)
-        heads[message.id] = None
+        heads[message.id] = message.stamp
         while len(heads) > WRITTEN_AFTER_MAX:
             del heads[next(iter(heads))]
         return True
@@ -48,6 +48,7 @@ class Threads:
         """Whether this message is here."""
         return (author, message) in self._known
 
-    def heads(self, conversation: ConversationId) -> frozenset[MessageId]:
-        """What a message written now is written after."""
-        return frozenset(self._heads.get(conversation, ()))
+    def heads(self, conversation: ConversationId, *, before: Stamp | None = None) -> frozenset[MessageId]:
+        """What a message written now is written after; one that was written with an earlier stamp, of what was then."""
+        heads = self._heads.get(conversation, {})
+        return frozenset(head for head, stamp in heads.items() if before is None or stamp < before)
