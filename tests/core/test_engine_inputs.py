@@ -20,6 +20,7 @@ from answerback.core.effects import (
 )
 from answerback.core.lanes import Hold
 from answerback.core.link import LinkState
+from answerback.core.memory import Memory
 from answerback.core.outbox import LETTERS_MAX
 from answerback.core.pacing import TOLD_S_MAX
 from answerback.model.causes import Cause
@@ -40,8 +41,9 @@ from answerback.wire.frames import (
     Taken,
 )
 from answerback.wire.letters import Receipt
-from tests.core.lone_engine import FILE, RELAY_MS, Device, at, frames, told, welcome
-from tests.core.specimens import DAY_MS, a_message, kept, message_number
+from tests.core.families import Family
+from tests.core.lone_engine import FILE, RELAY_MS, WALL_MS, Device, at, frames, told, welcome
+from tests.core.specimens import DAY_MS, a_message, kept, letter, message_number
 
 # ---- people and programs
 
@@ -114,6 +116,14 @@ def test_why_it_waits_is_asked_of_the_draft_the_promise_or_the_copy() -> None:
         None,
         None,
     ]
+    device.machines.outbox.accept(letter(9, recipients=(Family(1).account,)), now=at(3.0))
+    unaddressed = device.engine.wait_of(message_number(9), phone, now=at(3.0))
+    device.engine.lost(Cause.NETWORK_STALLED, now=at(4.0))
+    offline = device.engine.wait_of(message_number(9), None, now=at(4.0))
+    assert [wait and wait.cause for wait in (unaddressed, offline)] == [
+        Cause.QUEUE_FETCHING_KEYS,
+        Cause.NETWORK_STALLED,
+    ]
 
 
 # ---- a connection's life
@@ -135,7 +145,7 @@ def test_a_connection_begins_with_a_greeting_and_is_up_with_the_welcome() -> Non
     assert isinstance(hello, Hello)
     own = device.machines.own.device
     assert (hello.device, hello.taken, hello.life) == (own, [Taken(Lane.NORMAL, 4)], 1)
-    effects = device.engine.received(welcome(waiting=7), now=at(2.5))
+    effects = device.engine.received(welcome(waiting=7, seal_key=b"key"), now=at(2.5))
     assert effects[0] == Tell(LinkChanged(connected=True, cause=None))
     assert Transmit(Ping(1)) in effects
     met = [fact for fact in kept(effects) if isinstance(fact, KeepRelay)]
@@ -143,8 +153,12 @@ def test_a_connection_begins_with_a_greeting_and_is_up_with_the_welcome() -> Non
     assert [(fact.store, fact.boot, fact.offset_ms) for fact in met] == [(b"store", b"boot", offset_ms)]
     machines = device.machines
     assert (machines.token, machines.store, machines.boot, machines.catchup.behind) == (b"token", b"store", b"boot", 7)
-    assert (machines.registration.prekeys_left, machines.registration.known) == (100, True)
+    registration = machines.registration
+    assert (registration.prekeys_left, registration.seal_key, registration.known) == (100, b"key", True)
     assert machines.pacing.wake_at is None
+    device.engine.lost(Cause.NETWORK_STALLED, now=at(3.0))
+    device.connects(4.0)
+    assert machines.life == 2, "each hello counts"
 
 
 def test_a_welcome_lets_everything_held_be_looked_at_afresh_and_asks_again_what_is_open() -> None:
@@ -203,6 +217,15 @@ def test_no_end_is_corrected_beyond_the_longest_lifetime_and_none_twice() -> Non
     first = device.machines.outbox.promise(identity)
     assert first is not None
     assert first.letter.expires_ms == end_ms
+
+
+def test_an_end_set_in_an_earlier_run_is_corrected_by_what_the_clock_was_wrong_then() -> None:
+    behind = KeepRelay(b"store", b"boot", -10 * DAY_MS, 0)
+    device = Device(Memory(outgoing=(letter(1, expires_ms=WALL_MS),), relay=behind))
+    device.connects(1.0, clock_ms=at(1.0).wall_ms)
+    promise = device.machines.outbox.promise(message_number(1))
+    assert promise is not None
+    assert promise.letter.expires_ms - WALL_MS == pytest.approx(10 * DAY_MS, abs=1000)
 
 
 def test_a_lost_connection_queues_again_what_was_under_way_and_sets_the_next_attempt() -> None:

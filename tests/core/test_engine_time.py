@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from answerback.core.effects import (
     Download,
+    DropOutgoing,
     FileReady,
     KeepContact,
     KeepCopy,
@@ -11,6 +12,7 @@ from answerback.core.effects import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepOutgoing,
     KeepOwnList,
     KeepRelay,
     KeepSealKey,
@@ -27,6 +29,7 @@ from answerback.core.effects import (
 from answerback.core.engine import LOOK_S, Engine
 from answerback.core.lanes import Hold
 from answerback.core.memory import Memory
+from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId, EnvelopeId
 from answerback.model.message import Lane, Message, Urgency
@@ -167,7 +170,11 @@ def test_now_and_then_it_looks_for_what_nobody_else_reminds_it_of() -> None:
         device.machines.outbox.accept(each, now=at(2.0))
     device.engine.wake(now=at(1.0 + LOOK_S - 0.1))
     assert device.machines.outbox.promise(expired.id) is not None
+    device.machines.inbox.numbered(device.bea.keys[0].device_id, Lane.NORMAL, 3, now=at(2.0))
     effects = device.engine.wake(now=at(1.0 + LOOK_S))
+    assert DropOutgoing(expired.id) in kept(effects)
+    asked = [fact.devices for fact in kept(effects) if isinstance(fact, KeepOutgoing) and fact.lane is Lane.CONTROL]
+    assert asked[:1] == [(device.bea.keys[0].device_id,)], "what was due besides is done as well"
     assert device.machines.outbox.promise(expired.id) is None
     assert any(isinstance(frame, LookUp) and frame.account == stranger.account for frame in frames(effects))
     assert device.engine._look_at_s == 1.0 + 2 * LOOK_S
@@ -218,7 +225,7 @@ def test_after_a_restart_everything_is_as_it_was_on_disk() -> None:
     own = device.machines.own
     engine = Engine(own, device.ann.keys[0], pickle_key=PICKLE_KEY, randomness=device.draw, memory=memory)
     machines = engine.machines
-    assert machines.sessions.secrets[secret.id].created_ms == 12
+    assert machines.sessions.secrets[secret.id] == SealSecret(secret.id, secret.secret, 12)
     assert machines.roster.version(device.bea.account) == 2
     assert machines.roster.seal_key(phone) is not None
     assert machines.roster.name(phone) == "Bea's phone"
