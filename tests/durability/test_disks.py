@@ -102,8 +102,7 @@ def test_a_full_relay_refuses_says_why_and_takes_all_when_there_is_room_again(tm
         async with village(tmp_path) as place:
             fill(tmp_path / "relay")
             texts = await send(place, "full")
-            for text in texts:
-                await place.devices["ada"].hear(f"cause {text} relay.store_full")
+            await place.devices["ada"].hear(f"cause {texts[0]} relay.store_full")  # others may wait behind it, untried
             assert not {f"shown {text}" for text in texts} & set(place.devices["bea"].said)
             make_room(tmp_path / "relay")
             await all_shown_once(place, texts)
