@@ -17,6 +17,7 @@ from answerback.core.effects import (
     Effect,
     KeepCopy,
     KeepRatchet,
+    KeepRelay,
     KeepStep,
     KeepStream,
     Moment,
@@ -86,18 +87,49 @@ def test_what_leaves_again_is_the_same_bytes_with_what_is_left_of_its_time() -> 
     (copy,) = writer.promises(1, devices=1)
     promise = writer.machines.outbox.promise(copy.message)
     assert promise is not None
-    promise.letter = replace(promise.letter, expires_ms=NOW.wall_ms + 90_999)
+    promise.letter = replace(promise.letter, expires_ms=NOW.wall_ms + 10_000_999)
     (frame,) = frames(writer.departure.pump(now=NOW))
     assert isinstance(frame, Submit)
-    assert (frame.envelopes[0].lifetime_s, frame.envelopes[0].sealed) == (90, copy.sealed)
+    assert (frame.envelopes[0].lifetime_s, frame.envelopes[0].sealed) == (10_000, copy.sealed)
     assert writer.departure.pump(now=NOW) == [], "it left"
     for again in writer.machines.outbox.connection_lost():
         writer.departure.queue(again)
-    effects = writer.departure.pump(now=Moment(140.0, NOW.wall_ms + 40_000))
+    effects = writer.departure.pump(now=Moment(140.0, NOW.wall_ms + 9_950_000))
     assert kept(effects) == [], "nothing is sealed anew"
     (again_frame,) = frames(effects)
     assert isinstance(again_frame, Submit)
     assert again_frame.envelopes == [structs.replace(frame.envelopes[0], lifetime_s=60)], "a minute is the least"
+
+
+def test_what_is_under_way_is_not_queued_again_before_the_socket_has_spoken() -> None:
+    writer = Writer()
+    (copy,) = writer.promises(1, devices=1)
+    writer.departure.pump(now=NOW)
+    writer.departure.queue(copy)
+    assert len(writer.machines.lanes) == 0
+
+
+def test_what_is_sealed_anew_keeps_its_number() -> None:
+    writer = Writer()
+    (copy,) = writer.promises(1, devices=1)
+    writer.departure.pump(now=NOW)
+    writer.departure.again(copy, reseal=True)
+    effects = writer.departure.pump(now=NOW)
+    assert submitted(effects) == [[copy.device]]
+    assert copy.sequence == 1
+    assert {type(fact) for fact in kept(effects)} == {KeepRatchet, KeepCopy, KeepStep, KeepRelay}, "no new number"
+
+
+def test_each_change_that_seals_is_counted_on_disk_and_said_to_the_relay() -> None:
+    writer = Writer()
+    writer.machines.life = 5
+    said = []
+    for number in (1, 2):
+        writer.promises(number)
+        effects = writer.departure.pump(now=NOW)
+        lives = [fact.life for fact in kept(effects) if isinstance(fact, KeepRelay)]
+        said += [(lives, frame.life) for frame in frames(effects) if isinstance(frame, Submit)]
+    assert said == [([6], 6), ([7], 7)]
 
 
 def test_nothing_leaves_without_a_connection() -> None:

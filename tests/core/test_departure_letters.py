@@ -238,3 +238,12 @@ def test_a_changed_list_ends_copies_of_gone_devices_and_gives_posts_copies_for_n
     waiting = [turn[1] for turn in iter(writer.machines.lanes.next, None)]
     assert gone.key not in waiting
     assert stays.key in waiting
+
+
+def test_a_new_device_gets_a_copy_of_every_letter_that_is_under_way() -> None:
+    writer = Writer()
+    writer.promises(1, devices=1)
+    writer.promises(2, devices=1)
+    effects = writer.departure.readdress(writer.bea.account, now=NOW)
+    copies = [(fact.message, fact.device) for fact in kept(effects) if isinstance(fact, KeepCopy)]
+    assert copies == [(message_number(number), writer.devices[1]) for number in (1, 2)]
