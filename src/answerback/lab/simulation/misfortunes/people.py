@@ -17,7 +17,7 @@ class PeopleTrouble(Trouble):
     def device_linked(self) -> None:
         """Add a device to somebody's account while people write."""
         who = self.anybody()
-        if self.town.spare and self.town.may_sign(who):
+        if who.is_on and self.town.spare and self.town.may_sign(who):
             self.fault("device_linked", who)
             self.town.link(who)
 

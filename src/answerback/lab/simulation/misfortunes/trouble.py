@@ -23,8 +23,8 @@ class Trouble:
         self.town.chronicle.fault(kind, who.name if who else "relay", what)
 
     def anybody(self) -> Villager:
-        """Somebody whose device runs, if there is one."""
-        return self.town.random.choice(self.town.awake or self.town.villagers)
+        """Somebody whose device runs, if there is one; never one that no list names yet: nobody has started it."""
+        return self.town.random.choice(self.town.awake or [each for each in self.town.villagers if each.counts])
 
     def some(self, span: tuple[float, float]) -> float:
         """A time within a span."""
