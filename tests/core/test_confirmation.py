@@ -236,6 +236,24 @@ def test_what_was_taken_and_not_answered_is_sealed_anew_the_second_time_it_is_as
     assert (copy.stage, copy.cause, copy.sealed, copy.reseals) == (Stage.QUEUED, None, None, 1)
 
 
+def test_what_was_taken_and_is_missed_by_its_device_is_sealed_anew_at_once() -> None:
+    """Its device could not open it, and its call for repair was lost: the same bytes would not come a second time."""
+    confirmation, (copy, held, lost) = at_the_relay()
+    for each in (copy, held, lost):
+        each.missed = True
+    entries = [
+        Whereabouts(envelope(copy), held=False, taken=True, away_s=0),
+        Whereabouts(envelope(held), held=True, taken=False, away_s=0),
+        Whereabouts(envelope(lost), held=False, taken=False, away_s=0),
+    ]
+    bytes_before = lost.sealed
+    confirmation.located(Located(entries), now=LATER)
+    assert (copy.stage, copy.sealed) == (Stage.QUEUED, None)
+    assert held.stage is Stage.ACCEPTED
+    assert (lost.stage, lost.sealed) == (Stage.SEALED, bytes_before)
+    assert not any(each.missed for each in (copy, held, lost))
+
+
 def test_what_is_never_answered_gets_a_fresh_session_and_a_fresh_look_at_its_devices() -> None:
     confirmation, (copy, *_) = at_the_relay()
     machines = confirmation.machines

@@ -255,7 +255,9 @@ class Arrival:
             if copy is None or not copy.open:
                 void.append(Gap(lane, sequence, sequence))
             elif copy.stage is Stage.ACCEPTED:
-                effects += self.departure.again(copy, reseal=False)
+                # Where is it? A relay that handed it over keeps it from coming twice: the same bytes would not help.
+                copy.missed = True
+                self.machines.catchup.doubt([copy])
         if void:
             effects += self.departure.control(Void(void), (device,), now=now)
         blobs = frozenset(nack.blobs)

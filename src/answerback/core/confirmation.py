@@ -82,12 +82,13 @@ class Confirmation:
                 continue
             machines.catchup.resolved(copy.key)
             copy.inquiries += 1
+            is_missed, copy.missed = copy.missed, False
             copy.boot = machines.boot
             copy.accepted_s = now.now_s if copy.accepted_s is None else copy.accepted_s
             copy.cause = Cause.RECIPIENT_DEVICE_AWAY if entry.away_s else None
             if entry.held:
                 effects.append(Save(copy.fact()))
-            elif not entry.taken or copy.inquiries >= RESEAL_AFTER_INQUIRIES:
+            elif not entry.taken or is_missed or copy.inquiries >= RESEAL_AFTER_INQUIRIES:
                 copy.cause = None if entry.taken else Cause.RELAY_LOST_IT
                 renew = copy.inquiries >= RENEW_AFTER_INQUIRIES
                 if renew:

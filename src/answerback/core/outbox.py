@@ -62,6 +62,8 @@ class Copy:
     retry_at_s: float | None = None
     inquiries: int = 0
     reseals: int = 0
+    missed: bool = False
+    """Its device says that its number never came."""
 
     @property
     def key(self) -> CopyKey:
