@@ -53,7 +53,7 @@ class _Life:
         self._slept = False
 
     async def play(self) -> Outcome:
-        self.town = town = Town(self._seed, self._folder)
+        self.town = town = Town(self._seed, self._folder, may_begin_wrong=True)
         town.loop.set_exception_handler(self._surprised)
         self.misfortunes, self.file_faults = Misfortunes(town), FileFaults(town)
         self.workload = Workload(town)
@@ -64,8 +64,8 @@ class _Life:
             draw = town.random.random()
             if draw < 0.55:
                 self.misfortunes.strike()
-            elif draw < 0.7 and town.office.objects.content:
-                town.random.choice(self.file_faults.kinds())()
+            elif draw < 0.7 and self._are_files_there():
+                self.file_faults.strike()
             await asyncio.sleep(town.random.choice((0.02, 0.1, 0.4, 1.5, 6.0)))
             reasons(town)
             self.workload.look()
@@ -89,6 +89,17 @@ class _Life:
             self.workload.mass()
         elif draw < 0.013:
             self.workload.leave()
+        elif draw < 0.018:
+            self.workload.strangers()
+        elif draw < 0.022:
+            self.workload.to_nowhere()
+        elif draw < 0.034:
+            await self.misfortunes.outages.long_outage()
+
+    def _are_files_there(self) -> bool:
+        """Whether the relay has files, or somebody carries one."""
+        agents = [villager.agent for villager in self.town.awake if villager.agent is not None]
+        return bool(self.town.office.objects.content) or any(len(agent.engine.machines.transfers) for agent in agents)
 
     async def _months(self) -> None:
         """Everybody is away for weeks or months."""

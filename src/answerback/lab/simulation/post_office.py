@@ -14,6 +14,7 @@ from answerback.lab.simulation.chronicle import Chronicle
 from answerback.lab.simulation.clock import WallClock
 from answerback.lab.simulation.disk import Disk, PowerCut
 from answerback.lab.simulation.shelf import Objects, Shelf
+from answerback.lab.simulation.tongue import Tongue
 from answerback.lab.simulation.truth import Truth
 from answerback.lab.simulation.wires import Wire
 from answerback.model.causes import Cause
@@ -27,8 +28,8 @@ from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database, open_database
 from answerback.storage.relay_commands import Answer, Command, ListPut, PutList
 from answerback.storage.relay_store import LEAP_MAX, RESERVE_BYTES, RelayStore
-from answerback.wire.codec import decode_client_frame, encode
-from answerback.wire.frames import Located, Refused, Submit
+from answerback.wire.codec import decode_client_frame
+from answerback.wire.frames import Located, Refused, RelayFrame, Submit
 
 START_MS = 1_800_000_000_000
 AGAIN_S = 2.0
@@ -36,8 +37,8 @@ AGAIN_S = 2.0
 COMMIT_S = (0.001, 0.012)
 """What a commit takes on disks from good to poor."""
 STORE_NAME_BYTES = 16
-ListPutHook = Callable[[Signed, DeviceList, list[DeviceId]], None]
-"""Told of an account's new list, and which devices are gone with it."""
+ListPutHook = Callable[[Signed, DeviceList, list[DeviceId] | None], None]
+"""Told of an account's new list, and which devices are gone with it; the second is not known after a power cut."""
 
 
 class PostOffice:
@@ -60,6 +61,7 @@ class PostOffice:
         self.is_up = False
         self.is_full = False
         self.refuses_commits = False
+        self.tongue = Tongue(chronicle.fault, self._note)
         self._on_list = on_list
         self._on_empty = on_empty
         self._path = folder / "relay.db"
@@ -75,6 +77,8 @@ class PostOffice:
         self._stores = 0
         self._stores_known = 0
         self._returning: asyncio.TimerHandle | None = None
+        self._unknown: list[PutList] = []
+        """Lists that were under way to the disk when the power went: only the disk knows whether they came there."""
 
     @property
     def moment(self) -> Moment:
@@ -155,9 +159,17 @@ class PostOffice:
             self.return_later(AGAIN_S)
             return
         self._chronicle.say("relay", "is back")
+        self._find_lists()
         if self._stores_known != self._stores:
             self._stores_known = self._stores
             self._on_empty()
+
+    def _find_lists(self) -> None:
+        unknown, self._unknown = self._unknown, []
+        for command in unknown:
+            there = "SELECT 1 FROM device_list WHERE account = ? AND version = ?"
+            if self.disk.has(there, (command.devices.account, command.devices.version)):
+                self._on_list(command.signed, command.devices, None)
 
     def lose_everything(self) -> None:
         """Lose the disk as well; whoever registers again does so at an empty store."""
@@ -209,9 +221,8 @@ class PostOffice:
         for effect in effects:
             match effect:
                 case Send():
-                    self._note(effect)
                     if (wire := self._wires.get(effect.connection)) is not None:
-                        wire.down.put(encode(effect.frame))
+                        self.tongue.say(wire, effect.frame)
                 case Ask():
                     self._asked.append(effect.command)
                 case Close():
@@ -232,6 +243,7 @@ class PostOffice:
             answers = self._apply(batch)
         except PowerCut:
             self._chronicle.say("relay", "the power went in the middle of a commit")
+            self._unknown += [command for command in batch if isinstance(command, PutList)]
             self.crash()
         except StorageError as error:
             self._truth.relay_was_full = True
@@ -252,11 +264,11 @@ class PostOffice:
             if isinstance(command, PutList) and isinstance(answer, ListPut):
                 self._on_list(command.signed, command.devices, answer.revoked)
 
-    def _note(self, said: Send) -> None:
-        if isinstance(said.frame, Refused):
-            self._truth.pushed_back.update(entry.id for entry in said.frame.entries)
-        elif isinstance(said.frame, Located):
-            self._truth.pushed_back.update(entry.id for entry in said.frame.entries if not entry.held)
+    def _note(self, said: RelayFrame) -> None:
+        if isinstance(said, Refused):
+            self._truth.pushed_back.update(entry.id for entry in said.entries)
+        elif isinstance(said, Located):
+            self._truth.pushed_back.update(entry.id for entry in said.entries if not entry.held)
 
     def _set_wake(self) -> None:
         delay_s = max(self.exchange.wake_at_s(moment=self.moment) - self._loop.time(), 0.001)

@@ -21,7 +21,7 @@ from answerback.model.devices import Device, DeviceList, Signed
 from answerback.model.errors import StorageError
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, BlobId, DeviceId, MessageId
-from answerback.model.message import Urgency
+from answerback.model.message import LIFETIME_S, Urgency
 from answerback.storage.account_store import AccountStore
 from answerback.storage.relay_directory import put_first_list, put_list
 from answerback.wire.frames import ClientFrame, Ping, Submit
@@ -36,6 +36,12 @@ SPARE_COUNT = 2
 DEVICE_NAMES = ("phone", "laptop", "tablet")
 KEYS_THERE_SHARE = 0.8
 """Devices that have published their keys before: checking a hundred keys is half the cost of a small world."""
+WRONG_AT_FIRST_SHARE = 0.08
+"""Worlds that begin with a clock that is wrong."""
+DAY_MS = 86_400_000
+RELAY_AHEAD_MS = 3 * DAY_MS
+"""More than the day that a key's making may be ahead; far less than a message's life."""
+FIRST_AHEAD_MS = (40 * DAY_MS, -40 * DAY_MS, 10_000 * DAY_MS, -10_000 * DAY_MS, 3 * 3_600_000)
 GOODBYE_S = 5.0
 """After which nobody looks at a device any more that was taken off its account's list."""
 CANARY = "canary"
@@ -45,7 +51,7 @@ CANARY = "canary"
 class Town:
     """One world."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, *, may_begin_wrong: bool = False) -> None:
         self.loop = asyncio.get_running_loop()
         self.random = random.Random(seed)
         self.chronicle = Chronicle(self.loop.time)
@@ -70,7 +76,7 @@ class Town:
             on_list=self._list_put,
             on_empty=self._register_again,
         )
-        self._settle()
+        self._settle(may_begin_wrong=may_begin_wrong)
 
     @property
     def wall_ms(self) -> int:
@@ -85,7 +91,7 @@ class Town:
 
     # ---- people
 
-    def _settle(self) -> None:
+    def _settle(self, *, may_begin_wrong: bool) -> None:
         """People move in, most of them with one account and one or two devices each."""
         accounts = self._accounts()
         people = [handle for handle, _ in accounts]
@@ -117,8 +123,29 @@ class Town:
                     if self.random.random() < KEYS_THERE_SHARE:
                         villager.publish_before(database)
         self.spare = dealt
+        if may_begin_wrong and self.random.random() < WRONG_AT_FIRST_SHARE:
+            self._begin_with_wrong_clocks()
         for villager in self.villagers:
             villager.start()
+
+    def _begin_with_wrong_clocks(self) -> None:
+        """Let the relay's clock be days ahead at first, or a device's anywhere, while it is offline and writes."""
+        self.truth.clocks_were_set = True
+        if self.random.random() < 0.5:
+            self.chronicle.fault("relay_clock_wrong_at_first_start", "relay")
+            self.office.clock.set_to(RELAY_AHEAD_MS, now_s=self.loop.time())
+            self.office.remember_clock()
+            self.later(self.random.uniform(2.0, 20.0), lambda: self.office.clock.set_to(0, now_s=self.loop.time()))
+            return
+        who = self.random.choice(self.villagers)
+        ahead_ms = self.random.choice(FIRST_AHEAD_MS)
+        self.chronicle.fault("clock_wrong_at_first_start", who.name, f"by {ahead_ms / 1000:+.0f} s")
+        who.clock.set_to(ahead_ms, now_s=self.loop.time())
+        who.road.is_cut = True
+        others = [account for account in self.handles if account != who.account]
+        self.later(0.5, lambda: self.write(who, [], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S, accounts=others[:1]))
+        self.later(self.random.uniform(1.0, 8.0), lambda: setattr(who.road, "is_cut", False))
+        self.later(self.random.uniform(10.0, 30.0), lambda: who.clock.set_to(0, now_s=self.loop.time()))
 
     def _accounts(self) -> list[tuple[str, int]]:
         chance = self.random
@@ -192,8 +219,11 @@ class Town:
         if devices.version == len(lists) + 1:
             lists.append(signed)
 
-    def _list_put(self, signed: Signed, devices: DeviceList, gone: list[DeviceId]) -> None:
+    def _list_put(self, signed: Signed, devices: DeviceList, gone: list[DeviceId] | None) -> None:
         account, listed = devices.account, [device.id for device in devices.devices]
+        if gone is None:
+            before = read_device_list(account, self._newest_list(account)).devices
+            gone = [device.id for device in before if device.id not in listed]
         self.truth.changed.add(account)
         self.truth.revoked |= set(gone)
         self.keep_list(signed, devices)

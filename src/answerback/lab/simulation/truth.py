@@ -64,6 +64,16 @@ class Truth:
     """How often an older copy of a device's journal was put back."""
     absent_until_s: dict[AccountId, float] = field(default_factory=dict)
     """Until when a relay that had lost its store did not know an account."""
+    relay_lied: bool = False
+    """The relay said what was not so: it cannot have made anybody believe it, but it can have cost any order."""
+    somebody_lied: bool = False
+    """A contact sealed what its client would never seal."""
+    lied_about: set[AccountId] = field(default_factory=set)
+    """Accounts whose newest list the relay kept from somebody, by a forged one in its place."""
+    misled: set[DeviceId] = field(default_factory=set)
+    """Devices that were handed mail in a lane, and so at a place, where it was not."""
+    refused_for_good: set[tuple[MessageId, DeviceId]] = field(default_factory=set)
+    """Copies of which the relay said that it will never take them."""
     gone: set[tuple[DeviceId, bytes]] = field(default_factory=set)
     """Messages and envelopes that a device had, and that the older copy of its journal does not have."""
 

@@ -2,13 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 
 from answerback.core.outbox import Copy
+from answerback.crypto.prekeys import check_seal_key
+from answerback.lab.simulation.forger import FORGED
 from answerback.lab.simulation.town import CANARY, Town
 from answerback.lab.simulation.truth import Sent
 from answerback.lab.simulation.villager import Villager
 from answerback.lab.simulation.witness import EARLY_MS, has_file, has_message
 from answerback.model.causes import Cause
+from answerback.model.devices import Signed
+from answerback.model.errors import StorageError, TrustError
 from answerback.model.message import Message
 from answerback.model.stamp import in_order
 from answerback.model.timeline import Stage
@@ -26,6 +31,8 @@ def judge(town: Town, *, log: str) -> None:
             _ordered(town, villager)
     for sent in town.truth.sent.values():
         _kept(town, sent)
+    if town.truth.relay_lied or town.truth.somebody_lied:
+        _unforged(town)
     _once(town)
     _bounded(town)
     _private(town, log)
@@ -56,6 +63,7 @@ def reasons(town: Town) -> None:
         agent = villager.agent
         assert agent is not None
         now = agent.now
+        _whole(town, villager)
         for promise in agent.engine.machines.outbox:
             for copy in promise.copies.values():
                 wait = agent.engine.wait_of(promise.id, copy.device, now=now)
@@ -70,11 +78,39 @@ def reasons(town: Town) -> None:
                     town.chronicle.object("finishes", villager.name, f"the next attempt is {late_s} s away")
 
 
+def _whole(town: Town, villager: Villager) -> None:
+    """Ask why of messages as wholes: those that wait for their recipients, those without a copy, those that ended."""
+    assert villager.agent is not None
+    engine, now = villager.agent.engine, villager.agent.now
+    is_up, drafts = _is_up(villager), set()
+    with suppress(StorageError):
+        drafts = {row[0] for row in villager.disk.rows("SELECT id FROM drafts")}
+    for sent in town.truth.sent.values():
+        if sent.author != villager.device:
+            continue
+        wait, promise = engine.wait_of(sent.id, None, now=now), engine.machines.outbox.promise(sent.id)
+        if wait is None and (sent.id in drafts or (promise is not None and not promise.copies)):
+            town.chronicle.object("finishes", villager.name, f"{town.name(sent.id)} waits as a whole for no reason")
+        if wait is not None and promise is None and sent.id not in drafts:
+            town.chronicle.object("honest", villager.name, f"{town.name(sent.id)} has ended, and is said to wait")
+        if wait is not None and wait.cause.layer == "network" and is_up:
+            town.chronicle.object("honest", villager.name, f"{town.name(sent.id)} waits for a connection that stands")
+        for copy in promise.copies.values() if promise is not None else ():
+            if not copy.open and engine.wait_of(sent.id, copy.device, now=now) is not None:
+                town.chronicle.object("honest", villager.name, f"{town.name(sent.id)} has ended there, and waits")
+
+
+def _is_up(villager: Villager) -> bool:
+    assert villager.agent is not None
+    is_up = villager.agent.engine.machines.link.up
+    return is_up and any(wire.device == villager.name and not wire.is_given_up for wire in villager.wires())
+
+
 def _contradicted(town: Town, villager: Villager, copy: Copy, cause: Cause) -> str:
     """What in the world says that a copy does not wait for this cause; nothing if it may."""
     assert villager.agent is not None
     machines, truth = villager.agent.engine.machines, town.truth
-    is_up = machines.link.up and any(wire.device == villager.name and not wire.is_given_up for wire in villager.wires())
+    is_up = _is_up(villager)
     is_waiting_here = copy.stage is not Stage.ACCEPTED
     if cause.layer == "network" and is_up:
         return "its connection stands"
@@ -125,13 +161,43 @@ def _copy_kept(town: Town, sent: Sent, author: Villager, there: Villager) -> Non
     if stage in (Stage.DELIVERED, Stage.READ):
         if not is_here or not has_file(there, sent):
             town.chronicle.object("honest", author.name, f"{what} is said to be there; it is not, or not its file")
-    elif stage is Stage.EXPIRED and is_over:
+    elif (stage is Stage.EXPIRED and is_over) or (
+        stage is Stage.FAILED and (sent.id, there.device) in town.truth.refused_for_good
+    ):
         pass
-    elif stage is None and (is_over or there.listed_ms >= sent.at_ms or town.truth.relay_forgot):
+    elif stage is None and (is_over or there.listed_ms >= sent.at_ms or _is_hidden(town, there)):
         pass  # a device that came later, or a message whose time was over before it was addressed
     else:
         told = "has no copy" if stage is None else f"ended as {stage.name}"
         town.chronicle.object("kept", author.name, f"{what} {told}, and {'is' if is_here else 'is not'} there")
+
+
+def _is_hidden(town: Town, there: Villager) -> bool:
+    """Whether the relay has kept the list that names a device from others, by forgetting it or by a forged one."""
+    return town.truth.relay_forgot or there.account in town.truth.lied_about
+
+
+def _unforged(town: Town) -> None:
+    """Object to whatever was believed that nobody wrote or signed."""
+    signed = {(account, one.body, one.signature) for account, lists in town.lists.items() for one in lists}
+    keys = {villager.device: villager for villager in town.villagers}
+    for villager in town.villagers:
+        disk = villager.disk
+        if disk.has("SELECT 1 FROM messages WHERE instr(text, ?)", (FORGED,)):
+            town.chronicle.object("honest", villager.name, "shows what nobody may have written")
+        if set(disk.rows("SELECT account, body, signature FROM device_lists")) - signed:
+            town.chronicle.object("honest", villager.name, "believes a list that nobody signed")
+        for device, body, signature in disk.rows("SELECT device, body, signature FROM seal_keys"):
+            if (there := keys.get(device)) is None or not _is_its_key(there, Signed(body, signature)):  # type: ignore[call-overload, arg-type]
+                town.chronicle.object("honest", villager.name, "believes a seal key that its device did not sign")
+
+
+def _is_its_key(there: Villager, signed: Signed) -> bool:
+    try:
+        check_seal_key(signed, there.keys.device(0))
+    except TrustError:
+        return False
+    return True
 
 
 def _once(town: Town) -> None:
@@ -148,7 +214,7 @@ def _ordered(town: Town, villager: Villager) -> None:
     for message in ours:
         if any(place[before] > place[message.id] for before in message.written_after if before in place):
             town.chronicle.object("ordered", villager.name, f"shows {town.name(message.id)} before what it answers")
-    if town.truth.relay_forgot or town.truth.relay_was_full:
+    if town.truth.relay_forgot or town.truth.relay_was_full or town.truth.relay_lied:
         return
     restored = set(town.truth.restored)
     came: dict[tuple[object, ...], list[int]] = defaultdict(list)

@@ -132,6 +132,8 @@ class Witness:
         is_gone = device in self._town.truth.revoked
         if cause is Cause.RECIPIENT_DEVICE_GONE and not is_gone:
             self._object("honest", who, f"said that {self._town.name(device)} is gone; it is not")
+        elif (message, device) in self._town.truth.refused_for_good:
+            return
         elif message in self._town.truth.sent and cause is not Cause.RECIPIENT_DEVICE_GONE:
             self._object("kept", who, f"gave {self._name(message)} up because of {cause.value}")
 
@@ -150,6 +152,8 @@ class Witness:
         return self._town.office.disk.has(there, (who.device, int(entry.lane), entry.position))
 
     def _took(self, who: "Villager", entries: Iterable[Taken]) -> None:
+        if who.device in self._town.truth.misled:
+            return  # a place it was told of is not where its mail is
         upto = {int(entry.lane): entry.position for entry in entries}
         rows = self._town.office.disk.rows(
             "SELECT envelope.id, lane, position FROM envelope JOIN device ON device.number = envelope.mailbox"

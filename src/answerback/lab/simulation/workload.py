@@ -7,6 +7,7 @@ from typing import Final
 from answerback.lab.simulation.town import CANARY, Town
 from answerback.lab.simulation.villager import Villager
 from answerback.model.errors import StorageError
+from answerback.model.ids import AccountId
 from answerback.model.message import LIFETIME_S, Urgency
 
 NOBODY: Final = "nobody"
@@ -14,6 +15,8 @@ NOBODY: Final = "nobody"
 FILE_BYTES: Final = (300, 20_000, 60_000, 150_000)
 """Within one piece, and in several; a segment is 64 KiB."""
 BURSTS: Final = (1,) * 14 + (4, 8)
+STRANGERS_COUNT: Final = 20
+ACCOUNTS_COUNT: Final = 40
 MASS_COUNT: Final = 60
 """More than one frame, and more than the window of a link that was not measured yet."""
 
@@ -62,6 +65,25 @@ class Workload:
         if author.is_on:
             town.write(author, handles, urgency=Urgency.URGENT, lifetime_s=LIFETIME_S)
 
+    def strangers(self) -> None:
+        """Write to more handles at once than are asked about at once, and ask for more accounts than that."""
+        town = self._town
+        if town.awake:
+            author = town.random.choice(town.awake)
+            town.chronicle.faults["strangers"] += 1
+            handles = [f"{NOBODY}{number}" for number in range(STRANGERS_COUNT)]
+            town.write(author, handles, urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
+            for _ in range(ACCOUNTS_COUNT):
+                self._look_up(author, AccountId(town.random.randbytes(16)))
+
+    def to_nowhere(self) -> None:
+        """Write to an account that the relay does not know: it waits until its time is over."""
+        town = self._town
+        if town.awake:
+            town.chronicle.faults["unknown_account"] += 1
+            author, nowhere = town.random.choice(town.awake), AccountId(town.random.randbytes(16))
+            town.write(author, [], urgency=Urgency.NORMAL, lifetime_s=90, accounts=[nowhere])
+
     def _recipients(self, author: Villager) -> list[str]:
         town, chance = self._town, self._town.random
         own, others = author.name.split()[0], self._others(author)
@@ -105,11 +127,10 @@ class Workload:
     def _read(self, who: Villager) -> None:
         assert who.agent is not None
         kept = [kept.message for kept in who.agent.journal.messages(limit=3)]
-        others = [message for message in kept if message.author != who.account]
-        if others:
-            names = ", ".join(self._town.name(message.id) for message in others)
+        if kept:
+            names = ", ".join(self._town.name(message.id) for message in kept)
             self._town.chronicle.say(who.name, f"reads {names}")
-            who.read(others)
+            who.read(kept)
 
     def _answer(self, who: Villager) -> None:
         """Answer a message without knowing anybody's handle, as the client's `reply` does."""
@@ -125,8 +146,11 @@ class Workload:
 
     def _ask(self, who: Villager) -> None:
         town = self._town
-        account = town.random.choice(sorted(town.handles))
         town.chronicle.faults["looked_up"] += 1
+        self._look_up(who, town.random.choice(sorted(town.handles)))
+
+    @staticmethod
+    def _look_up(who: Villager, account: AccountId) -> None:
         who.change(lambda engine, now: engine.look_up(account, now=now))
 
     # ---- devices
@@ -147,6 +171,10 @@ class FileFaults:
 
     def __init__(self, town: Town) -> None:
         self._town = town
+
+    def strike(self) -> None:
+        """Let one thing go wrong, with somebody's file if any is on its way."""
+        self._town.random.choice(self.kinds())()
 
     def kinds(self) -> list[Callable[[], None]]:
         """Every kind, as often as it is to come."""
@@ -181,7 +209,7 @@ class FileFaults:
 
     def torn_at_the_device(self) -> None:
         """Let the power go when the next part of a file is written: half of it is on the disk."""
-        who = self._town.random.choice(self._town.villagers)
+        who = self._carrier()
         self._town.chronicle.fault("file_torn", who.name)
         who.folder.is_brittle = True
 
@@ -207,6 +235,12 @@ class FileFaults:
             content[name] = bytes([content[name][0] ^ 1]) + content[name][1:]
 
     def _break(self, where: str) -> None:
-        who = self._town.random.choice(self._town.villagers)
+        who = self._carrier()
         self._town.chronicle.say(who.name, f"! will lose a file's {where}")
         who.way.breaks.append(where)
+
+    def _carrier(self) -> Villager:
+        """Somebody who carries a file right now, if anybody does."""
+        awake = [villager for villager in self._town.awake if villager.agent is not None]
+        busy = [v for v in awake if v.agent is not None and len(v.agent.engine.machines.transfers)]
+        return self._town.random.choice(busy or self._town.villagers)

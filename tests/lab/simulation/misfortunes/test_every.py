@@ -11,12 +11,14 @@ from tests.lab.simulation.stage import in_town
 
 def test_every_misfortune_is_on_the_list(tmp_path: Path) -> None:
     async def work(town: Town) -> set[str]:
-        return {kind.__name__ for kind in Misfortunes(town).kinds()}
+        misfortunes = Misfortunes(town)
+        return {kind.__name__ for kind in [*misfortunes.kinds(), *misfortunes.lie_kinds()]}
 
     injected = in_town(tmp_path, work)
     assert injected <= set(KINDS)
     elsewhere = {"lost_frames", "late_frames", "duplicated_frames", "reordered_frames"}
-    of_life = {*FAULTS["files"], "months_offline", "device_revokes_itself"}
+    of_life = {*FAULTS["files"], "months_offline", "device_revokes_itself", "long_outage"}
+    of_life |= {"clock_wrong_at_first_start", "relay_clock_wrong_at_first_start"}
     assert set(KINDS) - injected - of_life == elsewhere
 
 

@@ -2,8 +2,11 @@
 
 from answerback.lab.simulation.misfortunes.agents import AgentTrouble
 from answerback.lab.simulation.misfortunes.clocks import ClockTrouble
+from answerback.lab.simulation.misfortunes.contacts import ContactLies
 from answerback.lab.simulation.misfortunes.disks import DiskTrouble
+from answerback.lab.simulation.misfortunes.lies import RelayLies
 from answerback.lab.simulation.misfortunes.network import NetworkTrouble
+from answerback.lab.simulation.misfortunes.outages import Outages
 from answerback.lab.simulation.misfortunes.people import PeopleTrouble
 from answerback.lab.simulation.misfortunes.relay import RelayTrouble
 from answerback.lab.simulation.misfortunes.trouble import LONG_S, Kind
@@ -11,6 +14,12 @@ from answerback.lab.simulation.town import Town
 
 COPY_SHARE = 0.2
 """How often, when something may go wrong, somebody takes a backup first."""
+
+
+LIARS_SHARE = 0.2
+"""Worlds in which the relay or a contact lies; in the others everybody is honest, and stricter promises hold."""
+LIE_SHARE = 0.5
+"""How often there, when something may go wrong, it is a lie."""
 
 
 class Misfortunes:
@@ -24,6 +33,10 @@ class Misfortunes:
         self.clocks = ClockTrouble(town)
         self.relay = RelayTrouble(town)
         self.people = PeopleTrouble(town)
+        self.outages = Outages(town)
+        self.lies = RelayLies(town)
+        self.contacts = ContactLies(town)
+        self._are_there_liars: bool | None = None
 
     def kinds(self) -> list[Kind]:
         """Every kind, as often as it is to come."""
@@ -37,6 +50,10 @@ class Misfortunes:
         ]
         return often * 2 + [*seldom, self.relay_forgets_a_list]
 
+    def lie_kinds(self) -> list[Kind]:
+        """Every kind of lie, in worlds that have liars."""
+        return [*self.lies.seldom(), *self.contacts.seldom()]
+
     def relay_forgets_a_list(self) -> None:
         """Put the relay's store back to before a list changed, which it does right now."""
         self.relay.keep_a_copy()
@@ -47,13 +64,19 @@ class Misfortunes:
         """Let one thing go wrong, and now and then somebody take a backup before."""
         if self.town.random.random() < COPY_SHARE:
             self.town.random.choice((self.relay.keep_a_copy, self.agents.keep_a_copy))()
-        self.town.random.choice(self.kinds())()
+        if self._are_there_liars is None:
+            self._are_there_liars = self.town.random.random() < LIARS_SHARE
+        if self._are_there_liars and self.town.random.random() < LIE_SHARE:
+            self.town.random.choice(self.lie_kinds())()
+        else:
+            self.town.random.choice(self.kinds())()
 
     def heal(self) -> None:
         """End everything that is wrong, but for clocks that were set and devices that are gone."""
         for timer in self.town.timers:
             timer.cancel()
         self.town.timers.clear()
+        self.lies.heal()
         self.disks.heal()
         self.relay.heal()
         self.network.heal()
