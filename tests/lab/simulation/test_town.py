@@ -49,3 +49,14 @@ def test_a_text_that_anybody_could_read_is_noticed_on_its_way(tmp_path: Path) ->
         assert [objection.split(":")[0] for objection in town.chronicle.objections] == ["private"]
 
     in_town(tmp_path, work)
+
+
+def test_the_latest_time_anybody_may_believe_is_as_far_ahead_as_the_relays_clock_ever_leapt(tmp_path: Path) -> None:
+    async def work(town: Town) -> None:
+        assert town.latest_ms == town.wall_ms
+        for behind_ms in (3_600_000, 0):  # ends that are set in between are over an hour early, by the only clock
+            town.office.clock.set_to(-behind_ms, now_s=town.loop.time())
+            town.office.remember_clock()
+        assert town.latest_ms == town.wall_ms + 3_600_000
+
+    in_town(tmp_path, work)

@@ -72,5 +72,26 @@ def test_a_message_without_its_envelopes_hash_is_objected_to(tmp_path: Path) -> 
     in_town(tmp_path, work)
 
 
+def test_a_receipt_is_news_once_to_an_engine_and_again_to_one_begun_again_from_the_disk(tmp_path: Path) -> None:
+    async def work(town: Town) -> None:
+        author, reader = town.villagers[0], next(v for v in town.villagers if v.name.startswith("bea"))
+        town.write(author, ["bea"], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
+        await asyncio.sleep(5)
+        (message,) = town.truth.sent
+        read = [KeepStep(message, reader.device, Step(Stage.READ, Evidence.RECEIPT, 0))]
+        town.truth.read.add((reader.device, message))
+        town.witness.committed(author, read)
+        author.disk.is_full = True
+        town.write(author, ["bea"], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
+        author.disk.is_full = False
+        await asyncio.sleep(5)
+        town.witness.committed(author, read)
+        assert town.chronicle.objections == []
+        town.witness.committed(author, read)
+        assert [objection.split(":")[0] for objection in town.chronicle.objections] == ["once"]
+
+    in_town(tmp_path, work)
+
+
 def _envelope(identity: EnvelopeId) -> Envelope:
     return Envelope(identity, DEVICE, Lane.NORMAL, 60, b"..")

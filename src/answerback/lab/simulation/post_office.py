@@ -97,7 +97,9 @@ class PostOffice:
 
     def remember_clock(self) -> None:
         """Let the truth know how far ahead the relay's clock has been."""
-        self._truth.relay_ahead_ms = max(self._truth.relay_ahead_ms, self.clock.ahead_ms(self._loop.time()))
+        truth, ahead_ms = self._truth, self.clock.ahead_ms(self._loop.time())
+        truth.relay_behind_ms = max(truth.relay_behind_ms, -ahead_ms)
+        truth.relay_ahead_ms = max(truth.relay_ahead_ms, ahead_ms + truth.relay_behind_ms)
 
     # ---- life
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from answerback.core.engine import Engine
 from answerback.lab.simulation.disk import Disk
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Urgency
@@ -48,8 +49,8 @@ class Truth:
     """How often the relay refused an envelope, or said that it had lost it."""
     taken: Counter[tuple[DeviceId, EnvelopeId]] = field(default_factory=Counter)
     """How often a device kept that an envelope had come; more than once, and it opened it more than once."""
-    answers: Counter[tuple[DeviceId, int, MessageId, DeviceId, int]] = field(default_factory=Counter)
-    """How often each life of a device took the same receipt for news."""
+    answers: Counter[tuple[DeviceId, Engine | None, MessageId, DeviceId, int]] = field(default_factory=Counter)
+    """How often each engine of a device took the same receipt for news; one begun again from the disk is another."""
     revoked: set[DeviceId] = field(default_factory=set)
     changed: set[AccountId] = field(default_factory=set)
     """Accounts whose list of devices changed while people were writing."""
@@ -58,7 +59,10 @@ class Truth:
     relay_was_full: bool = False
     """The relay refused mail for a while: what was under way behind it may have been taken before it."""
     relay_ahead_ms: int = 0
-    """How far ahead of true time the relay's clock has been: mail expires by it, there is no other."""
+    """How far ahead the relay's clock has been, of true time or of what it showed before: ends are set by it, and mail
+    expires by it, there is no other."""
+    relay_behind_ms: int = 0
+    """How far behind true time it has been."""
     clocks_were_set: bool = False
     restored: Counter[DeviceId] = field(default_factory=Counter)
     """How often an older copy of a device's journal was put back."""

@@ -104,7 +104,8 @@ class Witness:
         if (device, message) in self._town.truth.gone:
             return  # it was there
         sent = self._town.truth.sent.get(message)
-        answers, key = self._town.truth.answers, (who.device, who.lives, message, device, int(stage))
+        engine = who.agent.engine if who.agent is not None else None
+        answers, key = self._town.truth.answers, (who.device, engine, message, device, int(stage))
         answers[key] += 1
         if answers[key] > 1:
             self._object("once", who, f"told {stage.name} of {self._name(message)} twice for one device")
