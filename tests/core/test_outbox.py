@@ -170,7 +170,6 @@ def test_only_the_time_of_the_relay_ends_a_promise() -> None:
 def test_a_letter_nobody_could_be_found_for_ends_with_its_time_too() -> None:
     outbox = Outbox()
     outbox.accept(letter(1), now=NOW)
-    assert outbox.next_expiry_ms == DAY_MS
     effects = outbox.expire(relay_ms=DAY_MS, now=NOW)
     assert stages_told(effects) == [Stage.EXPIRED]
     assert DropOutgoing(message_number(1)) in kept(effects)

@@ -28,6 +28,7 @@ from tests.core.specimens import (
     PHONE,
     TABLET,
     at,
+    envelope_for,
     kept,
     laid_out,
     letter,
@@ -217,7 +218,6 @@ def test_a_promise_that_expires_says_so_of_each_copy_that_is_open_and_of_itself_
     under_way(outbox, second)
     outbox.accept(letter(2), now=NOW)
     outbox.accept(letter(3, expires_ms=DAY_MS + 1), now=NOW)
-    assert outbox.next_expiry_ms == DAY_MS
     effects = outbox.expire(relay_ms=DAY_MS, now=NOW)
     copy_step = Step(Stage.EXPIRED, Evidence.CLOCK, NOW.wall_ms, Cause.MESSAGE_EXPIRED, 1)
     whole_step = Step(Stage.EXPIRED, Evidence.CLOCK, NOW.wall_ms, Cause.MESSAGE_EXPIRED)
@@ -225,7 +225,7 @@ def test_a_promise_that_expires_says_so_of_each_copy_that_is_open_and_of_itself_
         Progressed(message_number(1), LAPTOP, copy_step),
         Progressed(message_number(2), None, whole_step),
     ]
-    assert (second.cause, outbox.flying_bytes, outbox.next_expiry_ms) == (Cause.MESSAGE_EXPIRED, 0, DAY_MS + 1)
+    assert (second.cause, outbox.flying_bytes, len(outbox)) == (Cause.MESSAGE_EXPIRED, 0, 1)
     assert [fact for fact in kept(effects) if isinstance(fact, DropOutgoing)] == [
         DropOutgoing(message_number(1)),
         DropOutgoing(message_number(2)),
@@ -264,3 +264,66 @@ def test_an_end_set_in_an_earlier_run_is_moved_later_at_most() -> None:
     outbox.restore(letter(1), [])
     assert outbox.retime(shift_ms=DAY_MS, earlier_shift_ms=-DAY_MS, latest_ms=2 * DAY_MS) == []
     assert outbox.retime(shift_ms=DAY_MS, earlier_shift_ms=RETIME_MS, latest_ms=2 * DAY_MS) == []
+
+
+def test_what_is_said_again_changes_no_time_and_tells_nothing() -> None:
+    outbox = Outbox()
+    first, second = laid_out(outbox, 1, PHONE, LAPTOP)
+    envelope = under_way(outbox, first)
+    assert outbox.written(envelope.id, now=at(101.0)) == [], "the socket took it once"
+    outbox.accepted(envelope.id, away_s=0, boot=b"b", now=at(102.0))
+    again = outbox.accepted(envelope.id, away_s=0, boot=b"b", now=at(103.0))
+    assert (first.accepted_s, stages_told(again)) == (102.0, [])
+    full = Cause.RECIPIENT_MAILBOX_FULL
+    assert outbox.refused(envelope.id, full, retry_at_s=9.0, now=at(104.0)) == [], "it was accepted"
+    assert second.stage is Stage.QUEUED
+
+
+def test_an_acceptance_from_before_a_restart_is_timed_when_it_is_said_again() -> None:
+    outbox = Outbox()
+    (copy,) = laid_out(outbox)
+    envelope = under_way(outbox, copy)
+    outbox.accepted(envelope.id, away_s=0, boot=b"b", now=NOW)
+    again = Outbox()
+    again.restore(letter(1), [copy.fact(with_bytes=True)])
+    restored = again.copy(copy.key)
+    assert restored is not None
+    times = [restored.accepted_s]
+    told = again.accepted(envelope.id, away_s=0, boot=b"b", now=at(200.0))
+    times.append(restored.accepted_s)
+    assert (times, stages_told(told)) == ([None, 200.0], [])
+
+
+def test_one_message_a_receipt_cannot_move_holds_up_none_of_the_others() -> None:
+    outbox = Outbox()
+    laid_out(outbox, 1, LAPTOP)
+    (second,) = laid_out(outbox, 2, PHONE)
+    under_way(outbox, second)
+    outbox.answered([message_number(7)], PHONE, Stage.DELIVERED, now=NOW)
+    messages = [message_number(number) for number in (1, 7, 8, 9, 2)]
+    effects = outbox.answered(messages, PHONE, Stage.DELIVERED, now=NOW)
+    told = [effect.news for effect in effects if isinstance(effect, Tell)]
+    assert [news.message for news in told if isinstance(news, Progressed)] == messages[2:]
+    raised = [fact.message for fact in kept(effects) if isinstance(fact, RaiseStage)]
+    assert raised == [message_number(8), message_number(9)]
+
+
+def test_a_letter_that_has_ended_is_found_no_more() -> None:
+    outbox = Outbox()
+    (copy,) = laid_out(outbox)
+    envelope = under_way(outbox, copy, sequence=4)
+    outbox.answered([copy.message], PHONE, Stage.DELIVERED, now=NOW)
+    assert outbox.copy_of(envelope.id) is None
+    assert outbox.numbered(PHONE, copy.lane, 4) is None
+    assert (outbox.copy(copy.key), outbox.promise(copy.message)) == (None, None)
+
+
+def test_what_is_sealed_anew_says_which_attempt_it_follows() -> None:
+    outbox = Outbox()
+    (copy,) = laid_out(outbox)
+    under_way(outbox, copy)
+    outbox.requeue(copy, reseal=True)
+    effects = outbox.sealed(copy, envelope_for(copy, b"anew"), sequence=1, now=NOW)
+    step = Step(Stage.SEALED, Evidence.RATCHET, NOW.wall_ms, attempt=1)
+    assert KeepStep(copy.message, PHONE, step) in kept(effects)
+    assert copy.reseals == 1

@@ -14,8 +14,6 @@ def test_the_first_attempt_is_due_at_once_and_only_once() -> None:
     assert pacing.due(now_s=4.9) is None
     assert pacing.due(now_s=5.0) is Reason.CONNECT_FIRST
     assert pacing.due(now_s=5.0) is None
-    pacing.start(now_s=6.0)
-    pacing.stop()
     assert pacing.wake_at is None
 
 

@@ -347,11 +347,6 @@ class Outbox:
             effects += self.settle(promise.id)
         return effects
 
-    @property
-    def next_expiry_ms(self) -> int | None:
-        """When the first promise runs out, on the relay's clock."""
-        return min((promise.letter.expires_ms for promise in self._promises.values()), default=None)
-
     def settle(self, message: MessageId) -> list[Effect]:
         """End a promise that is kept."""
         promise = self._promises.get(message)

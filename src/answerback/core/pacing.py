@@ -46,10 +46,6 @@ class Pacing:
         """Begin: the first attempt is due at once."""
         self._next = Wake(now_s, Reason.CONNECT_FIRST)
 
-    def stop(self) -> None:
-        """No more attempts until `start`."""
-        self._next = None
-
     def succeeded(self, *, now_s: float) -> None:
         """The relay welcomed us: the slate is clean if this lasts."""
         self._next, self._up_since_s, self.failures = None, now_s, 0
