@@ -80,3 +80,19 @@ def test_what_is_not_finished_what_is_logged_and_who_talks_on_is_objected_to(tmp
         assert kinds == {"finishes", "kept", "private", "quiet"}
 
     in_town(tmp_path, work)
+
+
+@pytest.mark.parametrize(("lifetime_s", "objections"), [(30, 0), (LIFETIME_S, 1)])
+def test_only_what_a_leaping_clock_may_have_ended_on_its_way_may_come_out_of_order(
+    lifetime_s: int, objections: int, tmp_path: Path
+) -> None:
+    async def work(town: Town) -> None:
+        for _ in range(3):
+            town.write(town.villagers[0], ["bea"], urgency=Urgency.NORMAL, lifetime_s=lifetime_s)
+        await asyncio.sleep(20)
+        town.office.clock.set_to(3_600_000, now_s=town.loop.time())
+        arrival_is_turned_round(town)
+        judge(town, log="")
+        assert [objection.split(":")[0] for objection in town.chronicle.objections] == ["ordered"] * objections
+
+    in_town(tmp_path, work)

@@ -219,13 +219,20 @@ def _ordered(town: Town, villager: Villager) -> None:
     restored = set(town.truth.restored)
     came: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for message in ours:
-        if message.attachment is not None or town.truth.sent[message.id].is_answer:
+        sent = town.truth.sent[message.id]
+        if message.attachment is not None or sent.is_answer or _was_cut_short(town, sent):
             continue  # the one waits for its file and holds nobody up; the other waits for no look-up
         if message.author_device != villager.device and not {message.author_device, villager.device} & restored:
             came[_lane_of(message)].append(town.truth.sent[message.id].number)
     for numbers in came.values():
         if numbers != sorted(numbers):
             town.chronicle.object("ordered", villager.name, f"one author's messages in one lane came as {numbers}")
+
+
+def _was_cut_short(town: Town, sent: Sent) -> bool:
+    """Whether the relay's clock, when it leapt ahead, may have ended a message on its way: then it was sent again."""
+    is_over = town.latest_ms >= sent.at_ms + sent.lifetime_s * 1000
+    return is_over and town.truth.relay_ahead_ms > EARLY_MS
 
 
 def _lane_of(message: Message) -> tuple[object, ...]:

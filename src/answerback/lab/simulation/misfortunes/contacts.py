@@ -54,10 +54,11 @@ class ContactLies(Trouble):
             {"is_garbage": True},
             {"inner": {"olm": b"no ratchet"}},
             {"inner": {"account": stranger, "device": device}},
-            {"slip": {"list_version": FAR}},
-            {"slip": {"sequence": FAR}},
         )
-        self._lie("contact_forges_a_slip", self._post, chance.choice(flaws))
+        harmless: Sequence[Flaws] = ({"slip": {"list_version": FAR}}, {"slip": {"sequence": FAR}})
+        flaw = chance.choice((*flaws, *harmless))
+        text = f"{CANARY} by its author" if flaw in harmless else FORGED  # such a post is shown: its author wrote it
+        self._lie("contact_forges_a_slip", lambda liar, there: self._post(liar, there, text=text), flaw)
 
     def contact_forges_a_post(self) -> None:
         """Write in a conversation that is none, under another id than the slip's, or to somebody else."""
