@@ -1,17 +1,13 @@
 """Proves what each letter that arrives puts on disk, moves, and sends back, one delivery after the other."""
 
-import dataclasses
-
 import pytest
 from msgspec.structs import replace
 
 from answerback.core import arrival as arrival_module
-from answerback.core.arrival import RESEALS_MAX, Arrival
+from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
 from answerback.core.effects import (
     Arrived,
-    Effect,
-    KeepCopy,
     KeepCursor,
     KeepDeviceName,
     KeepMessage,
@@ -19,100 +15,22 @@ from answerback.core.effects import (
     KeepRatchet,
     KeepSeen,
     KeepStream,
-    KeepTransfer,
     Tell,
-    Transmit,
     Warned,
 )
-from answerback.core.inbox import GAP_GRACE_S
-from answerback.core.lanes import Hold
-from answerback.core.outbox import Copy
 from answerback.crypto.prekeys import check_prekey, make_fallback
+from answerback.crypto.seal import lock_letter
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
-from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
-from answerback.model.message import Attachment, Lane
+from answerback.model.ids import ConversationId, EnvelopeId, conversation_id
+from answerback.model.message import Lane
 from answerback.model.timeline import Stage
-from answerback.wire.codec import decode_letter, encode
-from answerback.wire.frames import ClientFrame, LookUp, Resolve, Taken, Took
-from answerback.wire.letters import AnyLetter, Gap, Nack, Receipt, Void
+from answerback.wire.frames import Resolve
+from answerback.wire.letters import Nack, Receipt
+from answerback.wire.requests import BLOB_BYTES_MAX
 from tests.core.families import Correspondent, Family, begin, machines_of
-from tests.core.specimens import NOW, at, envelope_for, kept, letter, message_number, stages_told
-
-ANN, BEA, STRANGER = Family(1), Family(2), Family(1)
-LATER = at(110.0)
-FILE = Attachment(BlobId(b"b" * 16), b"k" * 32, 100, 60, b"h" * 32, "a.jpg", "image/jpeg")
-
-
-class Reader:
-    """Ann's device, which hears from Bea's."""
-
-    def __init__(self, *known: Family) -> None:
-        self.machines = machines_of(ANN, *(known or (BEA,)))
-        self.departure = Departure(self.machines)
-        self.arrival = Arrival(self.machines, self.departure)
-        self.drawn = 0
-        self.machines.randomness = self.draw
-
-    def draw(self, count: int) -> bytes:
-        """Give each letter an id of its own."""
-        self.drawn += 1
-        return self.drawn.to_bytes(count, "big")
-
-    def hears(self, *deliveries: Delivery, at_s: float = 100.0) -> list[Effect]:
-        """Take in what the relay hands over."""
-        return self.arrival.deliver(deliveries, now=at(at_s))
-
-    def answers(self) -> list[tuple[DeviceId, AnyLetter]]:
-        """Take out the control letters it owes."""
-        promises = [promise for promise in self.machines.outbox if not promise.letter.answered]
-        for promise in promises:
-            del self.machines.outbox._promises[promise.id]
-        return [(promise.letter.devices[0], decode_letter(promise.letter.letter)) for promise in promises]
-
-    def owes(self, *messages: MessageId, to: Correspondent, lane: Lane = Lane.NORMAL) -> list[Copy]:
-        """Promise messages to a device, of which the relay has each, numbered from 1."""
-        copies = []
-        for number, message in enumerate(messages, start=1):
-            outbox = self.machines.outbox
-            kept_letter = letter(int.from_bytes(message, "big"), lane=lane, recipients=(BEA.account,))
-            outbox.accept(kept_letter, now=NOW)
-            outbox.lay_out(message, [(BEA.account, to.id)])
-            copy = outbox.copy((message, to.id))
-            assert copy is not None
-            envelope = envelope_for(copy)
-            outbox.sealed(copy, envelope, sequence=number, now=NOW)
-            outbox.leaving(copy, now=NOW)
-            outbox.written(envelope.id, now=NOW)
-            outbox.accepted(envelope.id, away_s=0, boot=b"b", now=NOW)
-            copies.append(copy)
-        return copies
-
-
-def pair() -> tuple[Reader, Correspondent]:
-    return Reader(), Correspondent(BEA, ANN)
-
-
-def frames(effects: list[Effect]) -> list[ClientFrame]:
-    return [effect.frame for effect in effects if isinstance(effect, Transmit)]
-
-
-def looked_up(effects: list[Effect]) -> list[AccountId]:
-    return [frame.account for frame in frames(effects) if isinstance(frame, LookUp)]
-
-
-def took(*positions: tuple[Lane, int]) -> Took:
-    return Took([Taken(lane, position) for lane, position in positions])
-
-
-def seen(effects: list[Effect]) -> list[KeepSeen]:
-    return [fact for fact in kept(effects) if isinstance(fact, KeepSeen)]
-
-
-def warned(effects: list[Effect]) -> list[Warned]:
-    told = [effect.news for effect in effects if isinstance(effect, Tell)]
-    return [news for news in told if isinstance(news, Warned)]
-
+from tests.core.reader import ANN, BEA, FILE, LATER, STRANGER, Reader, frames, looked_up, pair, seen, took, warned
+from tests.core.specimens import NOW, kept, message_number, stages_told
 
 # ---- once
 
@@ -310,120 +228,53 @@ def test_the_handle_of_a_contact_or_of_oneself_is_asked_of_nobody() -> None:
     assert [frame for frame in frames(effects) if isinstance(frame, Resolve)] == []
 
 
-# ---- repairs
-
-
-def test_a_gap_is_asked_about_with_one_letter_for_each_device_that_is_still_listed() -> None:
+def test_what_a_known_device_sent_that_makes_no_sense_steps_its_ratchet_and_is_called_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
-    ann.hears(bea.writes(bea.post(1), 1, sequence=3), tablet.writes(tablet.post(2), 2, sequence=2))
-    ann.answers()
-    assert ann.arrival.ask_for_gaps(now=at(100.0 + GAP_GRACE_S - 0.1)) == []
-    effects = ann.arrival.ask_for_gaps(now=at(100.0 + GAP_GRACE_S))
-    gaps = {bea.id: Gap(Lane.NORMAL, 1, 2), tablet.id: Gap(Lane.NORMAL, 1, 1)}
-    assert dict(ann.answers()) == {device: Nack([], [gap], []) for device, gap in gaps.items()}
-    assert len(kept(effects)) >= 4, "each letter and its copy are on disk"
-    ann.machines.roster.learn(BEA.account, [Family.list_without(BEA, 0)], [])
-    BEA.lists.pop()
-    effects = ann.arrival.ask_for_gaps(now=at(10_000.0))
-    assert [device for device, _ in ann.answers()] == [tablet.id]
-    (stream,) = [fact for fact in kept(effects) if isinstance(fact, KeepStream) and fact.device == bea.id]
-    assert stream.missing == (), "what a revoked device never brought is waited for no longer"
-    ann.hears(tablet.writes(Void([gaps[tablet.id]]), 3, lane=Lane.CONTROL))
-    assert ann.machines.inbox.ask_at_s is None
-
-
-def test_a_void_number_is_waited_for_no_longer() -> None:
-    ann, bea = pair()
-    ann.hears(bea.writes(bea.post(1), 1, sequence=4))
-    effects = ann.hears(bea.writes(Void([Gap(Lane.NORMAL, 2, 3)]), 2, lane=Lane.CONTROL))
-    (stream,) = [fact for fact in kept(effects) if isinstance(fact, KeepStream)]
-    assert stream.missing == ((1, 1),)
-
-
-def test_a_call_for_what_was_lost_has_the_relay_asked_and_voids_what_will_never_come() -> None:
-    ann, bea = pair()
-    first, second, third = ann.owes(*(message_number(number) for number in (11, 12, 13)), to=bea)
-    ann.machines.outbox.requeue(third, reseal=False)
-    nack = Nack([], [Gap(Lane.NORMAL, 1, 1), Gap(Lane.NORMAL, 3, 5)], [])
-    ann.hears(bea.writes(nack, 1, lane=Lane.CONTROL))
-    assert [copy.stage for copy in (first, second, third)] == [Stage.ACCEPTED, Stage.ACCEPTED, Stage.SEALED]
-    assert [copy.missed for copy in (first, second, third)] == [True, False, False]
-    assert ann.machines.catchup.doubted == [first.key]
-    voids = [said for _, said in ann.answers() if isinstance(said, Void)]
-    assert voids == [Void([Gap(Lane.NORMAL, 4, 4), Gap(Lane.NORMAL, 5, 5)])]
-
-
-def test_a_call_about_what_did_not_open_seals_it_anew_on_a_fresh_session_but_not_for_anybody_else() -> None:
-    ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
-    (copy,) = ann.owes(message_number(11), to=bea)
-    begin(ann.machines, bea.keys)
-    assert copy.envelope is not None
-    call = Nack([EnvelopeId(b"?" * 16), copy.envelope], [], [])
-    ann.hears(tablet.writes(call, 1, lane=Lane.CONTROL))
-    assert (copy.stage, copy.reseals) == (Stage.ACCEPTED, 0), "it was not sent to that device"
-    effects = ann.hears(bea.writes(call, 2, lane=Lane.CONTROL))
-    assert (copy.stage, copy.sealed, copy.reseals) == (Stage.QUEUED, None, 1)
-    assert any(fact == copy.fact() for fact in kept(effects))
-    assert ann.machines.lanes.held(bea.id, Lane.NORMAL) == Hold(Cause.RECIPIENT_CANNOT_OPEN, 100.0)
-    assert not ann.machines.sessions.ready(bea.id, Lane.NORMAL)
-
-
-def test_what_never_opens_is_said_to_fail_in_the_end() -> None:
-    ann, bea = pair()
-    first, second = ann.owes(message_number(11), message_number(12), to=bea)
-    first.reseals = RESEALS_MAX
-    assert first.envelope is not None
-    assert second.envelope is not None
-    effects = ann.hears(bea.writes(Nack([first.envelope, second.envelope], [], []), 1, lane=Lane.CONTROL))
-    assert (first.stage, first.cause) == (Stage.FAILED, Cause.RECIPIENT_CANNOT_OPEN)
-    assert stages_told(effects) == [Stage.FAILED]
-    assert second.stage is Stage.QUEUED, "the next one is repaired all the same"
-
-
-def test_of_many_copies_called_for_each_is_put_on_disk() -> None:
-    ann, bea = pair()
-    copies = ann.owes(*(message_number(number) for number in (11, 12, 13, 14)), to=bea)
-    unopened = [copy.envelope for copy in copies[:2] if copy.envelope is not None]
-    unopened.insert(1, EnvelopeId(b"?" * 16))
-    effects = ann.hears(bea.writes(Nack(unopened, [Gap(Lane.NORMAL, 3, 4)], []), 1, lane=Lane.CONTROL))
-    saved = [fact for fact in kept(effects) if isinstance(fact, KeepCopy) and fact.account == BEA.account]
-    assert [(fact.message, fact.stage) for fact in saved if fact.sequence] == [
-        (message_number(11), Stage.QUEUED),
-        (message_number(12), Stage.QUEUED),
-    ]
-    assert len(ann.machines.lanes) == 2
-    assert ann.machines.catchup.doubted == [copy.key for copy in copies[2:]]
-
-
-def test_a_call_for_more_numbers_than_fit_one_answer_is_answered_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrival_module, "NACK_NUMBERS_MAX", 2)
-    ann, bea = pair()
-    ann.hears(bea.writes(Nack([], [Gap(Lane.BULK, 7, 10**12)], []), 1, lane=Lane.CONTROL))
-    assert ann.answers() == [(bea.id, Void([Gap(Lane.BULK, 7, 7), Gap(Lane.BULK, 8, 8)]))]
-
-
-def test_a_call_for_a_lost_file_brings_that_file_again_and_no_other() -> None:
-    ann, bea = pair()
-    for number, blob in ((21, BlobId(b"x" * 16)), (22, BlobId(b"y" * 16)), (23, None)):
-        file = replace(FILE, blob=blob) if blob is not None else None
-        post = encode(Correspondent(ANN, BEA).post(number, attachment=file))
-        with_file = dataclasses.replace(letter(number, recipients=(BEA.account,), blob=blob), letter=post)
-        ann.machines.outbox.accept(with_file, now=NOW)
-        ann.machines.outbox.lay_out(message_number(number), [(BEA.account, bea.id)])
-    effects = ann.hears(bea.writes(Nack([], [], [BlobId(b"y" * 16)]), 1, lane=Lane.CONTROL))
-    assert [fact.message for fact in kept(effects) if isinstance(fact, KeepTransfer)] == [message_number(22)]
-    blobs = [BlobId(b"x" * 16), BlobId(b"y" * 16)]
-    tablet = Correspondent(BEA, ANN, index=1)
-    effects = ann.hears(tablet.writes(Nack([], [], blobs), 2, lane=Lane.CONTROL))
-    assert [fact for fact in kept(effects) if isinstance(fact, KeepTransfer)] == [], "not sent to that device"
-
-
-def test_each_device_that_wrote_in_one_page_gets_its_own_answer_on_disk() -> None:
-    ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
-    effects = ann.hears(bea.writes(bea.post(1), 1), tablet.writes(tablet.post(2), 2))
+    with monkeypatch.context() as patch:
+        patch.setattr("answerback.core.sessions.encode", lambda _: b"no slip")
+        nonsense = bea.writes(bea.post(1), 1)
+    effects = ann.hears(nonsense, tablet.writes(tablet.post(2), 2))
+    ratchets = [fact.device for fact in kept(effects) if isinstance(fact, KeepRatchet)]
+    assert ratchets == [bea.id, tablet.id]
+    assert [fact.opened for fact in seen(effects)] == [False, True]
     letters = [fact.devices for fact in kept(effects) if isinstance(fact, KeepOutgoing) and not fact.addressed]
-    assert letters == [(bea.id,), (tablet.id,)]
+    assert letters == [(tablet.id,), (bea.id,)]
     assert ann.answers() == [
-        (bea.id, Receipt([message_number(1)], [])),
         (tablet.id, Receipt([message_number(2)], [])),
+        (bea.id, Nack([nonsense.id], [], [])),
     ]
+
+
+OTHERS = conversation_id(frozenset({BEA.account, STRANGER.account}))
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"conversation": ConversationId(b"c" * 16)},
+        {"message": message_number(99)},
+        {"recipients": [STRANGER.account], "conversation": OTHERS},
+    ],
+)
+def test_a_post_that_is_not_what_its_slip_and_its_members_say_is_said_and_not_shown(lie: dict[str, object]) -> None:
+    ann, bea = pair()
+    honest = bea.post(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.core.families.lock_letter", lambda post: lock_letter(replace(post, **lie)))
+        delivery = bea.writes(honest, 1)
+    effects = ann.hears(delivery)
+    assert warned(effects) == [Warned(Cause.TRUST_SIGNATURE_WRONG, BEA.account)]
+    assert not any(isinstance(fact, KeepMessage) for fact in kept(effects))
+    assert ann.answers() == []
+
+
+def test_a_file_larger_than_any_relay_carries_is_not_waited_for() -> None:
+    ann, bea = pair()
+    for number, (size, comes) in enumerate(((BLOB_BYTES_MAX, True), (BLOB_BYTES_MAX + 1, False)), start=1):
+        file = replace(FILE, sealed_bytes=size)
+        effects = ann.hears(bea.writes(bea.post(number, attachment=file), number))
+        assert any(isinstance(fact, KeepMessage) for fact in kept(effects))
+        assert ann.machines.transfers.active((BEA.account, message_number(number))) == comes
+    assert ann.answers() == [(bea.id, Receipt([message_number(2)], []))]

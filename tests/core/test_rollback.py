@@ -124,6 +124,39 @@ def test_a_device_that_only_wrote_since_the_copy_is_noticed_too() -> None:
     )
 
 
+def test_receipts_come_though_the_key_they_would_be_sealed_to_went_with_the_disk() -> None:
+    """World 342: bea knew only the seal key that ann's disk had forgotten, and nothing told her of another."""
+    world = World()
+    ann, bea = world.person("ann"), world.person("bea")
+    older = copy.deepcopy(ann.disk)  # before its first seal key was made
+    world.run(5)
+    first = ann.send("bea", text="first")
+    world.run(5)
+    assert ann.stage(first, bea) is Stage.DELIVERED
+    put_back(ann, older)
+    world.run(5)
+    known = bea.engine.machines.roster.seal_key(ann.own.device)
+    assert known is not None
+    assert known.id not in ann.engine.machines.sessions.secrets
+    second = ann.send("bea", text="second")
+    world.run(240)
+    assert ann.stage(second, bea) is Stage.DELIVERED
+    assert bea.shown == ["first", "second"]
+
+
+def test_a_contact_that_names_another_seal_key_in_each_letter_costs_one_question_a_minute() -> None:
+    _, ann, bea = talking()
+    departure = ann.engine._departure
+    account, device, own = bea.own.account, bea.own.device, ann.engine.machines.roster.seal_key(bea.own.device)
+    assert own is not None
+    assert departure.seal_key_named(account, device, own.id, now=ann.now) == []
+    assert departure.seal_key_named(account, device, b"", now=ann.now) == []
+    assert ann.engine.machines.roster.seal_key(device) is own
+    asked = [departure.seal_key_named(account, device, bytes([number]) * 8, now=ann.now) for number in range(1, 9)]
+    assert [len(effects) for effects in asked] == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert ann.engine.machines.roster.seal_key(device) is None
+
+
 def test_a_copy_restored_before_it_ever_spoke_again_goes_on() -> None:
     """Nothing was said since the copy was made: it is the newest state there is."""
     world, ann, bea = talking()

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
@@ -34,7 +35,14 @@ LETTERS: tuple[AnyLetter, ...] = (
     Nack([EnvelopeId(b"E" * 16)], [Gap(Lane.NORMAL, 3, 5)], [BlobId(b"F" * 16)]),
     Void([Gap(Lane.URGENT, 1, 1)]),
 )
-SLIP = Slip(MESSAGE, b"k" * 32, b"h" * 32, 7, ANN, PHONE, BEA, LAPTOP, 2, "Ann's phone")
+SLIP = Slip(MESSAGE, b"k" * 32, b"h" * 32, 7, ANN, PHONE, BEA, LAPTOP, 2, "Ann's phone", b"seal key")
+SHORTER_SLIP = bytes.fromhex(
+    "9ac4104d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4dc4206b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b"
+    "6b6b6bc420686868686868686868686868686868686868686868686868686868686868686807c41041414141414141414141"
+    "414141414141c41050505050505050505050505050505050c41042424242424242424242424242424242c4104c4c4c4c4c4c"
+    "4c4c4c4c4c4c4c4c4c4c02ab416e6e27732070686f6e65"
+)
+"""As it was before it named a seal key."""
 INNER = Inner(ANN, PHONE, Lane.NORMAL, 1, b"olm", b"letter")
 
 
@@ -58,6 +66,7 @@ def test_a_letter_has_the_golden_bytes_and_they_open(letter: AnyLetter) -> None:
 def test_slip_and_inside_have_the_golden_bytes_and_they_open() -> None:
     assert encode(SLIP) == golden()["Slip"]
     assert decode_slip(golden()["Slip"]) == SLIP
+    assert decode_slip(SHORTER_SLIP) == msgspec.structs.replace(SLIP, seal_key=b"")
     assert encode(INNER) == golden()["Inner"]
     assert decode_inner(golden()["Inner"]) == INNER
 

@@ -160,6 +160,7 @@ class Arrival:
         stream = machines.inbox.numbered(device, delivery.lane, slip.sequence, now=now)
         named = machines.roster.named(device, slip.device_name)
         effects += [Save(fact) for fact in (stream, named) if fact is not None]
+        effects += self.departure.seal_key_named(slip.author, device, slip.seal_key, now=now)
         machines.roster.heard(slip.author, slip.list_version)
         if machines.roster.stale(slip.author):
             effects += self.departure.want_list(slip.author)

@@ -51,6 +51,8 @@ SEAL_KEY_OLD_MS = 10 * 86_400_000
 """Devices make a new seal key about weekly. One older than this is looked up again before it is used; a device that
 was away as long has no newer one, and then this one is used after all."""
 SEAL_KEY_ASK_S = 6 * 3600.0
+SEAL_KEY_NAMED_S = 60.0
+"""Letters that waited for weeks name keys of those weeks: one look-up a minute tells which is today's."""
 LOCKED_MAX = 256
 """Letters kept locked between their copies' turns; one that falls out is locked anew, with another key."""
 CONTROL_LIFETIME_MS = 30 * 86_400_000
@@ -64,6 +66,7 @@ class Departure:
     _locked: dict[MessageId, LockedLetter] = field(default_factory=dict)
     _absent_tries: dict[DeviceId, int] = field(default_factory=dict)
     _asked_s: dict[AccountId, float] = field(default_factory=dict)
+    _named_s: dict[DeviceId, float] = field(default_factory=dict)
     drafts: dict[MessageId, KeepDraft] = field(default_factory=dict)
     contacts: dict[str, AccountId] = field(default_factory=dict, repr=False)
     """Which account each handle stood for when the relay was last asked."""
@@ -334,6 +337,7 @@ class Departure:
             copy.device,
             self.machines.roster.version(own.account),
             own.device_name,
+            self.machines.registration.seal_key,
         )
 
     def absent_until_s(self, device: DeviceId, *, now: Moment) -> float:
@@ -366,6 +370,16 @@ class Departure:
             known_version = min(known_version, machines.registration.lists_upto)
         frame = LookUp(machines.questions.number(), account, known_version)
         return self._ask(WantList(account), frame)
+
+    def seal_key_named(self, account: AccountId, device: DeviceId, identity: bytes, *, now: Moment) -> list[Effect]:
+        """A device says which seal key others are given for it: if ours is another, it may no longer open with that."""
+        asked_s = self._named_s.get(device)
+        if asked_s is not None and now.now_s - asked_s < SEAL_KEY_NAMED_S:
+            return []
+        if not self.machines.roster.outdated(device, identity):
+            return []
+        self._named_s[device] = now.now_s
+        return self.want_list(account)
 
     def want_prekey(self, device: DeviceId, lane: Lane) -> list[Effect]:
         """Ask for a pre-key to begin a session with."""

@@ -112,6 +112,14 @@ class Roster:
 
     # ---- learning
 
+    def outdated(self, device: DeviceId, identity: bytes) -> bool:
+        """A device names the seal key it has now; true if the one known here is another, which is then not used again."""
+        known = self._seal_keys.get(device)
+        if not identity or known is None or known.id == identity:
+            return False
+        del self._seal_keys[device]
+        return True
+
     def heard(self, account: AccountId, version: int) -> None:
         """Somebody mentioned this version of an account's list."""
         entry = self._entries.get(account)

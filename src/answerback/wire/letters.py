@@ -43,6 +43,9 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
         return f"Inner({self.lane.name}, {len(self.letter)} bytes)"
 
 
+KEY_ID_BYTES_MAX = 32
+
+
 class Slip(msgspec.Struct, frozen=True, array_like=True):
     """The small secret one device hands to one other: how to open the letter, and what binds it to us two."""
 
@@ -58,6 +61,8 @@ class Slip(msgspec.Struct, frozen=True, array_like=True):
     list_version: Natural
     """The version of the author's own device list, so that a reader with an older one asks for the newer."""
     device_name: Annotated[str, msgspec.Meta(max_length=DEVICE_NAME_CHARACTERS_MAX)]
+    seal_key: Annotated[bytes, msgspec.Meta(max_length=KEY_ID_BYTES_MAX)] = b""
+    """Id of the seal key that is handed out for the author's device now, so that a reader with another asks for it."""
 
     def __repr__(self) -> str:
         """Show which message it belongs to, never the key."""
