@@ -1,0 +1,152 @@
+"""Proves how calls for repair are made and answered, one letter after the other."""
+
+import dataclasses
+
+import pytest
+from msgspec.structs import replace
+
+from answerback.core import arrival as arrival_module
+from answerback.core.arrival import RESEALS_MAX
+from answerback.core.effects import (
+    KeepCopy,
+    KeepOutgoing,
+    KeepStream,
+    KeepTransfer,
+)
+from answerback.core.inbox import GAP_GRACE_S
+from answerback.core.lanes import Hold
+from answerback.model.causes import Cause
+from answerback.model.ids import BlobId, EnvelopeId
+from answerback.model.message import Lane
+from answerback.model.timeline import Stage
+from answerback.wire.codec import encode
+from answerback.wire.letters import Gap, Nack, Receipt, Void
+from tests.core.families import Correspondent, Family, begin
+from tests.core.reader import ANN, BEA, FILE, Reader, pair
+from tests.core.specimens import NOW, at, kept, letter, message_number, stages_told
+
+# ---- repairs
+
+
+def test_a_gap_is_asked_about_with_one_letter_for_each_device_that_is_still_listed() -> None:
+    ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
+    ann.hears(bea.writes(bea.post(1), 1, sequence=3), tablet.writes(tablet.post(2), 2, sequence=2))
+    ann.answers()
+    assert ann.arrival.ask_for_gaps(now=at(100.0 + GAP_GRACE_S - 0.1)) == []
+    effects = ann.arrival.ask_for_gaps(now=at(100.0 + GAP_GRACE_S))
+    gaps = {bea.id: Gap(Lane.NORMAL, 1, 2), tablet.id: Gap(Lane.NORMAL, 1, 1)}
+    assert dict(ann.answers()) == {device: Nack([], [gap], []) for device, gap in gaps.items()}
+    assert len([fact for fact in kept(effects) if isinstance(fact, KeepOutgoing) and fact.addressed]) == 2
+    ann.machines.roster.learn(BEA.account, [Family.list_without(BEA, 0)], [])
+    BEA.lists.pop()
+    effects = ann.arrival.ask_for_gaps(now=at(10_000.0))
+    assert [device for device, _ in ann.answers()] == [tablet.id]
+    (stream,) = [fact for fact in kept(effects) if isinstance(fact, KeepStream) and fact.device == bea.id]
+    assert stream.missing == (), "what a revoked device never brought is waited for no longer"
+    ann.hears(tablet.writes(Void([gaps[tablet.id]]), 3, lane=Lane.CONTROL))
+    assert ann.machines.inbox.ask_at_s is None
+
+
+def test_a_void_number_is_waited_for_no_longer() -> None:
+    ann, bea = pair()
+    ann.hears(bea.writes(bea.post(1), 1, sequence=4))
+    effects = ann.hears(bea.writes(Void([Gap(Lane.NORMAL, 2, 3)]), 2, lane=Lane.CONTROL))
+    (stream,) = [fact for fact in kept(effects) if isinstance(fact, KeepStream)]
+    assert stream.missing == ((1, 1),)
+
+
+def test_a_call_for_what_was_lost_has_the_relay_asked_and_voids_what_will_never_come() -> None:
+    ann, bea = pair()
+    first, second, third = ann.owes(*(message_number(number) for number in (11, 12, 13)), to=bea)
+    ann.machines.outbox.requeue(third, reseal=False)
+    nack = Nack([], [Gap(Lane.NORMAL, 1, 1), Gap(Lane.NORMAL, 3, 5)], [])
+    ann.hears(bea.writes(nack, 1, lane=Lane.CONTROL))
+    assert [copy.stage for copy in (first, second, third)] == [Stage.ACCEPTED, Stage.ACCEPTED, Stage.SEALED]
+    assert [copy.missed for copy in (first, second, third)] == [True, False, False]
+    assert ann.machines.catchup.doubted == [first.key]
+    voids = [said for _, said in ann.answers() if isinstance(said, Void)]
+    assert voids == [Void([Gap(Lane.NORMAL, 4, 4), Gap(Lane.NORMAL, 5, 5)])]
+
+
+def test_a_call_about_what_did_not_open_seals_it_anew_on_a_fresh_session_but_not_for_anybody_else() -> None:
+    ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
+    (copy,) = ann.owes(message_number(11), to=bea)
+    begin(ann.machines, bea.keys)
+    assert copy.envelope is not None
+    call = Nack([EnvelopeId(b"?" * 16), copy.envelope], [], [])
+    ann.hears(tablet.writes(call, 1, lane=Lane.CONTROL))
+    assert (copy.stage, copy.reseals) == (Stage.ACCEPTED, 0), "it was not sent to that device"
+    effects = ann.hears(bea.writes(call, 2, lane=Lane.CONTROL))
+    assert (copy.stage, copy.sealed, copy.reseals) == (Stage.QUEUED, None, 1)
+    assert any(fact == copy.fact() for fact in kept(effects))
+    assert ann.machines.lanes.held(bea.id, Lane.NORMAL) == Hold(Cause.RECIPIENT_CANNOT_OPEN, 100.0)
+    assert not ann.machines.sessions.ready(bea.id, Lane.NORMAL)
+
+
+def test_what_never_opens_is_said_to_fail_in_the_end() -> None:
+    ann, bea = pair()
+    first, second, third = ann.owes(*(message_number(number) for number in (11, 12, 13)), to=bea)
+    first.reseals = RESEALS_MAX
+    names = [copy.envelope for copy in (third, first, second) if copy.envelope is not None]
+    effects = ann.hears(bea.writes(Nack(names, [], []), 1, lane=Lane.CONTROL))
+    saved = [fact.message for fact in kept(effects) if isinstance(fact, KeepCopy) and fact.account == BEA.account]
+    assert [message for message in saved if message in (third.message, second.message)] == [
+        third.message,
+        second.message,
+    ]
+    assert (first.stage, first.cause) == (Stage.FAILED, Cause.RECIPIENT_CANNOT_OPEN)
+    assert stages_told(effects) == [Stage.FAILED]
+    assert second.stage is Stage.QUEUED, "the next one is repaired all the same"
+
+
+def test_of_many_copies_called_for_each_is_put_on_disk() -> None:
+    ann, bea = pair()
+    copies = ann.owes(*(message_number(number) for number in (11, 12, 13, 14)), to=bea)
+    unopened = [copy.envelope for copy in copies[:2] if copy.envelope is not None]
+    unopened.insert(1, EnvelopeId(b"?" * 16))
+    effects = ann.hears(bea.writes(Nack(unopened, [Gap(Lane.NORMAL, 3, 4)], []), 1, lane=Lane.CONTROL))
+    saved = [fact for fact in kept(effects) if isinstance(fact, KeepCopy) and fact.account == BEA.account]
+    assert [(fact.message, fact.stage) for fact in saved if fact.sequence] == [
+        (message_number(11), Stage.QUEUED),
+        (message_number(12), Stage.QUEUED),
+    ]
+    assert len(ann.machines.lanes) == 2
+    assert ann.machines.catchup.doubted == [copy.key for copy in copies[2:]]
+
+
+def test_a_call_for_more_numbers_than_fit_one_answer_is_answered_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrival_module, "NACK_NUMBERS_MAX", 2)
+    ann, bea = pair()
+    ann.hears(bea.writes(Nack([], [Gap(Lane.BULK, 7, 10**12)], []), 1, lane=Lane.CONTROL))
+    assert ann.answers() == [(bea.id, Void([Gap(Lane.BULK, 7, 7), Gap(Lane.BULK, 8, 8)]))]
+
+
+def test_a_call_for_a_lost_file_brings_that_file_again_and_no_other() -> None:
+    ann, bea = pair()
+    for number, blob in ((21, BlobId(b"x" * 16)), (22, BlobId(b"y" * 16)), (23, None)):
+        file = replace(FILE, blob=blob) if blob is not None else None
+        post = encode(Correspondent(ANN, BEA).post(number, attachment=file))
+        with_file = dataclasses.replace(letter(number, recipients=(BEA.account,), blob=blob), letter=post)
+        ann.machines.outbox.accept(with_file, now=NOW)
+        ann.machines.outbox.lay_out(message_number(number), [(BEA.account, bea.id)])
+    effects = ann.hears(bea.writes(Nack([], [], [BlobId(b"y" * 16)]), 1, lane=Lane.CONTROL))
+    assert [fact.message for fact in kept(effects) if isinstance(fact, KeepTransfer)] == [message_number(22)]
+    blobs = [BlobId(b"x" * 16), BlobId(b"y" * 16)]
+    ann.machines.transfers._transfers.clear()
+    effects = ann.hears(bea.writes(Nack([], [], blobs), 3, lane=Lane.CONTROL))
+    assert len([fact for fact in kept(effects) if isinstance(fact, KeepTransfer)]) == 2
+    ann.machines.transfers._transfers.clear()
+    tablet = Correspondent(BEA, ANN, index=1)
+    effects = ann.hears(tablet.writes(Nack([], [], blobs), 2, lane=Lane.CONTROL))
+    assert [fact for fact in kept(effects) if isinstance(fact, KeepTransfer)] == [], "not sent to that device"
+
+
+def test_each_device_that_wrote_in_one_page_gets_its_own_answer_on_disk() -> None:
+    ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
+    effects = ann.hears(bea.writes(bea.post(1), 1), tablet.writes(tablet.post(2), 2))
+    letters = [fact.devices for fact in kept(effects) if isinstance(fact, KeepOutgoing) and not fact.addressed]
+    assert letters == [(bea.id,), (tablet.id,)]
+    assert ann.answers() == [
+        (bea.id, Receipt([message_number(1)], [])),
+        (tablet.id, Receipt([message_number(2)], [])),
+    ]
