@@ -12,8 +12,8 @@ from answerback.lab.simulation.wires import Wire
 from answerback.wire.codec import encode
 from answerback.wire.frames import Located, Refused, RelayFrame
 
-Twist = Callable[[RelayFrame], list[RelayFrame]]
-"""What is said in a frame's place; nothing if this frame is not one to lie with."""
+Twist = Callable[[RelayFrame, str], list[RelayFrame]]
+"""What is said to a device in a frame's place; nothing if this frame is not one to lie with."""
 Note = Callable[[RelayFrame], None]
 
 
@@ -22,9 +22,9 @@ class Lie:
     """Something that will be said otherwise."""
 
     kind: str
-    device: str
     twist: Twist
     times: int = 1
+    """To whoever is told next, and next, …"""
     again_s: float = 0.0
     """When the same is said once more, on the same connection; 0 for never."""
 
@@ -42,7 +42,7 @@ class Tongue:
     def say(self, wire: Wire, frame: RelayFrame) -> None:
         """Say one frame, or what stands in its place."""
         for lie in self.lies:
-            if lie.device == wire.device and (said := lie.twist(frame)):
+            if said := lie.twist(frame, wire.device):
                 lie.times -= 1
                 if lie.times <= 0:
                     self.lies.remove(lie)

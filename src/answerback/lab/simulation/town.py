@@ -36,7 +36,7 @@ SPARE_COUNT = 2
 DEVICE_NAMES = ("phone", "laptop", "tablet")
 KEYS_THERE_SHARE = 0.8
 """Devices that have published their keys before: checking a hundred keys is half the cost of a small world."""
-WRONG_AT_FIRST_SHARE = 0.08
+WRONG_AT_FIRST_SHARE = 0.1
 """Worlds that begin with a clock that is wrong."""
 DAY_MS = 86_400_000
 RELAY_AHEAD_MS = 3 * DAY_MS

@@ -107,7 +107,7 @@ class Witness:
         engine = who.agent.engine if who.agent is not None else None
         answers, key = self._town.truth.answers, (who.device, engine, message, device, int(stage))
         answers[key] += 1
-        if answers[key] > 1:
+        if answers[key] > 1 + self._town.truth.restored[who.device]:  # what a backup forgot is news once more
             self._object("once", who, f"told {stage.name} of {self._name(message)} twice for one device")
         if there is None or not has_message(there, who.account, message):
             self._object("honest", who, f"claimed {self._name(message)} {stage.name}; it is not on that device's disk")

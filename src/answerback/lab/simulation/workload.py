@@ -14,6 +14,7 @@ NOBODY: Final = "nobody"
 """A handle that is nobody's."""
 FILE_BYTES: Final = (300, 20_000, 60_000, 150_000)
 """Within one piece, and in several; a segment is 64 KiB."""
+FILE_SHARE: Final = 0.07
 BURSTS: Final = (1,) * 14 + (4, 8)
 STRANGERS_COUNT: Final = 20
 ACCOUNTS_COUNT: Final = 40
@@ -42,7 +43,7 @@ class Workload:
         handles = self._recipients(author)
         urgency = chance.choice((Urgency.NORMAL,) * 6 + (Urgency.BACKGROUND,))
         for _ in range(burst):
-            file = self._file() if chance.random() < 0.05 else None
+            file = self._file() if chance.random() < FILE_SHARE else None
             town.write(author, handles, urgency=urgency, lifetime_s=self._lifetime_s(), file=file)
             if not author.is_on:
                 return burst
@@ -216,8 +217,9 @@ class FileFaults:
     def relay_has_no_room(self) -> None:
         """Let the relay refuse files for want of room."""
         self._town.chronicle.fault("file_no_room", "relay")
-        self._town.office.objects.is_full = True
-        self._town.later(self._town.random.uniform(1.0, 40.0), self.heal)
+        objects = self._town.office.objects
+        objects.is_full = True
+        self._town.later(self._town.random.uniform(1.0, 40.0), lambda: setattr(objects, "is_full", False))
 
     def relay_loses_a_piece(self) -> None:
         """Lose a piece behind the relay's back."""
@@ -235,9 +237,9 @@ class FileFaults:
             content[name] = bytes([content[name][0] ^ 1]) + content[name][1:]
 
     def _break(self, where: str) -> None:
-        who = self._carrier()
-        self._town.chronicle.say(who.name, f"! will lose a file's {where}")
-        who.way.breaks.append(where)
+        self._town.chronicle.say("everybody", f"! will lose a file's {where}")
+        for villager in self._town.villagers:
+            villager.way.breaks.append(where)
 
     def _carrier(self) -> Villager:
         """Somebody who carries a file right now, if anybody does."""

@@ -21,7 +21,7 @@ class AgentTrouble(Trouble):
             self.agent_frozen,
             self.device_suspended,
             self.device_off_for_a_while,
-            self.device_restored_from_a_backup,
+            *[self.device_restored_from_a_backup] * 2,
         ]
 
     def heal(self) -> None:

@@ -16,9 +16,9 @@ COPY_SHARE = 0.2
 """How often, when something may go wrong, somebody takes a backup first."""
 
 
-LIARS_SHARE = 0.2
+LIARS_SHARE = 0.25
 """Worlds in which the relay or a contact lies; in the others everybody is honest, and stricter promises hold."""
-LIE_SHARE = 0.5
+LIE_SHARE = 0.6
 """How often there, when something may go wrong, it is a lie."""
 
 
@@ -48,7 +48,7 @@ class Misfortunes:
             *self.relay.seldom(),
             *self.people.seldom(),
         ]
-        return often * 2 + [*seldom, self.relay_forgets_a_list]
+        return often * 2 + [*seldom, *[self.relay_forgets_a_list] * 2]
 
     def lie_kinds(self) -> list[Kind]:
         """Every kind of lie, in worlds that have liars."""

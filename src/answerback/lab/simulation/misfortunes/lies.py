@@ -1,10 +1,10 @@
-"""Lets the relay lie: about lists, keys, mail and itself, to one device at a time."""
+"""Lets the relay lie: about lists, keys, mail and itself, to whoever it speaks to next."""
 
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from answerback.lab.simulation.faults import KINDS
 from answerback.lab.simulation.misfortunes.trouble import Kind, Trouble
 from answerback.lab.simulation.tongue import Lie, Twist
 from answerback.lab.simulation.villager import Villager
@@ -60,114 +60,117 @@ class RelayLies(Trouble):
 
     def relay_says_twice(self) -> None:
         """Say the next answers twice at once, and once more a little later."""
-        self._arm("relay_says_twice", lambda _: _twice, times=6, again_s=self.some(AGAIN_S))
+        self._arm("relay_says_twice", _twice, times=6, again_s=self.some(AGAIN_S))
 
     def relay_answers_unasked(self) -> None:
         """Answer questions that nobody asked."""
-        self._arm("relay_answers_unasked", lambda who: lambda frame: _unasked(frame, who))
+        self._arm("relay_answers_unasked", self._unasked)
 
     def relay_answers_another_question(self) -> None:
         """Answer with what was not asked for."""
-        self._arm("relay_answers_another_question", lambda _: _another)
+        self._arm("relay_answers_another_question", _another)
 
     def relay_forges_a_list(self) -> None:
         """Hand out device lists that no root key signed."""
-        self._arm("relay_forges_a_list", lambda _: self._forged_list)
+        self._arm("relay_forges_a_list", self._forged_list)
 
     def relay_forges_a_seal_key(self) -> None:
         """Hand out seal keys that their device did not sign, or that another one did."""
-        self._arm("relay_forges_a_seal_key", lambda who: lambda frame: self._forged_seal_key(frame, who))
+        self._arm("relay_forges_a_seal_key", self._forged_seal_key)
 
     def relay_swaps_a_prekey(self) -> None:
         """Hand out a pre-key that its device did not sign."""
-        self._arm("relay_swaps_a_prekey", lambda _: _forged_prekey)
+        self._arm("relay_swaps_a_prekey", _forged_prekey)
 
     def relay_moves_an_envelope(self) -> None:
         """Hand mail over in another lane than it was sealed for."""
-        self._arm("relay_moves_an_envelope", lambda who: lambda frame: self._moved(frame, who))
+        self._arm("relay_moves_an_envelope", self._moved)
 
     def relay_speaks_another_wire(self) -> None:
         """Speak a version of the wire that nobody knows."""
-        self._arm("relay_speaks_another_wire", lambda _: _another_wire)
+        self._arm("relay_speaks_another_wire", _another_wire)
 
     def relay_refuses_for_good(self) -> None:
         """Say of mail that was kept that it never will be."""
-        self._arm("relay_refuses_for_good", lambda who: lambda frame: self._refused(frame, who))
+        self._arm("relay_refuses_for_good", self._refused)
 
     def relay_denies_mail(self) -> None:
         """Say of mail that waits that it was taken."""
-        self._arm("relay_denies_mail", lambda _: self._denied, times=6)
+        self._arm("relay_denies_mail", self._denied, times=6)
 
     # ---- what is said instead
 
-    def _forged_list(self, frame: RelayFrame) -> list[RelayFrame]:
+    def _forged_list(self, frame: RelayFrame, _name: str) -> list[RelayFrame]:
         if not isinstance(frame, Listed) or not frame.lists:
             return []
         self.town.truth.lied_about.add(frame.account)
         return [msgspec.structs.replace(frame, lists=[*frame.lists[:-1], _spoilt(frame.lists[-1])])]
 
-    def _forged_seal_key(self, frame: RelayFrame, who: Villager) -> list[RelayFrame]:
+    def _forged_seal_key(self, frame: RelayFrame, name: str) -> list[RelayFrame]:
         if not isinstance(frame, Listed) or not frame.seal_keys:
             return []
         kept = "SELECT seal_body, seal_signature FROM device WHERE id = ? AND seal_body <> x''"
-        own = [Signed(*row) for row in self.town.office.disk.rows(kept, (who.device,))]  # type: ignore[arg-type]
+        own = [Signed(*row) for row in self.town.office.disk.rows(kept, (self._who(name).device,))]  # type: ignore[arg-type]
         forged = own if own and self.chance(0.5) else [_spoilt(key) for key in frame.seal_keys]
         return [msgspec.structs.replace(frame, seal_keys=forged)]
 
-    def _moved(self, frame: RelayFrame, who: Villager) -> list[RelayFrame]:
+    def _moved(self, frame: RelayFrame, name: str) -> list[RelayFrame]:
         if not isinstance(frame, Deliver) or not frame.entries:
             return []
-        self.town.truth.misled.add(who.device)
+        self.town.truth.misled.add(self._who(name).device)
         first = frame.entries[0]
         lane = Lane.BULK if first.lane is not Lane.BULK else Lane.NORMAL
         return [Deliver([msgspec.structs.replace(first, lane=lane), *frame.entries[1:]])]
 
-    def _refused(self, frame: RelayFrame, who: Villager) -> list[RelayFrame]:
-        if not isinstance(frame, Accepted) or who.agent is None:
+    def _refused(self, frame: RelayFrame, name: str) -> list[RelayFrame]:
+        agent = self._who(name).agent
+        if not isinstance(frame, Accepted) or agent is None:
             return []
-        outbox = who.agent.engine.machines.outbox
+        outbox = agent.engine.machines.outbox
         copies = [copy for entry in frame.entries if (copy := outbox.copy_of(entry.id)) is not None]
         self.town.truth.refused_for_good |= {copy.key for copy in copies}
         return [Refused([Refusal(entry.id, Cause.MESSAGE_TOO_LARGE.value, -1) for entry in frame.entries])]
 
-    def _denied(self, frame: RelayFrame) -> list[RelayFrame]:
+    def _denied(self, frame: RelayFrame, _name: str) -> list[RelayFrame]:
         if not isinstance(frame, Located):
             return []
         return [Located([Whereabouts(entry.id, held=False, taken=True, away_s=0) for entry in frame.entries])]
 
-    def _arm(self, kind: str, twist: Callable[[Villager], Twist], *, times: int = 1, again_s: float = 0.0) -> None:
-        who = self.anybody()
+    def _unasked(self, frame: RelayFrame, name: str) -> list[RelayFrame]:
+        if not isinstance(frame, ANSWERS):
+            return []
+        nobody, nowhere = AccountId(bytes(16)), DeviceId(bytes(16))
+        return [
+            Listed(NOBODYS_NUMBER, nobody, [], []),
+            Resolved(NOBODYS_NUMBER, "nobody@example.org", self._who(name).account),
+            Claimed(NOBODYS_NUMBER, nowhere, None, Cause.RECIPIENT_NO_KEYS.value),
+            Published(NOBODYS_NUMBER, 0),
+            Announced(NOBODYS_NUMBER, 1),
+            Located([Whereabouts(EnvelopeId(bytes(16)), held=False, taken=True, away_s=0)]),
+            Refused([Refusal(EnvelopeId(bytes(16)), Cause.RELAY_BUSY.value, 0)]),
+            Accepted([Acceptance(EnvelopeId(bytes(16)), 1, 0)]),
+            Pong(NOBODYS_NUMBER, self.town.office.wall_ms),
+            frame,
+        ]
+
+    def _who(self, name: str) -> Villager:
+        return next(villager for villager in self.town.villagers if villager.name == name)
+
+    def _arm(self, kind: str, twist: Twist, *, times: int = 1, again_s: float = 0.0) -> None:
+        assert kind in KINDS
         self.town.truth.relay_lied = True
-        self.town.office.tongue.lies.append(Lie(kind, who.name, twist(who), times, again_s))
+        self.town.office.tongue.lies.append(Lie(kind, twist, times, again_s))
 
 
 def _spoilt(signed: Signed) -> Signed:
     return Signed(signed.body, bytes([signed.signature[0] ^ 1]) + signed.signature[1:])
 
 
-def _twice(frame: RelayFrame) -> list[RelayFrame]:
+def _twice(frame: RelayFrame, _name: str) -> list[RelayFrame]:
     return [frame, frame] if isinstance(frame, ANSWERS) else []
 
 
-def _unasked(frame: RelayFrame, who: Villager) -> list[RelayFrame]:
-    if not isinstance(frame, Pong):
-        return []
-    nobody, nowhere = AccountId(bytes(16)), DeviceId(bytes(16))
-    return [
-        Listed(NOBODYS_NUMBER, nobody, [], []),
-        Resolved(NOBODYS_NUMBER, "nobody@example.org", who.account),
-        Claimed(NOBODYS_NUMBER, nowhere, None, Cause.RECIPIENT_NO_KEYS.value),
-        Published(NOBODYS_NUMBER, 0),
-        Announced(NOBODYS_NUMBER, 1),
-        Located([Whereabouts(EnvelopeId(bytes(16)), held=False, taken=True, away_s=0)]),
-        Refused([Refusal(EnvelopeId(bytes(16)), Cause.RELAY_BUSY.value, 0)]),
-        Accepted([Acceptance(EnvelopeId(bytes(16)), 1, 0)]),
-        Pong(NOBODYS_NUMBER, frame.clock_ms),
-        frame,
-    ]
-
-
-def _another(frame: RelayFrame) -> list[RelayFrame]:
+def _another(frame: RelayFrame, _name: str) -> list[RelayFrame]:
     if isinstance(frame, Resolved):
         return [msgspec.structs.replace(frame, handle="nobody@example.org")]
     if isinstance(frame, Claimed):
@@ -179,11 +182,11 @@ def _another(frame: RelayFrame) -> list[RelayFrame]:
     return []
 
 
-def _forged_prekey(frame: RelayFrame) -> list[RelayFrame]:
+def _forged_prekey(frame: RelayFrame, _name: str) -> list[RelayFrame]:
     if not isinstance(frame, Claimed) or frame.prekey is None:
         return []
     return [msgspec.structs.replace(frame, prekey=_spoilt(frame.prekey))]
 
 
-def _another_wire(frame: RelayFrame) -> list[RelayFrame]:
+def _another_wire(frame: RelayFrame, _name: str) -> list[RelayFrame]:
     return [msgspec.structs.replace(frame, wire=frame.wire + 1)] if isinstance(frame, Challenge) else []
