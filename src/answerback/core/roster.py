@@ -113,7 +113,7 @@ class Roster:
     # ---- learning
 
     def outdated(self, device: DeviceId, identity: bytes) -> bool:
-        """A device names the seal key it has now; true if the one known here is another, which is then not used again."""
+        """A device names the seal key it has now; true if another is known here, which is then not used again."""
         known = self._seal_keys.get(device)
         if not identity or known is None or known.id == identity:
             return False
