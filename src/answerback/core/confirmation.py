@@ -86,6 +86,9 @@ class Confirmation:
             copy.boot = machines.boot
             copy.accepted_s = now.now_s if copy.accepted_s is None else copy.accepted_s
             copy.cause = Cause.RECIPIENT_DEVICE_AWAY if entry.away_s else None
+            if entry.taken and copy.inquiries == 1:
+                # It may be sealed to a key its device has lost: what is sealed anew is sealed to today's.
+                effects += self.departure.want_list(copy.account)
             if entry.held:
                 effects.append(Save(copy.fact()))
             elif not entry.taken or is_missed or copy.inquiries >= RESEAL_AFTER_INQUIRIES:
