@@ -33,6 +33,7 @@ from answerback.wire.frames import (
     Challenge,
     Farewell,
     Hello,
+    Listed,
     LookUp,
     Ping,
     Pong,
@@ -43,7 +44,7 @@ from answerback.wire.frames import (
 from answerback.wire.letters import Receipt
 from tests.core.families import Family
 from tests.core.lone_engine import FILE, RELAY_MS, WALL_MS, Device, at, frames, told, welcome
-from tests.core.specimens import DAY_MS, a_message, kept, letter, message_number
+from tests.core.specimens import BEA, CID, DAY_MS, a_message, kept, letter, message_number
 
 # ---- people and programs
 
@@ -256,6 +257,17 @@ def test_what_a_relay_may_not_say_now_ends_the_connection() -> None:
     device.engine.start(now=at(1.0))
     device.engine.opened(now=at(1.0))
     assert device.engine.received(Accepted([]), now=at(1.0)) == [Disconnect(Cause.RELAY_FAULTY)]
+
+
+def test_an_answer_to_another_question_ends_the_connection_and_the_question_is_asked_again_on_the_next() -> None:
+    device = Device()
+    device.connects(1.0)
+    asked = [frame for frame in frames(device.engine.look_up(BEA, now=at(2.0))) if isinstance(frame, LookUp)]
+    (question,) = asked
+    wrong = Listed(question.request, CID, [], [])
+    assert device.engine.received(wrong, now=at(3.0)) == [Disconnect(Cause.RELAY_FAULTY)]
+    device.engine.lost(Cause.RELAY_FAULTY, now=at(4.0))
+    assert question in frames(device.connects(10.0))
 
 
 def test_a_farewell_is_obeyed_within_reason_and_told_if_a_person_must_act() -> None:

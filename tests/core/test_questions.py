@@ -1,10 +1,38 @@
 """Proves that a question lives until its answer, and is asked once."""
 
+import pytest
+
 from answerback.core import questions as questions_module
-from answerback.core.questions import ASKED_AT_ONCE, HANDLES_AT_ONCE, Questions, WantAccount, WantList
+from answerback.core.questions import (
+    ASKED_AT_ONCE,
+    HANDLES_AT_ONCE,
+    Question,
+    Questions,
+    WantAccount,
+    WantKeysPublished,
+    WantList,
+    WantListAnnounced,
+    WantPreKey,
+)
+from answerback.model.devices import Signed
+from answerback.model.errors import PeerError
 from answerback.model.ids import AccountId
-from answerback.wire.frames import LookUp, Resolve
-from tests.core.specimens import ANN, BEA
+from answerback.model.message import Lane
+from answerback.wire.frames import (
+    Announce,
+    Announced,
+    Claim,
+    Claimed,
+    Listed,
+    LookUp,
+    Pong,
+    Publish,
+    Published,
+    RelayFrame,
+    Resolve,
+    Resolved,
+)
+from tests.core.specimens import ANN, BEA, LAPTOP, PHONE
 
 
 def test_the_same_question_twice_is_one_question() -> None:
@@ -34,6 +62,38 @@ def test_an_answer_closes_its_question_once_and_an_unasked_one_closes_none() -> 
     assert not questions.waiting
     assert questions.number() == 2
     assert questions.ask(WantList(ANN), LookUp(2, ANN, 0)) is not None
+
+
+SIGNED = Signed(b"body", b"signature")
+ASKED: list[tuple[Question, LookUp | Claim | Resolve | Publish | Announce, RelayFrame]] = [
+    (WantList(ANN), LookUp(1, ANN, 0), Listed(1, ANN, [], [])),
+    (WantAccount("bea"), Resolve(1, "bea"), Resolved(1, "bea", ANN)),
+    (WantPreKey(PHONE, Lane.NORMAL), Claim(1, PHONE), Claimed(1, PHONE, None)),
+    (WantKeysPublished(), Publish(1, [], None, None), Published(1, 0)),
+    (WantListAnnounced(SIGNED), Announce(1, SIGNED), Announced(1, 1)),
+]
+OTHERS: list[RelayFrame] = [
+    Listed(1, BEA, [], []),
+    Resolved(1, "cid", ANN),
+    Claimed(1, LAPTOP, None),
+]
+
+
+@pytest.mark.parametrize(("question", "frame", "answer"), ASKED)
+def test_only_what_answers_a_question_may_carry_its_number(
+    question: Question, frame: LookUp | Claim | Resolve | Publish | Announce, answer: RelayFrame
+) -> None:
+    questions = Questions()
+    questions.ask(question, frame)
+    questions.check(answer)
+    questions.check(Pong(1, 0))
+    for other in [*(each for _, _, each in ASKED if each is not answer), *OTHERS]:
+        with pytest.raises(PeerError, match="answers another question"):
+            questions.check(other)
+    assert question in questions, "it is asked again on the next connection"
+    questions.answered(1)
+    for unasked in (answer, *OTHERS):
+        questions.check(unasked)
 
 
 def test_questions_are_bounded() -> None:

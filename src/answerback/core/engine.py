@@ -199,6 +199,7 @@ class Engine:
             return []  # it comes from a connection that was given up; what it says will be said again
         try:
             self._phase = after_relay(self._phase, frame)
+            self.machines.questions.check(frame)
         except PeerError:
             return [Disconnect(Cause.RELAY_FAULTY)]
         self.machines.link.heard(now_s=now.now_s)

@@ -7,9 +7,23 @@ twice is one question.
 from dataclasses import dataclass, field
 
 from answerback.model.devices import Signed
+from answerback.model.errors import PeerError
 from answerback.model.ids import AccountId, DeviceId
 from answerback.model.message import Lane
-from answerback.wire.frames import Announce, Claim, ClientFrame, LookUp, Publish, Resolve
+from answerback.wire.frames import (
+    Announce,
+    Announced,
+    Claim,
+    Claimed,
+    ClientFrame,
+    Listed,
+    LookUp,
+    Publish,
+    Published,
+    RelayFrame,
+    Resolve,
+    Resolved,
+)
 
 QUESTIONS_MAX = 4096
 """More than a group of 32 people with 16 devices and five lanes can raise at once."""
@@ -85,6 +99,17 @@ class Questions:
         self._under_way.add(frame.request)
         return frame
 
+    def check(self, frame: RelayFrame) -> None:
+        """Raise `PeerError` if a frame carries a question's number and answers another: the true answer never comes.
+
+        An answer that nobody asked for, or that comes a second time, does no harm.
+        """
+        if not isinstance(frame, Listed | Resolved | Claimed | Published | Announced):
+            return
+        question = self._by_number.get(frame.request)
+        if question is not None and not _answers(frame, question):
+            raise PeerError(f"{type(frame).__name__} {frame.request} answers another question than was asked")
+
     def answered(self, number: int) -> Question | None:
         """Close a question; none if nobody asked it."""
         question = self._by_number.pop(number, None)
@@ -119,3 +144,17 @@ class Questions:
     def waiting(self) -> bool:
         """Whether an answer is owed."""
         return bool(self._asked)
+
+
+def _answers(frame: Listed | Resolved | Claimed | Published | Announced, question: Question) -> bool:
+    match frame, question:
+        case Listed(), WantList():
+            return frame.account == question.account
+        case Resolved(), WantAccount():
+            return frame.handle == question.handle
+        case Claimed(), WantPreKey():
+            return frame.device == question.device
+        case (Published(), WantKeysPublished()) | (Announced(), WantListAnnounced()):
+            return True
+        case _:
+            return False
