@@ -6,6 +6,7 @@ number, so nobody has to read it off. Paper and inks follow the reader's choice 
 
 import html
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -71,8 +72,7 @@ def _gone(record: Record) -> tuple[float, float]:
 
 def _dropped(records: Sequence[Record]) -> float | None:
     """Say the most that was acknowledged and then never came, with a later word about it or without."""
-    found = [max(record.number("lost") or 0, unkept(record)) for record in records if not record.broke]
-    return max(found, default=None)
+    return max((lost for record in records if (lost := unkept(record)) is not None), default=None)
 
 
 def _delivered(*names: str, scale: float = 1.0) -> Callable[[Sequence[Record]], float | None]:
@@ -118,9 +118,18 @@ def svg(session: Session) -> str:
     parts += [_label(index, label) for index, (label, _) in enumerate(rows)]
     for index, column in enumerate(COLUMNS):
         parts += _column(MARGIN_PX + LABEL_PX + index * COLUMN_PX, column, session, rows)
-    foot = "Medians, losses at their worst; bars on a log scale. – : another row stands for it, or it does not apply."
+    foot = (
+        "Medians, losses at their worst; bars on a log scale. –: another row stands for it, or it is not known. "
+        f"Meanwhile others kept {_busy(session)} cores of the machine busy."
+    )
     parts += [_text(MARGIN_PX, height - 16, foot, "small"), "</svg>"]
     return "\n".join(parts) + "\n"
+
+
+def _busy(session: Session) -> str:
+    """Say how many of the machine's cores others used (median)."""
+    busy = statistics.median(record.others_cores for record in session.records)
+    return f"{written(busy)} of {session.machine['cores']}"
 
 
 def _label(index: int, label: str) -> str:

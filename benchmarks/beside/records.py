@@ -61,7 +61,7 @@ class Session:
 def this_machine() -> dict[str, object]:
     """Say what the figures depend on."""
     return {
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "processor": _processor(),
         "cores": os.cpu_count() or 0,
         "python": platform.python_version(),

@@ -87,12 +87,22 @@ def _lost(case: str) -> Cell:
     return cell
 
 
-def unkept(record: Record) -> float:
+def unkept(record: Record) -> float | None:
     """Count what was acknowledged and came to nothing, whether the sender was told later or not.
 
-    Not their `lost_of_acked`: it also counts what was acknowledged only after the counting had begun.
+    Not their `lost_of_acked`: it also counts what was acknowledged only after the counting had begun. Their script
+    waits six seconds for the first message; if none came, nobody knows whether any was lost.
     """
-    return (record.number("lost_silently") or 0) + (record.number("refused_later") or 0)
+    if not record.number("got"):
+        return None
+    found = (record.number(name) or 0 for name in ("lost", "lost_silently", "refused_later"))
+    return sum(found)
+
+
+def _backlog_lost(records: Sequence[Record]) -> str:
+    told = [record.number("lost") or record.number("lost_silently") or 0 for record in records if record.number("got")]
+    silent = any(record.number("got") == 0 for record in records)
+    return (written(max(told)) if told else "not known") + (", nothing came within 6 s" if silent else "")
 
 
 def _returned(records: Sequence[Record]) -> str:
@@ -139,7 +149,7 @@ TABLES = (
             "acknowledged/s": _figure("accept_per_s"),
             "drained in s": _figure("drain_s"),
             "got": _figure("got"),
-            "**acknowledged, then lost**": _worst("lost", "lost_silently"),
+            "**acknowledged, then lost**": _backlog_lost,
             "acknowledged, then returned": _returned,
             "twice": _worst("duplicated", "dup"),
             "out of order": _worst("out_of_order"),
