@@ -25,7 +25,7 @@ def test_every_misfortune_is_on_the_list(tmp_path: Path) -> None:
 def test_backups_are_taken_before_things_go_wrong(tmp_path: Path) -> None:
     async def work(town: Town) -> None:
         misfortunes = Misfortunes(town)
-        for _ in range(40):
+        for _ in range(80):
             misfortunes.strike()
             await asyncio.sleep(1)
         assert sum(town.chronicle.faults.values()) > 20
