@@ -65,14 +65,17 @@ def test_each_copy_carries_its_number_its_reader_and_the_list_it_was_sent_by() -
     assert {KeepRatchet, KeepStream, KeepCopy, KeepStep} <= {type(fact) for fact in facts}
     assert submitted(effects) == [[first.device, second.device, first.device, second.device]]
     assert (first.stage, first.sequence, first.attempts, first.sent_s) == (Stage.SEALED, 1, 1, NOW.now_s)
+    keys = []
     for index in (0, 1):
         slips = opened_by(writer, index, effects)
+        keys.append([slip.key for slip in slips])
         assert [(slip.message, slip.sequence) for slip in slips] == [(message_number(1), 1), (message_number(2), 2)]
         own = writer.machines.own
         for slip in slips:
             assert (slip.author, slip.author_device) == (own.account, own.device)
             assert (slip.reader, slip.reader_device) == (writer.bea.account, writer.bea.keys[index].device_id)
             assert (slip.list_version, slip.device_name) == (2, own.device_name)
+    assert keys[0] == keys[1], "a letter is encrypted once for all its devices"
     streams = [fact for fact in facts if isinstance(fact, KeepStream)]
     assert [(fact.device, fact.given) for fact in streams] == [
         (first.device, 1),
@@ -213,6 +216,10 @@ def test_a_device_without_a_seal_key_is_looked_up_and_waited_for_ever_longer() -
         waits.append(hold.until_s - NOW.now_s)
     assert waits[:3] == pytest.approx([ABSENT_AGAIN_S, 1.5 * ABSENT_AGAIN_S, 2.25 * ABSENT_AGAIN_S])
     assert waits[-1] == ABSENT_AGAIN_S_MAX
+    other = writer.promises(2)[1]
+    del writer.machines.roster._seal_keys[other.device]
+    writer.departure.pump(now=NOW)
+    assert writer.hold_of(other) == Hold(Cause.RECIPIENT_NO_KEYS, NOW.now_s + ABSENT_AGAIN_S), "each for itself"
 
 
 def test_a_seal_key_grown_old_is_looked_up_once_and_then_used_after_all() -> None:

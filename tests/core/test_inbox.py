@@ -79,7 +79,7 @@ def test_what_is_handed_over_at_a_place_already_passed_holds_back_nothing() -> N
 
 def test_a_position_the_relay_does_not_believe_is_taken_back_or_it_would_hide_new_mail() -> None:
     inbox = Inbox()
-    cursors = [KeepCursor(Lane.NORMAL, 9), KeepCursor(Lane.URGENT, 3), KeepCursor(Lane.BULK, 4)]
+    cursors = [KeepCursor(Lane.NORMAL, 9), KeepCursor(Lane.URGENT, 3), KeepCursor(Lane.BULK, 1)]
     inbox.restore(seen=[], cursors=cursors, streams=[])
     believed = [Taken(Lane.NORMAL, 5), Taken(Lane.URGENT, 3)]
     assert inbox.welcomed(believed) == [KeepCursor(Lane.NORMAL, 5), KeepCursor(Lane.BULK, 0)]
@@ -92,8 +92,11 @@ def test_what_a_later_state_of_this_device_acknowledged_is_taken_as_read() -> No
     inbox = Inbox()
     inbox.restore(seen=[], cursors=[KeepCursor(Lane.NORMAL, 9)], streams=[])
     later = [Taken(Lane.NORMAL, 9), Taken(Lane.URGENT, 2)]
+    inbox.take(delivery(1, Lane.URGENT))
     assert inbox.catch_up(later) == [KeepCursor(Lane.URGENT, 2)]
     assert inbox.position(Lane.URGENT) == 2
+    inbox.done(delivery(1, Lane.URGENT), device=PHONE, opened=True, now=NOW)
+    assert inbox.advance() == [], "no cursor runs back"
 
 
 def test_what_waits_for_a_look_up_holds_back_its_own_lane_only() -> None:

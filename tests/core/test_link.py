@@ -141,7 +141,10 @@ def test_a_ping_counts_once_and_only_in_its_own_connection() -> None:
     assert link.ponged(ping.frame.echo, now_s=KEEPALIVE_S + 1.0) == 1.0
     assert link.ponged(ping.frame.echo, now_s=KEEPALIVE_S + 9.0) is None
     link.heard(now_s=KEEPALIVE_S)
+    earlier = ping.frame
     (ping,) = link.wake(now_s=2 * KEEPALIVE_S)
+    assert isinstance(ping, Transmit)
+    assert ping.frame != earlier, "an answer that comes late is not taken for another's"
     link.lost(Cause.NETWORK_CONNECTION_LOST)
     link.attempt(Reason.CONNECT_EVIDENCE, now_s=30.0)
     link.opened(now_s=30.0)

@@ -68,6 +68,7 @@ def test_before_the_first_reading_a_run_s_guess_is_carried_by_the_monotonic_cloc
 def test_whatever_clocks_say_a_stamp_and_the_end_of_a_month_after_it_can_be_sent(offset_ms: int, wall_ms: int) -> None:
     stamp_ms = RelayClock(offset_ms=offset_ms).stamp_ms(Moment(1.0, wall_ms))
     assert 0 <= stamp_ms <= stamp_ms + LIFETIME_S * 1000 <= INSTANT_MS_MAX
+    assert RelayClock(offset_ms=-1).stamp_ms(Moment(1.0, 0)) == 0
 
 
 def test_a_clock_that_is_minutes_wrong_is_said_and_one_that_is_nearly_right_is_not() -> None:
