@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from answerback.core.relay_clock import SAMPLE_AGE_S_MAX
 from answerback.lab.simulation.clock import VirtualLoop
 from answerback.lab.simulation.disk import PowerCut
 from answerback.lab.simulation.misfortunes import Misfortunes
@@ -22,6 +23,9 @@ AWAY_S = (20 * 86_400.0, 120 * 86_400.0)
 """Long enough for every key to grow old, and for every message to end."""
 LOOK_AT_DEVICES_S = 600.0
 """Long after every device has told the relay what it knows, its owner sees who still stands on the list."""
+AWAY_AGAIN_SHARE = 0.5
+AWAKE_S = 120.0
+"""Between two long absences: keys are renewed, and the older ones are deleted after the second."""
 QUIET_S = 900.0
 """Longer than the first asking again of anything."""
 
@@ -104,6 +108,12 @@ class _Life:
     async def _months(self) -> None:
         """Everybody is away for weeks or months."""
         self._slept = True
+        await self._away()
+        if self.town.random.random() < AWAY_AGAIN_SHARE:
+            await asyncio.sleep(AWAKE_S)
+            await self._away()
+
+    async def _away(self) -> None:
         town = self.town
         town.chronicle.fault("months_offline", "everybody")
         self.misfortunes.heal()
@@ -131,6 +141,9 @@ class _Life:
             if step_s > LOOK_AT_DEVICES_S:
                 town.repeat_forgotten_lists()
         await asyncio.sleep(60.0)
+        if town.truth.relay_ahead_ms or town.truth.relay_behind_ms:
+            # Devices notice within minutes that the relay's clock was set right, and replace keys it had dated wrongly.
+            await asyncio.sleep(SAMPLE_AGE_S_MAX)
 
     # ---- what came of it
 

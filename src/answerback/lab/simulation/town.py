@@ -103,6 +103,7 @@ class Town:
         )
         self.random.shuffle(dealt)
         database = self.office.start()
+        wrong = self._wrong_at_first() if may_begin_wrong else ""
         with database.transaction():
             for handle, count in zip(people, counts, strict=True):
                 root = RootKey.from_seed(self.random.randbytes(32))
@@ -120,18 +121,24 @@ class Town:
                 AccountStore(database).claim(address(handle), root.account_id, now_ms=self.wall_ms)
                 for name, keys in zip(DEVICE_NAMES, own, strict=False):
                     villager = self._move_in(f"{handle} {name}", handle, root, keys)
-                    if self.random.random() < KEYS_THERE_SHARE:
+                    if wrong != "relay" and self.random.random() < KEYS_THERE_SHARE:
                         villager.publish_before(database)
         self.spare = dealt
-        if may_begin_wrong and self.random.random() < WRONG_AT_FIRST_SHARE:
-            self._begin_with_wrong_clocks()
+        if wrong:
+            self._begin_with_wrong_clocks(wrong)
         for villager in self.villagers:
             villager.start()
 
-    def _begin_with_wrong_clocks(self) -> None:
+    def _wrong_at_first(self) -> str:
+        """Whose clock is wrong when this world begins, if anybody's is."""
+        if self.random.random() >= WRONG_AT_FIRST_SHARE:
+            return ""
+        return self.random.choice(("relay", "device"))
+
+    def _begin_with_wrong_clocks(self, whose: str) -> None:
         """Let the relay's clock be days ahead at first, or a device's anywhere, while it is offline and writes."""
         self.truth.clocks_were_set = True
-        if self.random.random() < 0.5:
+        if whose == "relay":
             self.chronicle.fault("relay_clock_wrong_at_first_start", "relay")
             self.office.clock.set_to(RELAY_AHEAD_MS, now_s=self.loop.time())
             self.office.remember_clock()

@@ -44,8 +44,8 @@ from answerback.wire.frames import ClientFrame
 if TYPE_CHECKING:
     from answerback.lab.simulation.town import Town
 
-PREKEYS_LEFT = 40
-"""Enough for most of a small world; below 25 a device makes more."""
+PREKEYS_LEFT = (26, *(40,) * 11)
+"""The one is enough for most of a small world; with the other a device soon makes more: below 25."""
 RESTART_S = (0.5, 20.0)
 """Until whatever watches over an agent starts it again."""
 
@@ -123,7 +123,7 @@ class Villager:
         keys, now_ms = self._keys, self.town.wall_ms
         ((number,),) = database.rows("SELECT number FROM device WHERE id = ?", (self.device,))
         secret, seal_key = make_seal_key(keys, now_ms=now_ms)
-        add_prekeys(database, number, prekeys_to_publish(keys, PREKEYS_LEFT))
+        add_prekeys(database, number, prekeys_to_publish(keys, self.town.random.choice(PREKEYS_LEFT)))
         put_fallback(database, number, make_fallback(keys))
         put_seal_key(database, number, seal_key, secret.id)
         mark_published(keys)

@@ -14,6 +14,7 @@ NOBODY: Final = "nobody"
 """A handle that is nobody's."""
 FILE_BYTES: Final = (300, 20_000, 60_000, 150_000)
 """Within one piece, and in several; a segment is 64 KiB."""
+SLOW_S: Final = 6.0
 FILE_SHARE: Final = 0.07
 BURSTS: Final = (1,) * 14 + (4, 8)
 STRANGERS_COUNT: Final = 20
@@ -187,6 +188,7 @@ class FileFaults:
             self.relay_has_no_room,
             self.relay_loses_a_piece,
             self.relay_changes_a_piece,
+            self.overtaken,
         ]
 
     def heal(self) -> None:
@@ -207,6 +209,13 @@ class FileFaults:
     def broken_in_the_middle(self) -> None:
         """Break the next download off in the middle of a part."""
         self._break("middle")
+
+    def overtaken(self) -> None:
+        """Let a piece be so slow that it is carried once more, on the next connection, before it is there."""
+        who = self._carrier()
+        self._town.chronicle.fault("file_overtaken", who.name)
+        who.road.spike_s = SLOW_S
+        self._town.later(SLOW_S / 4, lambda: _cut(who))
 
     def torn_at_the_device(self) -> None:
         """Let the power go when the next part of a file is written: half of it is on the disk."""
@@ -246,3 +255,10 @@ class FileFaults:
         awake = [villager for villager in self._town.awake if villager.agent is not None]
         busy = [v for v in awake if v.agent is not None and len(v.agent.engine.machines.transfers)]
         return self._town.random.choice(busy or self._town.villagers)
+
+
+def _cut(who: Villager) -> None:
+    """Break a device's connections, and let what is new be fast."""
+    who.road.spike_s = 0.0
+    for wire in who.wires():
+        wire.cut()

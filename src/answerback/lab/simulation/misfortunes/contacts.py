@@ -21,6 +21,7 @@ AFRESH_COUNT: Final = 8
 AFRESH_S: Final = 3.0
 HEADS_COUNT: Final = WRITTEN_AFTER_MAX + 4
 """Messages written after nothing: more than the next one can name."""
+WAITS_S: Final = 60
 FAR: Final = 10**6
 Flaws = dict[str, Any]
 """What is wrong with a forgery."""
@@ -56,9 +57,12 @@ class ContactLies(Trouble):
             {"inner": {"account": stranger, "device": device}},
         )
         harmless: Sequence[Flaws] = ({"slip": {"list_version": FAR}}, {"slip": {"sequence": FAR}})
-        flaw = chance.choice((*flaws, *harmless))
-        text = f"{CANARY} by its author" if flaw in harmless else FORGED  # such a post is shown: its author wrote it
-        self._lie("contact_forges_a_slip", lambda liar, there: self._post(liar, there, text=text), flaw)
+
+        def own(liar: Villager, there: Villager) -> Post:  # it is shown: its author wrote it
+            return self._post(liar, there, text=f"{CANARY} by its author")
+
+        forged = [(self._post, flaw) for flaw in chance.sample(flaws, 4)]
+        self._lie("contact_forges_a_slip", *forged, (own, chance.choice(harmless)))
 
     def contact_forges_a_post(self) -> None:
         """Write in a conversation that is none, under another id than the slip's, or to somebody else."""
@@ -66,37 +70,39 @@ class ContactLies(Trouble):
         nowhere = ConversationId(bytes(16))
         stranger = AccountId(chance.randbytes(16))
 
-        def letter(liar: Villager, there: Villager) -> Post:
+        def elsewhere(liar: Villager, there: Villager) -> Post:
             members = frozenset((liar.account, stranger))
-            elsewhere: Flaws = {"recipients": [stranger], "conversation": conversation_id(members)}
-            flaws: Sequence[Flaws] = ({"conversation": nowhere}, elsewhere)
-            return self._post(liar, there, **chance.choice(flaws))
+            return self._post(liar, there, recipients=[stranger], conversation=conversation_id(members))
+
+        def no_conversation(liar: Villager, there: Villager) -> Post:
+            return self._post(liar, there, conversation=nowhere)
 
         other: Flaws = {"slip": {"message": MessageId(chance.randbytes(16))}}
-        self._lie("contact_forges_a_post", *chance.choice(((letter, {}), (self._post, other))))
+        self._lie("contact_forges_a_post", (elsewhere, {}), (no_conversation, {}), (self._post, other))
 
     def contact_forges_a_receipt(self) -> None:
         """Answer for messages that were never sent to this contact."""
-        sent = self.town.truth.sent.values()
+        sent, nobody = self.town.truth.sent.values(), AccountId(self.town.random.randbytes(16))
 
         def letter(liar: Villager, there: Villager) -> Receipt:
+            if there.is_on:  # to nobody, so that it surely waits still
+                self.town.write(there, [], urgency=Urgency.NORMAL, lifetime_s=WAITS_S, accounts=[nobody])
             others = [each.id for each in sent if each.author == there.device and liar.account not in each.recipients]
             return Receipt(others, others)
 
-        self._lie("contact_forges_a_receipt", letter, {}, lane=Lane.CONTROL)
+        self._lie("contact_forges_a_receipt", (letter, {}), lane=Lane.CONTROL)
 
     def contact_calls_for_nonsense(self) -> None:
         """Ask for what never was, and take back what nobody said."""
         chance = self.town.random
         every = [Gap(lane, 0, FAR) for lane in Lane]
         envelopes = [EnvelopeId(chance.randbytes(16)) for _ in range(5)]
-        letters: Sequence[AnyLetter] = (
+        letters: tuple[AnyLetter, ...] = (
             Nack(envelopes, every, [BlobId(chance.randbytes(16))]),
             Void(every),
             Void([Gap(Lane.BULK, 5, 1)]),
         )
-        chosen = chance.choice(letters)
-        self._lie("contact_calls_for_nonsense", lambda *_: chosen, {}, lane=Lane.CONTROL)
+        self._lie("contact_calls_for_nonsense", *((_saying(letter), {}) for letter in letters), lane=Lane.CONTROL)
 
     def contact_follows_nothing(self) -> None:
         """Write message after message as if none had been there before."""
@@ -127,12 +133,13 @@ class ContactLies(Trouble):
 
     # ---- sealing
 
-    def _lie(self, kind: str, letter: Write, flaws: Flaws, *, lane: Lane = Lane.NORMAL) -> None:
+    def _lie(self, kind: str, *forged: tuple[Write, Flaws], lane: Lane = Lane.NORMAL) -> None:
         pair = self._pair(lane)
         if pair is not None:
             liar, there = pair
             self.fault(kind, liar, f"to {there.name}")
-            self._seal(liar, there, letter(liar, there), flaws, lane=lane)
+            for letter, flaws in forged:
+                self._seal(liar, there, letter(liar, there), flaws, lane=lane)
 
     def _pair(self, lane: Lane) -> tuple[Villager, Villager] | None:
         """Somebody who can write to somebody else right now, and that somebody."""
@@ -171,6 +178,10 @@ class ContactLies(Trouble):
             return effects
 
         liar.change(make)
+
+
+def _saying(letter: AnyLetter) -> Write:
+    return lambda _liar, _there: letter
 
 
 def _is_ready(liar: Villager, there: Villager, lane: Lane) -> bool:

@@ -96,15 +96,16 @@ class RelayLies(Trouble):
 
     def relay_denies_mail(self) -> None:
         """Say of mail that waits that it was taken."""
-        self._arm("relay_denies_mail", self._denied, times=6)
+        self._arm("relay_denies_mail", self._denied, times=12)
 
     # ---- what is said instead
 
     def _forged_list(self, frame: RelayFrame, _name: str) -> list[RelayFrame]:
-        if not isinstance(frame, Listed) or not frame.lists:
+        lists = frame.lists or self.town.lists.get(frame.account, []) if isinstance(frame, Listed) else []
+        if not isinstance(frame, Listed) or not lists:
             return []
         self.town.truth.lied_about.add(frame.account)
-        return [msgspec.structs.replace(frame, lists=[*frame.lists[:-1], _spoilt(frame.lists[-1])])]
+        return [msgspec.structs.replace(frame, lists=[_spoilt(lists[-1])])]
 
     def _forged_seal_key(self, frame: RelayFrame, name: str) -> list[RelayFrame]:
         if not isinstance(frame, Listed) or not frame.seal_keys:
@@ -167,7 +168,7 @@ def _spoilt(signed: Signed) -> Signed:
 
 
 def _twice(frame: RelayFrame, _name: str) -> list[RelayFrame]:
-    return [frame, frame] if isinstance(frame, ANSWERS) else []
+    return [frame, frame] if isinstance(frame, (*ANSWERS, Deliver)) else []
 
 
 def _another(frame: RelayFrame, _name: str) -> list[RelayFrame]:
@@ -178,7 +179,7 @@ def _another(frame: RelayFrame, _name: str) -> list[RelayFrame]:
     if isinstance(frame, Published):
         return [Announced(frame.request, 1)]
     if isinstance(frame, Announced):
-        return [Published(frame.request, 1)]
+        return [msgspec.structs.replace(frame, cause=Cause.RELAY_FAULTY.value)]
     return []
 
 

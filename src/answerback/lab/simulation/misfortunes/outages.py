@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from answerback.lab.simulation.misfortunes.lies import RelayLies
 from answerback.lab.simulation.misfortunes.trouble import Trouble
 from answerback.lab.simulation.villager import Villager
 from answerback.lab.simulation.workload import Workload
@@ -22,9 +23,11 @@ class Outages(Trouble):
         """Let a device, the relay or all ways to it be away, and the world wait."""
         what = self.town.random.choice(("relay", "network", "device", "way"))
         who = self.anybody()
-        span = HOURS_S if self.chance(HOURS_SHARE) else OUTAGE_S
+        span = HOURS_S if what == "device" or self.chance(HOURS_SHARE) else OUTAGE_S
         lasts_s = self.some(span)
         self.fault("long_outage", None if what == "relay" else who, f"{what}, for {lasts_s:.0f} s")
+        if what == "device" and self.chance(0.5):
+            RelayLies(self.town).relay_denies_mail()  # who waits for a device that is away asks where its mail is
         self._begin(what, who)
         for _ in range(STEPS):
             await asyncio.sleep(lasts_s / STEPS)
