@@ -42,6 +42,7 @@ DAY_MS = 86_400_000
 RELAY_AHEAD_MS = 3 * DAY_MS
 """More than the day that a key's making may be ahead; far less than a message's life."""
 FIRST_AHEAD_MS = (40 * DAY_MS, -40 * DAY_MS, 10_000 * DAY_MS, -10_000 * DAY_MS, 3 * 3_600_000)
+GIVE_BACK_S_MAX = 600.0
 GOODBYE_S = 5.0
 """After which nobody looks at a device any more that was taken off its account's list."""
 CANARY = "canary"
@@ -249,10 +250,10 @@ class Town:
             self.truth.absent_until_s[account] = math.inf
             self.loop.call_later(self.random.choice((0.0, 0.5, 8.0, 60.0)), self._give_back, account)
 
-    def _give_back(self, account: AccountId) -> None:
+    def _give_back(self, account: AccountId, again_s: float = 1.0) -> None:
         """What `answerback re-register` does: one device brings all lists, after the handle was proven again."""
-        if not self.office.is_up:
-            self.loop.call_later(1.0, self._give_back, account)
+        if not self.office.is_up:  # perhaps for months: ever less often
+            self.loop.call_later(again_s, self._give_back, account, min(again_s * 2, GIVE_BACK_S_MAX))
             return
         if self.office.disk.has("SELECT 1 FROM device_list WHERE account = ?", (account,)):
             return  # it was quicker to be lost twice than to be given back once
