@@ -1,6 +1,6 @@
 """Proves that a message with a file is delivered when its file is, and that a lost file is brought again."""
 
-from answerback.core.effects import KeepTransfer
+from answerback.core.effects import KeepTransfer, Upload
 from answerback.model.causes import Cause
 from answerback.model.message import Lane
 from answerback.model.timeline import Stage
@@ -163,3 +163,46 @@ def test_a_file_whose_author_was_revoked_before_it_could_be_brought_again_is_giv
     world.revoke(laptop, ann)
     world.run_until(lambda: not len(bea.engine.machines.transfers), at_most_s=4 * 3600.0)
     assert file.blob not in bea.disk.files
+
+
+def test_a_file_that_is_gone_before_it_was_brought_fails_its_message_and_is_not_tried_for_ever() -> None:
+    world, ann, bea = two_phones()
+    file = world.file()
+    sent = ann.send("bea", text="see this", file=file)
+    piece = Upload(ann.own.account, sent, file.blob, 0, 1, b"t")
+    ann.carry_out(ann.engine.file_gone(piece, now=ann.now))
+    assert ann.stage(sent, bea) is Stage.FAILED
+    assert not len(ann.engine.machines.transfers)
+    world.run(60)
+    assert world.settled()
+    assert bea.texts == ["met"]
+
+
+def test_a_file_that_is_gone_before_anybody_is_addressed_waits_for_somebody_to_say_it_of() -> None:
+    world = World()
+    ann = world.person("ann")
+    world.run(2)
+    bea = world.person("bea")
+    world.reachable = False
+    ann.engine.look_up(bea.own.account, now=ann.now)
+    ann.engine._departure.contacts["bea"] = bea.own.account
+    file = world.file()
+    sent = ann.send("bea", text="see this", file=file)
+    piece = Upload(ann.own.account, sent, file.blob, 0, 1, b"t")
+    ann.carry_out(ann.engine.file_gone(piece, now=ann.now))
+    assert len(ann.engine.machines.transfers) == 1
+
+
+def test_a_file_whose_message_ran_out_is_brought_no_more() -> None:
+    world, ann, _ = two_phones()
+    world.reachable = False
+    ann.drop()
+    sent = ann.send("bea", text="see this", file=world.file(100_000_000), lifetime_s=90)
+    world.run(85)
+    world.reachable = True
+    world.run_until(lambda: ann.stage(sent) is Stage.EXPIRED, at_most_s=900)
+    world.run(120)
+    assert not len(ann.engine.machines.transfers)
+    ann.crash()
+    world.run(60)
+    assert not len(ann.engine.machines.transfers), "not after a restart either"

@@ -56,6 +56,10 @@ class Ears:
         self.told.append({"verb": "failed", "uploading": isinstance(piece, Upload), "author_device": device, **more})
         return []
 
+    def file_gone(self, piece: Upload, **_more: Any) -> list[Effect]:  # noqa: ANN401
+        self.told.append({"verb": "gone", "blob": piece.blob})
+        return []
+
 
 @dataclass
 class Room:
@@ -141,14 +145,12 @@ def test_an_upload_goes_on_where_the_relay_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("staged", [None, b"short"])
-def test_a_staged_file_that_is_gone_is_said_to_be_missing(tmp_path: Path, staged: bytes | None) -> None:
+def test_a_staged_file_that_is_gone_is_said_to_be_gone(tmp_path: Path, staged: bytes | None) -> None:
     async def run() -> None:
         async with room(tmp_path) as here:
             if staged is not None:
                 here.staging.stage(here.blob, [staged])
-            assert await here.carry(here.up(PIECE)) == [
-                {"verb": "failed", "uploading": True, "missing": True, "author_device": None}
-            ]
+            assert await here.carry(here.up(PIECE)) == [{"verb": "gone", "blob": here.blob}]
 
     asyncio.run(run())
 

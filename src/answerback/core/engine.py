@@ -247,6 +247,18 @@ class Engine:
             effects += self._departure.control(Nack([], [], [piece.blob]), (message.author_device,), now=now)
         return self._then(effects, now)
 
+    def file_gone(self, piece: Upload, *, now: Moment) -> list[Effect]:
+        """The file to bring is no longer on this disk: its message cannot leave, and that is said."""
+        machines, promise = self.machines, self.machines.outbox.promise(piece.message)
+        if promise is not None and not promise.addressed:
+            machines.transfers.failed(piece, missing=True, now_s=now.now_s)  # nobody yet to say it of
+            return self._then([], now)
+        effects = machines.transfers.abandon((piece.author, piece.message))
+        for copy in list(promise.copies.values()) if promise is not None else ():
+            if copy.open:
+                effects += machines.outbox.failed(copy, Cause.MESSAGE_FILE_MISSING, now=now)
+        return self._then(effects, now)
+
     # ---- time
 
     @property
@@ -409,6 +421,7 @@ class Engine:
         relay_ms = machines.clock.relay_ms(now)
         if relay_ms is not None:
             effects += machines.outbox.expire(relay_ms=relay_ms, now=now)
+            effects += machines.transfers.retire({promise.id for promise in machines.outbox})
             effects += self._lookup.upkeep(relay_ms=relay_ms)
         for promise in machines.outbox:
             if not promise.addressed:

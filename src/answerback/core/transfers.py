@@ -8,7 +8,7 @@ A transfer belongs to one author's message, never to a blob alone: whoever share
 and could name one first, with a key that does not open it, to keep the file from everybody else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from answerback.core.effects import Download, Effect, FileReady, KeepTransfer, Reason, Save, Tell, Upload, Wake
@@ -128,6 +128,22 @@ class Transfers:
         self._given_up.add(transfer.key)
         transfer.done_bytes = min(transfer.done_bytes, transfer.total_bytes - 1)
         return [transfer.fact(finished=True), Tell(FileReady(piece.message, piece.blob, Cause.MESSAGE_FILE_MISSING))]
+
+    def abandon(self, post: PostKey) -> list[Effect]:
+        """This device no longer has the file it was to bring."""
+        transfer = self._transfers.pop(post, None)
+        if self._running == post:
+            self._running = None
+        return [] if transfer is None else [transfer.fact(finished=True)]
+
+    def retire(self, wanted: Collection[MessageId]) -> list[Effect]:
+        """Bring no file any more whose message has ended, but for the piece that is under way."""
+        over = [
+            transfer.key
+            for transfer in self._transfers.values()
+            if transfer.uploading and transfer.message not in wanted and transfer.key != self._running
+        ]
+        return [effect for post in over for effect in self.abandon(post)]
 
     def restart(self, post: PostKey, blob: BlobId, *, total_bytes: int) -> list[Effect]:
         """The relay has lost a blob: carry it there again from its beginning, unless that is already under way."""

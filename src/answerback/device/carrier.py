@@ -62,6 +62,9 @@ class FileCarrier:
         try:
             async with asyncio.timeout(PIECE_S_MAX), self._open_relay() as relay:
                 if isinstance(piece, Upload):
+                    if not self._is_staged(piece):
+                        log.error("! a file that was to be sent is gone from this disk")
+                        return lambda engine, now: engine.file_gone(piece, now=now)
                     done_bytes = await self._upload(relay, piece)
                     return lambda engine, now: engine.moved(piece, done_bytes=done_bytes, now=now)
                 return await self._download(relay, piece)
@@ -76,10 +79,13 @@ class FileCarrier:
         await asyncio.sleep(DISK_AGAIN_S)
         return self._failed(piece, missing=False)
 
+    def _is_staged(self, piece: Upload) -> bool:
+        total_bytes = self._staging.staged_bytes(piece.blob)
+        return total_bytes is not None and total_bytes > piece.offset
+
     async def _upload(self, relay: BlobRoad, piece: Upload) -> int:
         total_bytes = self._staging.staged_bytes(piece.blob)
-        if total_bytes is None or total_bytes <= piece.offset:
-            raise RefusedError(Cause.MESSAGE_FILE_MISSING, "the staged file is gone from this disk")
+        assert total_bytes is not None
         content = self._staging.read_staged(piece.blob, offset=piece.offset, length=piece.length)
         return await relay.upload_piece(
             piece.blob, content, offset=piece.offset, total_bytes=total_bytes, token=piece.token

@@ -135,6 +135,8 @@ class Witness:
             self._object("honest", who, f"said that {self._town.name(device)} is gone; it is not")
         elif (message, device) in self._town.truth.refused_for_good:
             return
+        elif cause is Cause.MESSAGE_FILE_MISSING and self._town.truth.restored[who.device]:  # sent, and then put back
+            self._town.truth.refused_for_good.add((message, device))
         elif message in self._town.truth.sent and cause is not Cause.RECIPIENT_DEVICE_GONE:
             self._object("kept", who, f"gave {self._name(message)} up because of {cause.value}")
 
