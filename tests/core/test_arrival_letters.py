@@ -170,6 +170,17 @@ def test_a_newer_list_mentioned_inside_the_seal_is_looked_up() -> None:
     assert looked_up(ann.hears(bea.writes(bea.post(2), 2, list_version=3))) == [BEA.account]
 
 
+def test_a_receipt_that_mentions_a_newer_list_ends_no_promise_before_that_list_is_here() -> None:
+    ann, bea = pair()
+    message = message_number(11)
+    ann.owes(message, to=bea)
+    ann.hears(bea.writes(Receipt([message], []), 1, lane=Lane.CONTROL, list_version=3))
+    assert ann.machines.outbox.promise(message) is not None, "the newer list may name a device that has no copy yet"
+    ann.machines.roster.learn(BEA.account, [], [])
+    ann.departure.readdress(BEA.account, now=NOW)
+    assert ann.machines.outbox.promise(message) is None, "the relay has been asked: there is no newer list"
+
+
 # ---- what is said
 
 

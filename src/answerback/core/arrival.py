@@ -161,9 +161,7 @@ class Arrival:
         named = machines.roster.named(device, slip.device_name)
         effects += [Save(fact) for fact in (stream, named) if fact is not None]
         effects += self.departure.seal_key_named(slip.author, device, slip.seal_key, now=now)
-        machines.roster.heard(slip.author, slip.list_version)
-        if machines.roster.stale(slip.author):
-            effects += self.departure.want_list(slip.author)
+        effects += self.departure.list_named(slip.author, slip.list_version)
         message: MessageId | None = None
         match letter:
             case Post():

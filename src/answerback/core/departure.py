@@ -221,6 +221,18 @@ class Departure:
                     effects += machines.outbox.failed(copy, Cause.RECIPIENT_DEVICE_GONE, now=now)
         return effects
 
+    def list_named(self, account: AccountId, version: int) -> list[Effect]:
+        """A device names its account's newest list: no letter to it ends before it has been laid out by that one."""
+        machines = self.machines
+        was_stale = machines.roster.stale(account)
+        machines.roster.heard(account, version)
+        if not machines.roster.stale(account):
+            return []
+        for promise in () if was_stale else machines.outbox:
+            if account in promise.letter.recipients or account == machines.own.account:
+                machines.outbox.unaddress(promise.id)
+        return self.want_list(account)
+
     def queue(self, copy: Copy) -> None:
         """Let a copy wait for its turn, if it has anything to wait for."""
         is_leaving = copy.sent_s is not None  # the socket has not yet said that it took it; twice is too often
