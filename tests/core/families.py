@@ -112,6 +112,7 @@ class Correspondent:
         sequence: int | None = None,
         list_version: int = 2,
         name: str = "",
+        seal_key: bytes = b"",
     ) -> Delivery:
         """Seal a letter, as the relay hands it over."""
         self.sequence = self.sequence + 1 if sequence is None else sequence
@@ -128,6 +129,7 @@ class Correspondent:
             self.reader.keys[0].device_id,
             list_version,
             name,
+            seal_key,
         )
         envelope, _ = self.sessions.seal(locked, slip, lane=lane, seal_key=self._seal_key, lifetime_s=60)
         return Delivery(position, lane, envelope.id, envelope.sealed)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from answerback.core import arrival as arrival_module
 from answerback.core.arrival import RESEALS_MAX
+from answerback.core.departure import SEAL_KEY_NAMED_S
 from answerback.core.effects import (
     KeepCopy,
     KeepOutgoing,
@@ -22,7 +23,7 @@ from answerback.model.timeline import Stage
 from answerback.wire.codec import encode
 from answerback.wire.letters import Gap, Nack, Receipt, Void
 from tests.core.families import Correspondent, Family, begin
-from tests.core.reader import ANN, BEA, FILE, Reader, pair
+from tests.core.reader import ANN, BEA, FILE, LATER, Reader, looked_up, pair
 from tests.core.specimens import NOW, at, kept, letter, message_number, stages_told
 
 # ---- repairs
@@ -150,3 +151,48 @@ def test_each_device_that_wrote_in_one_page_gets_its_own_answer_on_disk() -> Non
         (bea.id, Receipt([message_number(1)], [])),
         (tablet.id, Receipt([message_number(2)], [])),
     ]
+
+
+def test_a_call_for_several_repairs_is_answered_whole() -> None:
+    ann, bea = pair()
+    (copy,) = ann.owes(message_number(11), to=bea)
+    assert copy.envelope is not None
+    call = Nack([copy.envelope], [Gap(Lane.BULK, 7, 7)], [])
+    effects = ann.hears(bea.writes(call, 1, lane=Lane.CONTROL))
+    assert copy.fact() in kept(effects)
+    assert ann.answers() == [(bea.id, Void([Gap(Lane.BULK, 7, 7)]))]
+
+
+def test_a_gap_of_a_revoked_device_is_closed_and_the_others_are_still_asked_for() -> None:
+    ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
+    ann.hears(bea.writes(bea.post(1), 1, sequence=2), tablet.writes(tablet.post(2), 2, sequence=2))
+    ann.answers()
+    ann.machines.roster.learn(BEA.account, [Family.list_without(BEA, 1)], [])
+    BEA.lists.pop()
+    effects = ann.arrival.ask_for_gaps(now=LATER)
+    assert [fact.devices for fact in kept(effects) if isinstance(fact, KeepOutgoing) and fact.addressed] == [(bea.id,)]
+    closed = [fact for fact in kept(effects) if isinstance(fact, KeepStream)]
+    assert [(fact.device, fact.missing) for fact in closed] == [(tablet.id, ())]
+
+
+def test_a_device_that_names_another_seal_key_is_looked_up_once_a_minute_and_not_sealed_to_meanwhile() -> None:
+    ann, bea, tablet = Reader(), Correspondent(BEA, ANN), Correspondent(BEA, ANN, index=1)
+    known = ann.machines.roster.seal_key(bea.id)
+    assert known is not None
+    numbers = iter(range(1, 99))
+
+    def asks(of: Correspondent, seal_key: bytes, at_s: float) -> bool:
+        for number in list(ann.machines.questions._by_number):
+            ann.machines.questions.answered(number)
+        ann.machines.roster.learn(BEA.account, [], BEA.seal_keys)
+        number = next(numbers)
+        effects = ann.hears(of.writes(of.post(number), number, seal_key=seal_key), at_s=at_s)
+        return bool(looked_up(effects))
+
+    assert not asks(bea, b"", 100.0), "it named none"
+    assert not asks(bea, known.id, 100.0), "it named the one known here"
+    assert asks(bea, b"other", 100.0)
+    assert ann.machines.roster.seal_key(bea.id) is None
+    assert not asks(bea, b"other", 100.0 + SEAL_KEY_NAMED_S - 1)
+    assert asks(tablet, b"other", 101.0), "each device for itself"
+    assert asks(bea, b"other", 100.0 + SEAL_KEY_NAMED_S)

@@ -305,3 +305,30 @@ def test_what_was_accepted_long_ago_is_asked_about_once_it_is_due_and_not_before
     assert isinstance(asked.frame, Inquire)
     assert [entry.id for entry in asked.frame.entries] == [envelope(copies[0]), envelope(copies[1])]
     assert confirmation.inquire() == [], "one page at a time"
+
+
+def test_of_many_whereabouts_each_is_heard_and_only_what_was_taken_looks_for_newer_keys() -> None:
+    confirmation, (held, lost, taken) = at_the_relay()
+    entries = [
+        Whereabouts(envelope(held), held=True, taken=False, away_s=0),
+        Whereabouts(envelope(lost), held=False, taken=False, away_s=0),
+    ]
+    assert looked_up(confirmation.located(Located(entries), now=LATER)) == []
+    for copy in (held, lost, taken):
+        copy.stage, copy.inquiries = Stage.ACCEPTED, 0
+        confirmation.machines.catchup.doubt([copy])
+    lost.inquiries = RENEW_AFTER_INQUIRIES - 1
+    confirmation.inquire()
+    entries = [
+        Whereabouts(envelope(held), held=True, taken=False, away_s=0),
+        Whereabouts(envelope(taken), held=False, taken=True, away_s=0),
+    ]
+    effects = confirmation.located(Located(entries), now=LATER)
+    assert (saved(effects), looked_up(effects)) == ([held.device], [BEA.account])
+    confirmation.machines.catchup.doubt([held, lost])
+    confirmation.inquire()
+    entries = [
+        Whereabouts(envelope(held), held=True, taken=False, away_s=0),
+        Whereabouts(envelope(lost), held=False, taken=False, away_s=0),
+    ]
+    assert saved(confirmation.located(Located(entries), now=LATER)) == [held.device, lost.device]

@@ -58,6 +58,7 @@ def opened_by(writer: Writer, index: int, effects: list[Effect]) -> list[Slip]:
 
 def test_each_copy_carries_its_number_its_reader_and_the_list_it_was_sent_by() -> None:
     writer = Writer()
+    writer.machines.registration.seal_key = b"mine"
     first, second = writer.promises(1)
     writer.promises(2)
     effects = writer.departure.pump(now=NOW)
@@ -74,7 +75,7 @@ def test_each_copy_carries_its_number_its_reader_and_the_list_it_was_sent_by() -
         for slip in slips:
             assert (slip.author, slip.author_device) == (own.account, own.device)
             assert (slip.reader, slip.reader_device) == (writer.bea.account, writer.bea.keys[index].device_id)
-            assert (slip.list_version, slip.device_name) == (2, own.device_name)
+            assert (slip.list_version, slip.device_name, slip.seal_key) == (2, own.device_name, b"mine")
     assert keys[0] == keys[1], "a letter is encrypted once for all its devices"
     streams = [fact for fact in facts if isinstance(fact, KeepStream)]
     assert [(fact.device, fact.given) for fact in streams] == [
