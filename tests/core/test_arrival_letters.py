@@ -175,10 +175,12 @@ def test_a_receipt_that_mentions_a_newer_list_ends_no_promise_before_that_list_i
     message = message_number(11)
     ann.owes(message, to=bea)
     ann.hears(bea.writes(Receipt([message], []), 1, lane=Lane.CONTROL, list_version=3))
-    assert ann.machines.outbox.promise(message) is not None, "the newer list may name a device that has no copy yet"
+    promise = ann.machines.outbox.promise(message)
+    assert promise is not None, "the newer list may name a device that has no copy yet"
     ann.machines.roster.learn(BEA.account, [], [])
     ann.departure.readdress(BEA.account, now=NOW)
-    assert ann.machines.outbox.promise(message) is None, "the relay has been asked: there is no newer list"
+    assert set(promise.copies) == {device.id for device in ann.machines.roster.devices(BEA.account)}
+    assert promise.addressed
 
 
 # ---- what is said
