@@ -31,7 +31,7 @@ from answerback.core.lanes import Hold
 from answerback.core.memory import Memory
 from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause
-from answerback.model.ids import DeviceId, EnvelopeId
+from answerback.model.ids import AccountId, DeviceId, EnvelopeId
 from answerback.model.message import Lane, Message, Urgency
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Stage
@@ -240,3 +240,52 @@ def test_after_a_restart_everything_is_as_it_was_on_disk() -> None:
     assert (engine._departure.contacts, engine._departure.drafts) == ({"bea": device.bea.account}, {draft.id: draft})
     assert [promise.id for promise in machines.outbox] == [message_number(1), message_number(3)]
     assert machines.lanes.next() == (Lane.NORMAL, (message_number(1), phone))
+
+
+# ---- after every change
+
+
+def test_an_answer_is_owed_while_anything_is_asked_or_under_way_and_else_not() -> None:
+    def owed(device: Device) -> bool:
+        device.engine.wake(now=at(2.0))
+        return device.machines.link._outstanding_since_s is not None
+
+    idle, asking, flying, doubting = Device(), Device(), Device(), Device()
+    for device in (idle, asking, flying, doubting):
+        device.connects(1.0)
+        for number in list(device.machines.questions._by_number):
+            device.machines.questions.answered(number)
+    asking.engine.look_up(asking.bea.account, now=at(1.5))
+    flying.machines.outbox.flying_bytes = 1
+    doubting.machines.catchup._asked = True
+    assert [owed(device) for device in (idle, asking, flying, doubting)] == [False, True, True, True]
+
+
+def test_a_piece_of_a_file_is_as_large_as_the_measured_rate_allows() -> None:
+    device = Device()
+    device.connects(1.0)
+    device.machines.link.confirmed(123_456, 1.0, window_full=True)
+    device.machines.transfers.add((device.ann.account, message_number(1)), FILE.blob, uploading=True, total_bytes=10**7)
+    (piece,) = [effect for effect in device.engine.wake(now=at(2.0)) if isinstance(effect, Upload)]
+    assert piece.length == 123_456
+
+
+def test_what_was_too_much_to_ask_at_once_is_asked_when_there_is_room() -> None:
+    device = Device()
+    device.connects(1.0)
+    strangers = [AccountId(number.to_bytes(16, "big")) for number in range(1, 60)]
+    for stranger in strangers:
+        device.engine.look_up(stranger, now=at(2.0))
+    answered = next(iter(device.machines.questions._under_way))
+    device.machines.questions.answered(answered)
+    (asked,) = [frame for frame in frames(device.engine.wake(now=at(2.1))) if isinstance(frame, LookUp)]
+    assert asked.account in strangers
+
+
+def test_a_draft_whose_handles_are_known_by_now_leaves_at_the_next_look() -> None:
+    device = Device()
+    device.connects(1.0)
+    identity, _ = device.sends("cid")
+    device.engine._departure.contacts["cid"] = device.bea.account
+    device.engine.wake(now=at(1.0 + LOOK_S))
+    assert device.machines.outbox.promise(identity) is not None
