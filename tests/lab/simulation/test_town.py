@@ -60,3 +60,19 @@ def test_the_latest_time_anybody_may_believe_is_as_far_ahead_as_the_relays_clock
         assert town.latest_ms == town.wall_ms + 3_600_000
 
     in_town(tmp_path, work)
+
+
+def test_a_time_that_a_slow_clock_set_before_the_relay_told_it_may_seem_to_be_over_by_as_much(tmp_path: Path) -> None:
+    async def work(town: Town) -> None:
+        author = town.villagers[0]
+        author.clock.set_to(-3_600_000, now_s=town.loop.time())
+        town.write(author, ["bea"], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
+        author.crash()
+        town.office.crash()
+        author.start()
+        town.write(author, ["bea"], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
+        known, guessed = town.truth.sent.values()
+        assert known.ends_ms - known.at_ms == LIFETIME_S * 1000
+        assert guessed.ends_ms - guessed.at_ms == LIFETIME_S * 1000 - 3_600_000
+
+    in_town(tmp_path, work)

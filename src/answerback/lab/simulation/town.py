@@ -323,6 +323,8 @@ class Town:
             )
             made.append(identity)
             self.chronicle.names[identity] = f"#{number}"
+            is_time_known = engine.machines.clock.relay_ms(now) is not None
+            behind_ms = 0 if is_time_known else max(0, -author.clock.ahead_ms(self.loop.time()))
             self.truth.sent[identity] = Sent(
                 id=identity,
                 number=number,
@@ -335,6 +337,7 @@ class Town:
                 file=file,
                 is_answer=bool(accounts),
                 is_for_nobody=not known.keys() >= set(addresses),
+                behind_ms=behind_ms,
             )
             whom = ", ".join([*handles, *map(self.name, accounts)])
             what = f"#{number} to {whom}, {urgency.name.lower()}"

@@ -29,6 +29,14 @@ class Sent:
     """It names accounts, not handles: it leaves at once, though an earlier one still looks its handle up."""
     is_for_nobody: bool = False
     """One of its handles is nobody's: it cannot be sent."""
+    behind_ms: int = 0
+    """How far behind its author's clock was, if the relay had not told that run the time: if it is set right and the
+    agent begins again before the relay has, nobody can know that this time has not passed."""
+
+    @property
+    def ends_ms(self) -> int:
+        """The earliest that its author may honestly believe its time to be over."""
+        return self.at_ms + self.lifetime_s * 1000 - self.behind_ms
 
 
 @dataclass(slots=True)

@@ -156,7 +156,7 @@ def _copy_kept(town: Town, sent: Sent, author: Villager, there: Villager) -> Non
     if (there.device, sent.id) in town.truth.gone:
         return  # it was there
     is_here = has_message(there, author.account, sent.id)
-    is_over = town.latest_ms >= sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS
+    is_over = town.latest_ms >= sent.ends_ms - EARLY_MS
     what = f"#{sent.number} for {there.name}"
     if stage in (Stage.DELIVERED, Stage.READ):
         if not is_here or not has_file(there, sent):
@@ -231,7 +231,7 @@ def _ordered(town: Town, villager: Villager) -> None:
 
 def _was_cut_short(town: Town, sent: Sent) -> bool:
     """Whether the relay's clock, when it leapt ahead, may have ended a message on its way: then it was sent again."""
-    is_over = town.latest_ms >= sent.at_ms + sent.lifetime_s * 1000
+    is_over = town.latest_ms >= sent.ends_ms
     return is_over and town.truth.relay_ahead_ms > EARLY_MS
 
 

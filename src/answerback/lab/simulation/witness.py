@@ -118,8 +118,8 @@ class Witness:
 
     def _expired(self, who: "Villager", message: MessageId) -> None:
         sent = self._town.truth.sent.get(message)
-        if sent is not None and self._town.latest_ms < sent.at_ms + sent.lifetime_s * 1000 - EARLY_MS:
-            early_s = (sent.at_ms + sent.lifetime_s * 1000 - self._town.wall_ms) / 1000
+        if sent is not None and self._town.latest_ms < sent.ends_ms - EARLY_MS:
+            early_s = (sent.ends_ms - self._town.wall_ms) / 1000
             self._object("honest", who, f"gave {self._name(message)} up {early_s:.0f} s before its time")
 
     def _failed_whole(self, who: "Villager", message: MessageId, cause: Cause) -> None:
