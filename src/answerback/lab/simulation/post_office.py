@@ -52,7 +52,7 @@ class PostOffice:
         truth: Truth,
         *,
         on_list: ListPutHook,
-        on_empty: Callable[[], None],
+        on_back: Callable[[], None],
     ) -> None:
         self.disk = Disk()
         self.objects = Objects()
@@ -63,7 +63,7 @@ class PostOffice:
         self.refuses_commits = False
         self.tongue = Tongue(chronicle.fault, self._note)
         self._on_list = on_list
-        self._on_empty = on_empty
+        self._on_back = on_back
         self._path = folder / "relay.db"
         self._random = chance
         self._chronicle = chronicle
@@ -75,7 +75,6 @@ class PostOffice:
         self._wires: dict[int, Wire] = {}
         self._number = 0
         self._stores = 0
-        self._stores_known = 0
         self._returning: asyncio.TimerHandle | None = None
         self._unknown: list[PutList] = []
         """Lists that were under way to the disk when the power went: only the disk knows whether they came there."""
@@ -162,9 +161,7 @@ class PostOffice:
             return
         self._chronicle.say("relay", "is back")
         self._find_lists()
-        if self._stores_known != self._stores:
-            self._stores_known = self._stores
-            self._on_empty()
+        self._on_back()
 
     def _find_lists(self) -> None:
         unknown, self._unknown = self._unknown, []

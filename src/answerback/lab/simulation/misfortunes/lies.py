@@ -55,8 +55,10 @@ class RelayLies(Trouble):
         ]
 
     def heal(self) -> None:
-        """Let it be honest from now on."""
+        """Let it be honest from now on, in a new run: what it kept from a connection, it hands over on the next."""
         self.town.office.tongue.lies.clear()
+        if self.town.truth.relay_lied and self.town.office.is_up:
+            self.town.office.crash()
 
     def relay_says_twice(self) -> None:
         """Say the next answers twice at once, and once more a little later."""

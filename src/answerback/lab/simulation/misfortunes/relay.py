@@ -95,6 +95,7 @@ class RelayTrouble(Trouble):
         town.office.disk.restore(image)
         if town.office.list_versions() != before:
             self.fault("relay_forgets_a_list", None)
+        town.register_missing()
         self._return_later()
 
     def _return_later(self) -> None:
