@@ -75,7 +75,7 @@ class Town:
             self.chronicle,
             self.truth,
             on_list=self._list_put,
-            on_back=self._register_again,
+            on_empty=self._register_again,
         )
         self._settle(may_begin_wrong=may_begin_wrong)
 
@@ -247,8 +247,6 @@ class Town:
     def _register_again(self) -> None:
         """Let people notice, each in their own time, that the relay has lost their account, and give it back."""
         for account in self.lists:
-            if self.office.disk.has("SELECT 1 FROM device_list WHERE account = ?", (account,)):
-                continue
             self.truth.absent_until_s[account] = math.inf
             self.loop.call_later(self.random.choice((0.0, 0.5, 8.0, 60.0)), self._give_back, account)
 
@@ -332,8 +330,7 @@ class Town:
             )
             made.append(identity)
             self.chronicle.names[identity] = f"#{number}"
-            is_time_known = engine.machines.clock.relay_ms(now) is not None
-            behind_ms = 0 if is_time_known else max(0, -author.clock.ahead_ms(self.loop.time()))
+            ahead_ms = author.clock.ahead_ms(self.loop.time()) if engine.machines.clock.relay_ms(now) is None else 0
             self.truth.sent[identity] = Sent(
                 id=identity,
                 number=number,
@@ -346,7 +343,7 @@ class Town:
                 file=file,
                 is_answer=bool(accounts),
                 is_for_nobody=not known.keys() >= set(addresses),
-                behind_ms=behind_ms,
+                behind_ms=max(0, -ahead_ms),
             )
             whom = ", ".join([*handles, *map(self.name, accounts)])
             what = f"#{number} to {whom}, {urgency.name.lower()}"
