@@ -75,7 +75,7 @@ class Town:
             self.chronicle,
             self.truth,
             on_list=self._list_put,
-            on_empty=self._register_again,
+            on_back=self._register_again,
         )
         self._settle(may_begin_wrong=may_begin_wrong)
 
@@ -247,6 +247,8 @@ class Town:
     def _register_again(self) -> None:
         """Let people notice, each in their own time, that the relay has lost their account, and give it back."""
         for account in self.lists:
+            if self.office.disk.has("SELECT 1 FROM device_list WHERE account = ?", (account,)):
+                continue
             self.truth.absent_until_s[account] = math.inf
             self.loop.call_later(self.random.choice((0.0, 0.5, 8.0, 60.0)), self._give_back, account)
 
