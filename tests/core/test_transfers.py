@@ -208,3 +208,34 @@ def test_a_file_given_up_is_said_to_be_missing_and_never_said_to_be_there() -> N
     assert isinstance(fact, Save)
     assert isinstance(fact.fact, KeepTransfer)
     assert fact.fact.done_bytes == TOTAL - 1, "its bytes came, and were not what was promised"
+
+
+def test_a_file_nobody_wants_any_more_is_let_go_and_stays_so_after_a_restart() -> None:
+    transfers = uploading()
+    other = AUTHOR, message_number(2)
+    transfers.add(other, BlobId(b"c" * 16), uploading=True, total_bytes=10)
+    transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
+    assert transfers.abandon((AUTHOR, message_number(9))) == []
+    assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0) == [], "another one's end is not this one's"
+    ended = KeepTransfer(AUTHOR, MESSAGE, BLOB, uploading=True, total_bytes=TOTAL, done_bytes=0, finished=True)
+    assert transfers.abandon(POST) == [Save(ended)]
+    assert transfers.progress(POST) is None
+    (piece,) = transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
+    assert isinstance(piece, Upload)
+    assert piece.message == other[1], "the next file goes on at once"
+
+
+def test_files_of_messages_that_have_ended_are_brought_no_more_but_for_the_piece_under_way() -> None:
+    transfers = Transfers()
+    posts = [(AUTHOR, message_number(number)) for number in (1, 2, 3)]
+    for number, post in enumerate(posts, start=1):
+        transfers.add(post, BlobId(bytes([number]) * 16), uploading=True, total_bytes=10)
+    coming = AUTHOR, message_number(4)
+    transfers.add(coming, BLOB, uploading=False, total_bytes=10)
+    transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
+    (saved,) = transfers.retire({posts[1][1]})
+    assert isinstance(saved, Save)
+    assert isinstance(saved.fact, KeepTransfer)
+    assert (saved.fact.message, saved.fact.finished) == (posts[2][1], True)
+    left = [post for post in (*posts, coming) if transfers.progress(post) is not None]
+    assert left == [posts[0], posts[1], coming], "under way, wanted, and on its way here"
