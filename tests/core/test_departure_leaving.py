@@ -234,14 +234,29 @@ def test_a_seal_key_grown_old_is_looked_up_once_and_then_used_after_all() -> Non
     assert writer.hold_of(copy) == Hold(Cause.RECIPIENT_NO_KEYS, 100.0 + ABSENT_AGAIN_S)
     writer.machines.lanes.release(copy.device, copy.lane)
     soon = Moment(100.0 + SEAL_KEY_ASK_S - 1, late.wall_ms)
+    assert writer.departure.pump(now=soon) == [], "not before the answer, which may name a newer one"
+    writer.machines.questions.answered(1)
+    writer.machines.lanes.release(copy.device, copy.lane)
     assert submitted(writer.departure.pump(now=soon)) == [[copy.device]]
     writer.promises(2, devices=1)
-    writer.machines.questions.answered(1)
     much_later = Moment(100.0 + SEAL_KEY_ASK_S, late.wall_ms)
     assert submitted(writer.departure.pump(now=much_later)) == [], "it is asked about again after a while"
     other = Writer()
     other.promises(1, devices=1)
     assert len(submitted(other.departure.pump(now=in_time))) == 1
+
+
+def test_while_an_old_seal_key_is_looked_up_no_copy_for_its_account_is_sealed() -> None:
+    """World 52: the look-up for one device let those for the account's other devices go with keys they had deleted."""
+    writer = Writer()
+    first, second = writer.promises(1)
+    key = writer.machines.roster.seal_key(first.device)
+    assert key is not None
+    late = Moment(100.0, key.created_ms + SEAL_KEY_OLD_MS + 1)
+    effects = writer.departure.pump(now=late)
+    assert submitted(effects) == []
+    assert frames(effects) == [LookUp(1, writer.bea.account, 2)]
+    assert {writer.hold_of(copy) for copy in (first, second)} == {Hold(Cause.RECIPIENT_NO_KEYS, 100.0 + ABSENT_AGAIN_S)}
 
 
 def test_a_device_gone_from_its_list_ends_its_copy_when_its_turn_comes() -> None:

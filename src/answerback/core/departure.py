@@ -313,9 +313,8 @@ class Departure:
             return None, machines.outbox.failed(copy, Cause.RECIPIENT_DEVICE_GONE, now=now)
         if seal_key is None:
             return None, [*self._wait(copy, Cause.RECIPIENT_NO_KEYS, now=now), *self.want_list(copy.account)]
-        if relay_ms - seal_key.created_ms > SEAL_KEY_OLD_MS and not self._asked_lately(copy.account, now):
+        if relay_ms - seal_key.created_ms > SEAL_KEY_OLD_MS and self._is_to_be_asked(copy.account, now):
             # Its device has made a newer one by now, and will delete this one: what is sealed to it may never open.
-            self._asked_s[copy.account] = now.now_s
             return None, [*self._wait(copy, Cause.RECIPIENT_NO_KEYS, now=now), *self.want_list(copy.account)]
         if not machines.sessions.ready(copy.device, copy.lane):
             return None, [*self._wait(copy, Cause.QUEUE_FETCHING_KEYS), *self.want_prekey(copy.device, copy.lane)]
@@ -333,8 +332,11 @@ class Departure:
         effects: list[Effect] = [Save(fact) for fact in (*facts, *((stream,) if stream else ()))]
         return envelope, [*effects, *machines.outbox.sealed(copy, envelope, sequence=sequence, now=now)]
 
-    def _asked_lately(self, account: AccountId, now: Moment) -> bool:
-        return account in self._asked_s and now.now_s - self._asked_s[account] < SEAL_KEY_ASK_S
+    def _is_to_be_asked(self, account: AccountId, now: Moment) -> bool:
+        if account not in self._asked_s or now.now_s - self._asked_s[account] >= SEAL_KEY_ASK_S:
+            self._asked_s[account] = now.now_s
+            return True
+        return WantList(account) in self.machines.questions  # asked for another copy, and not answered yet
 
     def _slip(self, copy: Copy, promise: Promise, locked: LockedLetter, sequence: int) -> Slip:
         own = self.machines.own
