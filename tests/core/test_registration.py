@@ -108,7 +108,7 @@ def test_a_fallback_key_is_made_anew_no_more_often_than_mail_can_wait_for_it() -
     registration, sessions = fresh()
     publish(registration, sessions, NOW_MS + 5)
     done(registration, sessions)
-    within_ms, beyond_ms = NOW_MS + SEAL_KEY_AGE_MS, NOW_MS + FALLBACK_PERIOD_MS
+    within_ms, beyond_ms = NOW_MS + 5 + SEAL_KEY_AGE_MS, NOW_MS + FALLBACK_PERIOD_MS
     assert publish(registration, sessions, within_ms).fallback is None
     done(registration, sessions)
     assert publish(registration, sessions, beyond_ms).fallback is not None
