@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+import pytest
+
 SOURCE = Path(__file__).with_name("recorder.c")
 COMPILERS = ("cc", "gcc", "clang")
 SYNC_US = 2_000
@@ -52,7 +54,10 @@ def recorder() -> Path:
     """The built recorder. Without a C compiler nothing can be said about power loss, and that is said aloud."""
     compiler = next((found for name in COMPILERS if (found := shutil.which(name))), None)
     if compiler is None:
-        raise FileNotFoundError(f"power loss is tried with a C compiler, and there is none of {', '.join(COMPILERS)}")
+        why = f"power loss is tried with a C compiler, and there is none of {', '.join(COMPILERS)}"
+        if "PYTEST_CURRENT_TEST" in os.environ and not os.environ.get("CI"):
+            pytest.skip(f"NOT TRIED: {why}")
+        raise FileNotFoundError(why)
     built = Path(mkdtemp(prefix="recorder-")) / "recorder.so"
     command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(built), str(SOURCE), "-ldl", "-lpthread"]
     subprocess.run(command, check=True, capture_output=True, text=True)
