@@ -63,7 +63,8 @@ class Lookup:
                     machines.lanes.release(device.id, lane)
         if frame.account == machines.own.account:
             effects += self.rollback.learn(self._own_lists(frame.lists))
-        effects += self.departure.readdress(frame.account, now=now)
+        if machines.roster.knows(frame.account):  # else its letters would ask again at once, in a circle
+            effects += self.departure.readdress(frame.account, now=now)
         return [*effects, *self.arrival.look_again(frame.account, now=now)]
 
     def resolved(self, frame: Resolved, *, now: Moment) -> list[Effect]:
