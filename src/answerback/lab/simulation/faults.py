@@ -60,6 +60,7 @@ FAULTS: Final[Mapping[str, Mapping[str, str]]] = {
         "file_request_lost": "a piece of a file is lost on its way",
         "file_answer_lost": "a piece arrived at the relay and nobody was told",
         "file_middle_lost": "a download breaks off in the middle of a part",
+        "file_lost_at_its_author": "a file that waits to be sent is gone from its author's disk",
         "file_overtaken": "a piece is so slow that it is carried once more, on a newer connection",
         "file_torn": "the power goes while a part of a file is written: half of it is on the disk",
         "file_no_room": "the relay has no room for files",

@@ -84,6 +84,8 @@ class Truth:
     """Accounts whose newest list the relay kept from somebody, by a forged one in its place."""
     misled: set[DeviceId] = field(default_factory=set)
     """Devices that were handed mail in a lane, and so at a place, where it was not."""
+    lost_files: set[DeviceId] = field(default_factory=set)
+    """Authors whose disk lost a file that waited: its message cannot leave any more."""
     refused_for_good: set[tuple[MessageId, DeviceId]] = field(default_factory=set)
     """Copies of which the relay said that it will never take them."""
     gone: set[tuple[DeviceId, bytes]] = field(default_factory=set)

@@ -135,10 +135,14 @@ class Witness:
             self._object("honest", who, f"said that {self._town.name(device)} is gone; it is not")
         elif (message, device) in self._town.truth.refused_for_good:
             return
-        elif cause is Cause.MESSAGE_FILE_MISSING and self._town.truth.restored[who.device]:  # sent, and then put back
+        elif cause is Cause.MESSAGE_FILE_MISSING and self._is_file_gone(who):  # sent, and then put back, or lost
             self._town.truth.refused_for_good.add((message, device))
         elif message in self._town.truth.sent and cause is not Cause.RECIPIENT_DEVICE_GONE:
             self._object("kept", who, f"gave {self._name(message)} up because of {cause.value}")
+
+    def _is_file_gone(self, who: "Villager") -> bool:
+        truth = self._town.truth
+        return truth.restored[who.device] > 0 or who.device in truth.lost_files
 
     def _nobody_known(self, sent: Sent) -> bool:
         """Whether the relay, having lost its store, really did not know one of its handles just now."""

@@ -7,7 +7,7 @@ from typing import Final
 from answerback.lab.simulation.town import CANARY, Town
 from answerback.lab.simulation.villager import Villager
 from answerback.model.errors import StorageError
-from answerback.model.ids import AccountId
+from answerback.model.ids import AccountId, BlobId
 from answerback.model.message import LIFETIME_S, Urgency
 
 NOBODY: Final = "nobody"
@@ -189,6 +189,7 @@ class FileFaults:
             self.relay_loses_a_piece,
             self.relay_changes_a_piece,
             self.overtaken,
+            self.lost_at_its_author,
         ]
 
     def heal(self) -> None:
@@ -209,6 +210,14 @@ class FileFaults:
     def broken_in_the_middle(self) -> None:
         """Break the next download off in the middle of a part."""
         self._break("middle")
+
+    def lost_at_its_author(self) -> None:
+        """Lose a file that waits to be sent from its author's own disk."""
+        who = self._carrier()
+        for blob in _never_left(who):
+            self._town.chronicle.fault("file_lost_at_its_author", who.name)
+            self._town.truth.lost_files.add(who.device)
+            who.folder.discard_staged(blob)
 
     def overtaken(self) -> None:
         """Let a piece be so slow that it is carried once more, on the next connection, before it is there."""
@@ -255,6 +264,20 @@ class FileFaults:
         awake = [villager for villager in self._town.awake if villager.agent is not None]
         busy = [v for v in awake if v.agent is not None and len(v.agent.engine.machines.transfers)]
         return self._town.random.choice(busy or self._town.villagers)
+
+
+def _never_left(who: Villager) -> list[BlobId]:
+    """Files that are being carried to the relay, and whose messages nobody else has yet."""
+    if who.agent is None:
+        return []
+    machines = who.agent.engine.machines
+    return [
+        promise.letter.blob
+        for promise in machines.outbox
+        if promise.letter.blob is not None
+        and machines.transfers.active((who.account, promise.id))
+        and not any(copy.attempts for copy in promise.copies.values())
+    ]
 
 
 def _cut(who: Villager) -> None:

@@ -18,7 +18,7 @@ from answerback.wire.letters import AnyLetter, Gap, Nack, Post, Receipt, Void
 
 AFRESH_COUNT: Final = 8
 """Sessions begun one after the other: more than a device keeps of one lane."""
-AFRESH_S: Final = 3.0
+AFRESH_S: Final = 1.0
 HEADS_COUNT: Final = WRITTEN_AFTER_MAX + 4
 """Messages written after nothing: more than the next one can name."""
 WAITS_S: Final = 60

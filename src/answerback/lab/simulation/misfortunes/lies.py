@@ -75,10 +75,12 @@ class RelayLies(Trouble):
     def relay_forges_a_list(self) -> None:
         """Hand out device lists that no root key signed."""
         self._arm("relay_forges_a_list", self._forged_list)
+        self._have_asked()
 
     def relay_forges_a_seal_key(self) -> None:
         """Hand out seal keys that their device did not sign, or that another one did."""
         self._arm("relay_forges_a_seal_key", self._forged_seal_key)
+        self._have_asked()
 
     def relay_swaps_a_prekey(self) -> None:
         """Hand out a pre-key that its device did not sign."""
@@ -99,6 +101,11 @@ class RelayLies(Trouble):
     def relay_denies_mail(self) -> None:
         """Say of mail that waits that it was taken."""
         self._arm("relay_denies_mail", self._denied, times=12)
+
+    def _have_asked(self) -> None:
+        """Somebody looks an account up: there is something to lie about."""
+        account = self.town.random.choice(sorted(self.town.handles))
+        self.anybody().change(lambda engine, now: engine.look_up(account, now=now))
 
     # ---- what is said instead
 
