@@ -57,7 +57,7 @@ def an_unknown_account_is_final(patch: pytest.MonkeyPatch) -> None:
     def stop(engine: Engine, frame: Farewell, now: Moment) -> list[Effect]:
         effects = farewelled(engine, frame, now)
         if frame.cause == Cause.ACCOUNT_NOT_REGISTERED.value:
-            engine.machines.pacing.stop()
+            engine.machines.pacing._next = None
         return effects
 
     patch.setattr(Engine, "_farewelled", stop)
@@ -189,7 +189,7 @@ def three_tries_and_no_more(patch: pytest.MonkeyPatch) -> None:
     def give_up(pacing: Pacing, *, now_s: float, draw: float, was_up: bool) -> None:
         failed(pacing, now_s=now_s, draw=draw, was_up=was_up)
         if pacing.failures > THREE_TRIES:
-            pacing.stop()
+            pacing._next = None
 
     patch.setattr(Pacing, "failed", give_up)
 
