@@ -165,10 +165,10 @@ def _passes_in_time(killer: Killer) -> bool:
 
 def _sources(killer: Killer) -> list[Path]:
     """What a killer is made of, beside the product."""
-    helpers = [path for path in (ROOT / "tests" / "core").glob("*.py") if not path.name.startswith("test_")]
+    beside = [path for path in (ROOT / "tests" / "core").glob("*.py") if not path.name.startswith("test_")]
     if isinstance(killer, UnitTest):
-        return [killer.item.path, *sorted(helpers)]
-    return sorted(path for path in helpers if path.stem in STORY) if isinstance(killer, ShortStory) else []
+        return [killer.item.path, *sorted(beside)]
+    return sorted(path for path in beside if path.stem in STORY) if isinstance(killer, ShortStory) else []
 
 
 def _digest_of(*paths: Path) -> str:
