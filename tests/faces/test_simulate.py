@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from answerback.core.threads import Threads
+from answerback.core.inbox import Inbox
 from answerback.faces.cli import cli
 from answerback.faces.output import Exit
 
@@ -28,7 +28,7 @@ def test_a_story_tells_who_wrote_what_broke_and_what_was_told() -> None:
 
 
 def test_a_broken_promise_ends_with_4_and_says_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Threads, "heads", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(Inbox, "take", lambda *_: 1 / 0)
     told = CliRunner().invoke(cli, ["simulate", "--seed", "1"])
     assert told.exit_code == Exit.REFUSED
     assert "ZeroDivisionError" in told.output
