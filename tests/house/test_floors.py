@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "model",
         "wire",
         "crypto.identity",  # verifies signatures, opens nothing
+        "crypto.resumption",  # checks what devices show to come back
         "crypto.prekeys",  # the same for the keys devices publish
         "crypto.transparency",  # keeps the log of device lists that agents check
         "storage.database",

@@ -8,7 +8,7 @@ from typing import TypeVar
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from answerback.wire.codec import decode_relay_frame, encode
-from answerback.wire.connection import FRAMES_PATH
+from answerback.wire.connection import FRAMES_PATH, RESUME_HEADER
 from answerback.wire.frames import FRAME_BYTES_MAX, Challenge, ClientFrame, Deliver, RelayFrame, Taken, Took, Welcome
 from tests.relay.residents import Resident
 
@@ -52,11 +52,13 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Client]:
-    """Connect as nobody yet."""
+async def connected(port: int, *, shown: str = "") -> AsyncIterator[Client]:
+    """Connect as nobody yet, or with a ticket."""
+    headers = {RESUME_HEADER: shown} if shown else None
+    url = f"http://127.0.0.1:{port}{FRAMES_PATH}"
     async with (
         ClientSession() as session,
-        session.ws_connect(f"http://127.0.0.1:{port}{FRAMES_PATH}", max_msg_size=FRAME_BYTES_MAX) as websocket,
+        session.ws_connect(url, max_msg_size=FRAME_BYTES_MAX, headers=headers) as websocket,
     ):
         yield Client(websocket)
 

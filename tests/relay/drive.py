@@ -10,10 +10,11 @@ from answerback.model.ids import EnvelopeId
 from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
 from answerback.relay.exchange import Exchange
 from answerback.relay.limits import RelayLimits
+from answerback.relay.resumption import TicketKeys
 from answerback.storage.database import Database, open_database
 from answerback.storage.relay_commands import Command
 from answerback.storage.relay_store import RelayStore
-from answerback.wire.frames import Accepted, Challenge, ClientFrame, Deliver, RelayFrame, Taken, Took
+from answerback.wire.frames import Accepted, Challenge, ClientFrame, Deliver, RelayFrame, Resume, Taken, Took
 from tests.relay.residents import NOW_MS, Resident, move_in
 
 _F = TypeVar("_F", bound=RelayFrame)
@@ -30,6 +31,7 @@ class Drive:
         self.wall_ms = NOW_MS
         self.number = 0
         self.db: Database | None = None
+        self.ticket_key = b""
         move_in(self.begin(), people)
 
     def begin(self) -> Database:
@@ -38,6 +40,8 @@ class Drive:
             self.db.close()
         database = self.db = open_database(self.folder / "relay.db", schema="relay")
         self.store = RelayStore(database, new_name=b"store" * 3)
+        keys = TicketKeys(self.random.randbytes(32), self.ticket_key)
+        self.ticket_key = keys.current
         self.exchange = Exchange(
             relay=b"relay",
             store=self.store.name,
@@ -45,6 +49,7 @@ class Drive:
             limits=self.limits,
             random_bytes=self.random.randbytes,
             chance=self.random.random,
+            ticket_keys=keys,
         )
         self.asked: list[Command] = []
         self.said: dict[int, list[RelayFrame]] = {}
@@ -89,10 +94,16 @@ class Drive:
         while self.asked:
             self.commit()
 
-    def connect(self) -> int:
+    def connect(self, resume: Resume | None = None) -> int:
         self.number += 1
-        self.carry_out(self.exchange.connected(self.number, moment=self.moment))
+        self.carry_out(self.exchange.connected(self.number, resume, moment=self.moment))
         return self.number
+
+    def return_with(self, resume: Resume) -> int:
+        """Connect with a ticket, and hear what the relay makes of it."""
+        number = self.connect(resume)
+        self.settle()
+        return number
 
     def say(self, number: int, frame: ClientFrame, *, size_bytes: int = 100) -> None:
         self.carry_out(self.exchange.heard(number, frame, size_bytes, moment=self.moment))

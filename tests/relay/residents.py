@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from answerback.crypto.identity import DeviceKeys, RootKey, answer_challenge, check_device_lists, first_device_list
+from answerback.crypto.resumption import proven
 from answerback.model.devices import DeviceList, Signed
 from answerback.model.envelope import Envelope
 from answerback.model.ids import AccountId, DeviceId, envelope_id
 from answerback.model.message import Lane
 from answerback.storage.database import Database
 from answerback.storage.relay_store import put_first_list
-from answerback.wire.frames import WIRE_VERSION, Challenge, Hello, Taken
+from answerback.wire.frames import WIRE_VERSION, Challenge, Hello, Resume, Taken, Ticket
 
 NOW_MS = 1_800_000_000_000
 
@@ -31,9 +32,14 @@ class Resident:
     def account(self) -> AccountId:
         return self.root.account_id
 
-    def hello(self, challenge: Challenge, *taken: Taken, wire: int = WIRE_VERSION) -> Hello:
+    def hello(self, challenge: Challenge, *taken: Taken, wire: int = WIRE_VERSION, life: int = 0) -> Hello:
         signature = answer_challenge(self.keys, nonce=challenge.nonce, relay=challenge.relay)
-        return Hello(wire, self.device, signature, list(taken))
+        return Hello(wire, self.device, signature, list(taken), life)
+
+    def resume(self, ticket: Ticket | None, *taken: Taken, life: int, clock_ms: int = NOW_MS) -> Resume:
+        assert ticket is not None
+        said = Resume(WIRE_VERSION, self.device, ticket.name, clock_ms, list(taken), life, b"")
+        return proven(said, secret=ticket.secret)
 
 
 def resident() -> Resident:

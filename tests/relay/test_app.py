@@ -19,7 +19,7 @@ from answerback.model.envelope import Envelope
 from answerback.model.ids import EnvelopeId
 from answerback.relay.app import STORE_FILE, RelayNode
 from answerback.storage.database import open_database
-from answerback.wire.codec import encode
+from answerback.wire.codec import encode, resume_header
 from answerback.wire.frames import (
     FRAME_BYTES_MAX,
     Accepted,
@@ -229,5 +229,38 @@ def test_a_backlog_is_delivered_after_a_restart_in_order(tmp_path: Path, people:
             assert found == [letter.sealed for letter in letters]
             await ben.say(Ping(1))
             assert (await ben.hear_a(Pong)).echo == 1
+
+    run(story())
+
+
+def test_a_ticket_brings_a_device_in_with_the_request_itself_also_after_a_restart(
+    tmp_path: Path, people: list[Resident]
+) -> None:
+    ann = people[0]
+
+    async def story() -> None:
+        async with relay(tmp_path, people) as node, at_home(node.port, ann) as first:
+            assert first.welcome is not None
+            ticket = first.welcome.ticket
+            shown = resume_header(ann.resume(ticket, life=1, clock_ms=first.welcome.clock_ms))
+            async with connected(node.port, shown=shown) as second:
+                assert isinstance(await second.hear(), Welcome), "before anything else is said"
+            async with connected(node.port, shown=shown) as repeated:
+                assert isinstance(await repeated.hear(), Challenge)
+        node = RelayNode(tmp_path)
+        await node.start("127.0.0.1", 0)
+        shown = resume_header(ann.resume(ticket, life=2, clock_ms=first.welcome.clock_ms))
+        async with connected(node.port, shown=shown) as third:
+            assert isinstance(await third.hear(), Welcome)
+        await node.stop()
+
+    run(story())
+
+
+@pytest.mark.parametrize("shown", ["nonsense", "!", "A" * 2_000])
+def test_a_ticket_that_cannot_be_read_counts_as_none(tmp_path: Path, people: list[Resident], shown: str) -> None:
+    async def story() -> None:
+        async with relay(tmp_path, people) as node, connected(node.port, shown=shown) as client:
+            assert isinstance(await client.hear(), Challenge)
 
     run(story())

@@ -18,8 +18,11 @@ from answerback.wire.codec import (
     decode_relay_frame,
     decode_slip,
     encode,
+    read_resume_header,
+    resume_header,
 )
-from answerback.wire.frames import BATCH_MAX, FRAME_BYTES_MAX, Ping, Pong, Submit
+from answerback.wire.connection import RESUME_CHARACTERS_MAX
+from answerback.wire.frames import BATCH_MAX, FRAME_BYTES_MAX, Ping, Pong, Resume, Submit, Taken
 
 READERS = (decode_client_frame, decode_relay_frame, decode_letter, decode_inner, decode_slip)
 PHONE = DeviceId(b"P" * 16)
@@ -93,3 +96,19 @@ def test_a_signed_body_is_read_as_what_it_should_be_or_refused() -> None:
     assert decode(encode(Signed(b"body", b"s")), Signed) == Signed(b"body", b"s")
     with pytest.raises(PeerError, match="not a Signed"):
         decode(b"\xc0", Signed)
+
+
+def test_a_ticket_is_shown_in_a_header_and_read_again() -> None:
+    longest = [Taken(lane, 1 << 52) for lane in Lane]
+    resume = Resume(1, PHONE, b"T" * 16, 253_370_764_800_000, longest, 1 << 52, b"P" * 32)
+    text = resume_header(resume)
+    assert read_resume_header(text) == resume
+    assert text.isascii()
+    assert text.replace("-", "").replace("_", "").isalnum()
+    assert len(text) * 2 <= RESUME_CHARACTERS_MAX
+
+
+@pytest.mark.parametrize("text", ["A", "\xe4", "AAAA", "A" * (RESUME_CHARACTERS_MAX + 1), resume_header(Ping(1))])  # type: ignore[arg-type]
+def test_a_header_that_shows_no_ticket_is_refused(text: str) -> None:
+    with pytest.raises(PeerError):
+        read_resume_header(text)

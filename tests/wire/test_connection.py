@@ -6,10 +6,22 @@ import pytest
 
 from answerback.model.errors import PeerError
 from answerback.wire.connection import FROM_DEVICE, FROM_RELAY, Phase, after_device, after_relay
-from answerback.wire.frames import Challenge, ClientFrame, Farewell, Hello, Ping, Pong, RelayFrame, Took, Welcome
+from answerback.wire.frames import (
+    Challenge,
+    ClientFrame,
+    Farewell,
+    Hello,
+    Ping,
+    Pong,
+    RelayFrame,
+    Resume,
+    Took,
+    Welcome,
+)
 
 CHALLENGE = Challenge(b"n", b"r", 0)
 HELLO = Hello(1, b"d", b"s", [])  # type: ignore[arg-type]
+RESUME = Resume(1, b"d", b"t", 0, [], 1, b"p")  # type: ignore[arg-type]
 WELCOME = Welcome(0, b"", b"", b"", 0, 0, 1, 0, b"")
 FAREWELL = Farewell("relay.busy", 1)
 
@@ -50,3 +62,17 @@ def test_every_frame_has_its_place_in_the_table() -> None:
     assert {frame for row in FROM_RELAY.values() for frame in row} == set(get_args(RelayFrame))
     assert {frame for row in FROM_DEVICE.values() for frame in row} == set(get_args(ClientFrame))
     assert set(FROM_RELAY) == set(FROM_DEVICE) == set(Phase)
+
+
+def test_whoever_shows_a_ticket_is_welcomed_first_of_all_or_asked_to_sign() -> None:
+    phase = after_device(Phase.STRANGERS, RESUME)
+    assert after_relay(phase, WELCOME) is Phase.OPEN
+    assert after_relay(phase, CHALLENGE) is Phase.CHALLENGED
+    with pytest.raises(PeerError):
+        after_device(phase, Ping(1))
+
+
+def test_a_ticket_is_shown_before_the_challenge_or_not_at_all() -> None:
+    for phase in set(Phase) - {Phase.STRANGERS}:
+        with pytest.raises(PeerError):
+            after_device(phase, RESUME)

@@ -38,8 +38,10 @@ from answerback.wire.frames import (
     RelayFrame,
     Resolve,
     Resolved,
+    Resume,
     Submit,
     Taken,
+    Ticket,
     Took,
     Welcome,
     Whereabouts,
@@ -53,6 +55,7 @@ SIGNED = Signed(b"body", b"S" * 64)
 CLOCK_MS = 1_800_000_000_000
 
 FROM_DEVICES: tuple[ClientFrame, ...] = (
+    Resume(1, PHONE, b"T" * 16, CLOCK_MS, [Taken(Lane.NORMAL, CLOCK_MS * 1000)], 8, b"P" * 32),
     Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)], 7),
     Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)], 9),
     Took([Taken(Lane.BACKGROUND, 9)]),
@@ -66,7 +69,20 @@ FROM_DEVICES: tuple[ClientFrame, ...] = (
 )
 FROM_RELAYS: tuple[RelayFrame, ...] = (
     Challenge(b"N" * 32, b"R" * 16, CLOCK_MS),
-    Welcome(CLOCK_MS, b"T" * 16, b"B" * 16, b"K" * 32, 3, 4, 5, 6, b"seal key", [Taken(Lane.URGENT, 8)], 6),
+    Welcome(
+        CLOCK_MS,
+        b"T" * 16,
+        b"B" * 16,
+        b"K" * 32,
+        3,
+        4,
+        5,
+        6,
+        b"seal key",
+        [Taken(Lane.URGENT, 8)],
+        6,
+        Ticket(b"T" * 16, b"S" * 32, 60),
+    ),
     Farewell(Cause.RELAY_STOPPING.value, 1500, "maintenance"),
     Accepted([Acceptance(IDENTITY, 3, -1)], Lane.URGENT),
     Refused([Refusal(IDENTITY, Cause.RECIPIENT_MAILBOX_FULL.value, -1, 3)]),

@@ -53,7 +53,7 @@ def test_nothing_is_described_that_does_not_exist() -> None:
 
 def test_the_page_has_the_path_the_states_and_the_sizes() -> None:
     assert f"`{FRAMES_PATH}`" in PAGE
-    rows = re.findall(r"^\| (strangers|challenged|claimed|open|ended) \|", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (strangers|resuming|challenged|claimed|open|ended) \|", PAGE, re.MULTILINE)
     assert rows == [phase.value for phase in Phase]
     for size in (f"{frames.FRAME_BYTES_MAX:,} bytes", f"{frames.BATCH_MAX} envelopes"):
         assert size in PAGE

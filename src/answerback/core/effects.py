@@ -15,7 +15,7 @@ from answerback.model.message import Attachment, Lane, Message, Urgency
 from answerback.model.moment import Moment as Moment  # noqa: PLC0414 - known here to all that take effects
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Stage, Step
-from answerback.wire.frames import ClientFrame
+from answerback.wire.frames import ClientFrame, Resume
 
 
 @unique
@@ -343,6 +343,8 @@ class Connect:
     """Open a connection to the relay."""
 
     reason: Reason
+    resume: Resume | None = None
+    """A ticket to show in the request for it; without one the relay asks for a signature."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from answerback.core.effects import (
     Wake,
     Warned,
 )
+from answerback.core.greeting import Greeting
 from answerback.core.link import LinkState
 from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
@@ -36,7 +37,7 @@ from answerback.core.pacing import TOLD_S_MAX
 from answerback.core.rollback import Rollback
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
-from answerback.crypto.identity import DeviceKeys, answer_challenge
+from answerback.crypto.identity import DeviceKeys
 from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
@@ -53,7 +54,6 @@ from answerback.wire.frames import (
     Claimed,
     Deliver,
     Farewell,
-    Hello,
     Listed,
     Located,
     Pong,
@@ -85,6 +85,7 @@ class Engine:
         self._confirmation = Confirmation(self.machines, self._departure)
         self._rollback = Rollback(self.machines, self._departure)
         self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
+        self._greeting = Greeting(self.machines)
         self._look_at_s = 0.0
         self._phase = Phase.ENDED
         if memory is not None:
@@ -175,7 +176,7 @@ class Engine:
     def opened(self, *, now: Moment) -> list[Effect]:
         """The connection stands; the relay's challenge is next."""
         self.machines.link.opened(now_s=now.now_s)
-        self._phase = Phase.STRANGERS
+        self._phase = self._greeting.phase
         return []
 
     def lost(self, cause: Cause, *, now: Moment) -> list[Effect]:
@@ -282,7 +283,7 @@ class Engine:
         effects = machines.link.wake(now_s=now.now_s)
         reason = machines.pacing.due(now_s=now.now_s)
         if reason is not None:
-            effects += machines.link.attempt(reason, now_s=now.now_s)
+            effects = self._greeting.attempt([*effects, *machines.link.attempt(reason, now_s=now.now_s)], now=now)
         if machines.link.up:
             machines.lanes.release_due(now_s=now.now_s)
             effects += self._arrival.ask_for_gaps(now=now)
@@ -324,15 +325,10 @@ class Engine:
                 assert_never(frame)
 
     def _challenged(self, frame: Challenge) -> list[Effect]:
-        machines = self.machines
         if frame.wire != WIRE_VERSION:
             return [Tell(Warned(Cause.RELAY_INCOMPATIBLE))]
-        signature = answer_challenge(machines.sessions.keys, nonce=frame.nonce, relay=frame.relay)
         self._phase = Phase.CLAIMED
-        machines.life += 1
-        taken, life = machines.inbox.taken, machines.life
-        hello = Hello(WIRE_VERSION, machines.own.device, signature, taken, life)
-        return [Save(machines.relay_met()), Transmit(hello)]
+        return self._greeting.challenged(frame)
 
     def _welcomed(self, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
@@ -340,6 +336,7 @@ class Engine:
         machines.pacing.succeeded(now_s=now.now_s)
         machines.lanes.release_all()
         machines.token = frame.token
+        self._greeting.welcomed(frame, now=now)
         machines.catchup.welcomed(frame.waiting)
         machines.registration.welcomed(prekeys_left=frame.prekeys_left, seal_key=frame.seal_key)
         effects += self._learn_time(frame, now)

@@ -25,14 +25,17 @@ from answerback.relay.exchange import Exchange
 from answerback.relay.limits import RelayLimits
 from answerback.relay.link import Link
 from answerback.relay.metrics import RelayMetrics
+from answerback.relay.resumption import TICKET_KEY_BYTES, TicketKeys
 from answerback.storage.database import Database, open_database
+from answerback.storage.durable import create_file
 from answerback.storage.group_commit import Committed, GroupCommit
 from answerback.storage.relay_store import LEAP_MAX, HandleLookup, RelayStore
-from answerback.wire.codec import decode_client_frame, encode
-from answerback.wire.connection import FRAMES_PATH
-from answerback.wire.frames import FRAME_BYTES_MAX
+from answerback.wire.codec import decode_client_frame, encode, read_resume_header
+from answerback.wire.connection import FRAMES_PATH, RESUME_HEADER
+from answerback.wire.frames import FRAME_BYTES_MAX, Resume
 
 STORE_FILE = "relay.db"
+TICKET_KEY_FILE = "tickets.key"
 BACKLOG = 4_096
 """Connections that may wait to be accepted; Linux lets no more wait by default (somaxconn)."""
 STOP_S_MAX = 10.0
@@ -90,6 +93,7 @@ class RelayNode:
             limits=self._limits,
             random_bytes=secrets.token_bytes,
             chance=SystemRandom().random,
+            ticket_keys=_ticket_keys(self._folder / TICKET_KEY_FILE),
         )
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the store has broken and the relay must end."""
@@ -147,7 +151,7 @@ class RelayNode:
         number = self._number
         link = self._links[number] = Link(number, self, websocket, request.transport)
         try:
-            self._carry_out(self.exchange.connected(number, moment=_now()))
+            self._carry_out(self.exchange.connected(number, _shown(request), moment=_now()))
             await link.run()
         finally:
             del self._links[number]
@@ -243,6 +247,23 @@ class RelayNode:
                 while not is_so():
                     self._stirred.clear()
                     await self._stirred.wait()
+
+
+def _shown(request: web.Request) -> Resume | None:
+    text = request.headers.get(RESUME_HEADER)
+    try:
+        return read_resume_header(text) if text else None
+    except PeerError:
+        return None  # what cannot be read is no ticket: its device is asked to sign a challenge
+
+
+def _ticket_keys(path: Path) -> TicketKeys:
+    """Make this run's key, and find the one of the run before it, which then is gone from the disk."""
+    earlier = path.read_bytes() if path.exists() else b""
+    path.unlink(missing_ok=True)
+    keys = TicketKeys(secrets.token_bytes(TICKET_KEY_BYTES), earlier if len(earlier) == TICKET_KEY_BYTES else b"")
+    create_file(path, keys.current)
+    return keys
 
 
 def _write_down(note: Note) -> None:

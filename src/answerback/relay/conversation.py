@@ -1,8 +1,9 @@
 """Proves who each connection is, keeps one connection a device, and ends those that should not go on.
 
 Theory. A connection is a stranger until it has signed its challenge with the key that the device's account lists for
-it. Strangers are bounded in number, time and bytes. A device that connects again has lost its earlier connection,
-whether TCP knows it or not: the newer one wins, and only when it has proven itself.
+it, or has shown a ticket of this relay's in its request for the connection (`resumption`). Strangers are bounded in
+number, time and bytes. A device that connects again has lost its earlier connection, whether TCP knows it or not: the
+newer one wins, and only when it has proven itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from answerback.relay.limits import (
     STRANGERS_MAX,
     RelayLimits,
 )
+from answerback.relay.resumption import Judgement, Resumption
 from answerback.storage.relay_commands import LANE_COUNT, Answer, Cursors, Denied, Leave, Meet, Met, Open, Opened
 from answerback.wire.connection import Phase, after_device
 from answerback.wire.frames import (
@@ -33,6 +35,7 @@ from answerback.wire.frames import (
     ClientFrame,
     Farewell,
     Hello,
+    Resume,
     Taken,
     Welcome,
 )
@@ -59,10 +62,10 @@ class Connection:
     """One connection: how far it has proven itself, and what it said ahead of the welcome."""
 
     number: int
-    nonce: bytes
     since_s: float
     heard_s: float
-    phase: Phase = Phase.CHALLENGED
+    phase: Phase = Phase.STRANGERS
+    nonce: bytes = b""
     device: DeviceId = NOBODY
     account: AccountId = NO_ACCOUNT
     entry: Device | None = None
@@ -85,7 +88,9 @@ class Conversations:
         limits: RelayLimits,
         random_bytes: Callable[[int], bytes],
         chance: Callable[[], float],
+        resumption: Resumption,
     ) -> None:
+        self._resumption = resumption
         self._relay, self._store, self._boot = relay, store, boot
         self._limits = limits
         self._random_bytes = random_bytes
@@ -133,17 +138,24 @@ class Conversations:
 
     # ---- a connection's life ---------------------------------------------------------------------------------------
 
-    def connected(self, number: int, *, moment: Moment) -> list[Effect]:
-        """Greet whoever connects with a challenge, if there is room for another stranger."""
+    def connected(self, number: int, resume: Resume | None = None, *, moment: Moment) -> list[Effect]:
+        """Greet whoever connects with a challenge or take its ticket, if there is room for another stranger."""
         cause = self._last_words
         if len(self._strangers) >= STRANGERS_MAX or len(self._connections) >= self._limits.connections_max:
             cause = cause or Cause.RELAY_BUSY
         if cause is not None:
             return [Send(number, Farewell(cause.value, self.jittered_ms(cause))), Close(number)]
-        nonce = self._random_bytes(CHALLENGE_BYTES)
-        self._connections[number] = Connection(number, nonce, moment.now_s, moment.now_s)
+        connection = self._connections[number] = Connection(number, moment.now_s, moment.now_s)
         self._strangers.add(number)
-        return [Send(number, Challenge(nonce, self._relay, moment.wall_ms))]
+        if resume is None:
+            return self._challenge(connection, moment=moment)
+        judgement = self._resumption.judge(resume, moment=moment)
+        if judgement is not Judgement.TAKEN:
+            return [_shown(connection, resume.device, judgement), *self._challenge(connection, moment=moment)]
+        connection.phase = after_device(connection.phase, resume)
+        connection.device, connection.life = resume.device, resume.life
+        connection.taken = cursors(resume.taken)
+        return [Ask(Meet(number, resume.device)), self._open(connection, moment=moment)]
 
     def heard(
         self, connection: Connection, frame: ClientFrame, size_bytes: int, *, moment: Moment
@@ -175,6 +187,9 @@ class Conversations:
         if isinstance(answer, Denied):
             return self.refuse(connection, answer.cause, moment=moment)
         assert isinstance(answer, Met)
+        if connection.phase is Phase.RESUMING:  # its proof was checked already, and `Open` is on its way
+            connection.account, connection.entry = answer.account, answer.entry
+            return []
         try:
             check_challenge_answer(
                 connection.signature,
@@ -186,15 +201,19 @@ class Conversations:
             return self.refuse(connection, Cause.ACCOUNT_NOT_REGISTERED, moment=moment)
         connection.account, connection.entry = answer.account, answer.entry
         connection.nonce = connection.signature = b""
-        here = connection
-        return [Ask(Open(here.number, here.device, here.taken, moment.wall_ms, here.life))]
+        return [self._open(connection, moment=moment)]
 
     def opened(self, connection: Connection, answer: Answer, *, moment: Moment) -> list[Effect]:
         """Let a device in; its earlier connection ends."""
         if isinstance(answer, Denied):
             return self.refuse(connection, answer.cause, moment=moment)
         assert isinstance(answer, Opened)
-        effects: list[Effect] = []
+        if connection.phase is Phase.RESUMING:
+            if answer.life >= connection.life:
+                return self._repeated(connection, moment=moment)
+            effects: list[Effect] = [_shown(connection, connection.device, Judgement.TAKEN)]
+        else:
+            effects = []
         earlier = self._live.pop(connection.device, None)
         if earlier is not None:
             effects += self.farewell(earlier, Cause.NETWORK_CONNECTION_LOST, moment=moment, detail=SUPERSEDED)
@@ -213,6 +232,7 @@ class Conversations:
             seal_key=answer.seal_id,
             taken=[Taken(lane, position) for lane, position in zip(Lane, answer.taken, strict=True)],
             life=answer.life,
+            ticket=self._resumption.issue(connection.device, moment=moment),
         )
         return [*effects, Note(Event.OPENED, connection.number, connection.device), Send(connection.number, welcome)]
 
@@ -279,6 +299,23 @@ class Conversations:
         connection.signature, connection.life = hello.signature, hello.life
         return [Ask(Meet(connection.number, hello.device))]
 
+    def _challenge(self, connection: Connection, *, moment: Moment) -> list[Effect]:
+        connection.nonce, connection.phase = self._random_bytes(CHALLENGE_BYTES), Phase.CHALLENGED
+        return [Send(connection.number, Challenge(connection.nonce, self._relay, moment.wall_ms))]
+
+    def _repeated(self, connection: Connection, *, moment: Moment) -> list[Effect]:
+        """Ask for a signature: this was said before, or by a device whose memory is older than what was said."""
+        device = connection.device
+        effects: list[Effect] = [_shown(connection, device, Judgement.REPEATED)]
+        if device not in self._live:
+            effects.append(Ask(Leave(device, moment.wall_ms)))
+        connection.device, connection.account, connection.entry = NOBODY, NO_ACCOUNT, None
+        return [*effects, *self._challenge(connection, moment=moment)]
+
+    def _open(self, connection: Connection, *, moment: Moment) -> Effect:
+        here = connection
+        return Ask(Open(here.number, here.device, here.taken, moment.wall_ms, here.life))
+
     def _token(self, device: DeviceId) -> bytes:
         token = self._tokens.get(device)
         if token is None:
@@ -293,6 +330,10 @@ class Conversations:
         self._strangers.discard(connection.number)
         if self._live.get(connection.device) is connection:
             del self._live[connection.device]
+
+
+def _shown(connection: Connection, device: DeviceId, judgement: Judgement) -> Note:
+    return Note(Event.TICKET, connection.number, device, detail=judgement.value)
 
 
 def cursors(taken: list[Taken]) -> Cursors:

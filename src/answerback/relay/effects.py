@@ -52,6 +52,7 @@ class Event(Enum):
     REFUSED = "refused"
     BROKE = "broke the protocol"
     LIST = "announced a device list"
+    TICKET = "showed a ticket"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from answerback.relay.directory import Directory
 from answerback.relay.effects import Ask, Effect, Moment, Send
 from answerback.relay.limits import SWEEP_S, WATCH_S, RelayLimits
 from answerback.relay.mailboxes import Mailboxes
+from answerback.relay.resumption import TICKET_KEY_BYTES, Resumption, TicketKeys
 from answerback.storage.relay_commands import (
     AddKeys,
     Answer,
@@ -40,6 +41,7 @@ from answerback.storage.relay_commands import (
     Take,
     Traced,
 )
+from answerback.wire.connection import Phase
 from answerback.wire.frames import (
     Announce,
     Claim,
@@ -51,6 +53,7 @@ from answerback.wire.frames import (
     Pong,
     Publish,
     Resolve,
+    Resume,
     Submit,
     Took,
 )
@@ -68,9 +71,16 @@ class Exchange:
         limits: RelayLimits,
         random_bytes: Callable[[int], bytes],
         chance: Callable[[], float],
+        ticket_keys: TicketKeys | None = None,
     ) -> None:
         self.conversations = Conversations(
-            relay=relay, store=store, boot=boot, limits=limits, random_bytes=random_bytes, chance=chance
+            relay=relay,
+            store=store,
+            boot=boot,
+            limits=limits,
+            random_bytes=random_bytes,
+            chance=chance,
+            resumption=Resumption(ticket_keys or TicketKeys(random_bytes(TICKET_KEY_BYTES))),
         )
         retry_ms = self.conversations.jittered_ms
         self.mailboxes = Mailboxes(rate=limits.envelopes, retry_ms=retry_ms, chance=chance)
@@ -80,9 +90,9 @@ class Exchange:
 
     # ---- what connections do ---------------------------------------------------------------------------------------
 
-    def connected(self, number: int, *, moment: Moment) -> list[Effect]:
-        """Somebody connects."""
-        return self.conversations.connected(number, moment=moment)
+    def connected(self, number: int, resume: Resume | None = None, *, moment: Moment) -> list[Effect]:
+        """Somebody connects, and may show a ticket."""
+        return self.conversations.connected(number, resume, moment=moment)
 
     def heard(self, number: int, frame: ClientFrame, size_bytes: int, *, moment: Moment) -> list[Effect]:
         """A connection says something."""
@@ -197,7 +207,7 @@ class Exchange:
                     return self._refuse(connection, Cause.TRUST_SIGNATURE_WRONG, moment)
             case Announce():
                 return self.directory.announce(connection, frame)
-            case Hello():
+            case Hello() | Resume():
                 return []  # the table of states refuses a second one
             case _:
                 assert_never(frame)
@@ -229,7 +239,7 @@ class Exchange:
             return self._after_endings(connection, self.conversations.met(connection, answer, moment=moment))
         earlier = self.conversations.live(command.device)
         effects = self.conversations.opened(connection, answer, moment=moment)
-        if not isinstance(answer, Opened):
+        if not isinstance(answer, Opened) or connection.phase is not Phase.OPEN:
             return self._after_endings(connection, effects)
         if earlier is not None:
             self._after_endings(earlier, [])

@@ -4,6 +4,8 @@
 its type says. Limits that a type cannot say are checked here as well.
 """
 
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TypeVar
 
 import msgspec
@@ -11,6 +13,7 @@ import msgspec
 from answerback.model.envelope import SEALED_BYTES_MAX
 from answerback.model.errors import PeerError
 from answerback.model.ids import ID_BYTES, envelope_id
+from answerback.wire.connection import RESUME_CHARACTERS_MAX
 from answerback.wire.frames import (
     BATCH_MAX,
     FRAME_BYTES_MAX,
@@ -18,6 +21,7 @@ from answerback.wire.frames import (
     Deliver,
     RelayFrame,
     Resolved,
+    Resume,
     Submit,
 )
 from answerback.wire.letters import AnyLetter, Inner, Slip
@@ -59,6 +63,25 @@ def decode_relay_frame(data: bytes) -> RelayFrame:
         _check_delivery(frame)
     elif isinstance(frame, Resolved) and len(frame.account) not in (0, ID_BYTES):
         raise PeerError(f"an account's id has {ID_BYTES} bytes; this one has {len(frame.account)}")
+    return frame
+
+
+def resume_header(frame: Resume) -> str:
+    """Write what a device shows in its request for a connection."""
+    return urlsafe_b64encode(encode(frame)).rstrip(b"=").decode()
+
+
+def read_resume_header(text: str) -> Resume:
+    """Read what a device shows in its request for a connection."""
+    if len(text) > RESUME_CHARACTERS_MAX:
+        raise PeerError(f"a ticket is shown in at most {RESUME_CHARACTERS_MAX} characters; these are {len(text)}")
+    try:
+        data = urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise PeerError(f"not base64: {error}") from error
+    frame = decode_client_frame(data)
+    if not isinstance(frame, Resume):
+        raise PeerError(f"a {type(frame).__name__} where a ticket is shown")
     return frame
 
 

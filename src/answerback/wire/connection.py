@@ -1,9 +1,11 @@
 """The conversation of one device and one relay as a table of states.
 
-Theory. The relay speaks first (`Challenge`), the device proves who it is (`Hello`), the relay lets it in (`Welcome`).
-A device need not wait for the welcome: what it says right behind its `Hello` counts from then on. Whatever is not in
-the table breaks the protocol (`PeerError`). Both sides keep the same table, so both know what the other may say. After
-`Farewell` the relay says nothing more, and what the device had already sent is not answered.
+Theory. The relay speaks first (`Challenge`), the device proves who it is (`Hello`), the relay lets it in (`Welcome`). A
+device need not wait for the welcome: what it says right behind its `Hello` counts from then on. One that has a ticket
+shows it in the very request for the connection (`Resume`), and hears `Welcome` first of all; or, if the relay does not
+take the ticket, a challenge, as if none had been shown. Whatever is not in the table breaks the protocol (`PeerError`).
+Both sides keep the same table, so both know what the other may say. After `Farewell` the relay says nothing more, and
+what the device had already sent is not answered.
 """
 
 from enum import Enum, unique
@@ -34,6 +36,7 @@ from answerback.wire.frames import (
     RelayFrame,
     Resolve,
     Resolved,
+    Resume,
     Submit,
     Took,
     Welcome,
@@ -41,6 +44,10 @@ from answerback.wire.frames import (
 
 FRAMES_PATH = "/v1/frames"
 """Where a relay's WebSocket is; each binary message is one frame."""
+RESUME_HEADER = "Answerback-Resume"
+"""Carries `Resume` in the request for the WebSocket, as base64 for URLs without padding, so no round trip is spent."""
+RESUME_CHARACTERS_MAX = 512
+"""Twice the longest: five lanes with positions from the clock take 240."""
 
 
 @unique
@@ -49,6 +56,8 @@ class Phase(Enum):
 
     STRANGERS = "strangers"
     """Connected, nothing said."""
+    RESUMING = "resuming"
+    """The device has shown a ticket; the relay has not yet said whether it takes it."""
     CHALLENGED = "challenged"
     """The device knows what to sign."""
     CLAIMED = "claimed"
@@ -84,13 +93,15 @@ _REPLIES: Final[tuple[type[Frame], ...]] = (
 
 FROM_RELAY: Final[dict[Phase, dict[type[Frame], Phase]]] = {
     Phase.STRANGERS: {Challenge: Phase.CHALLENGED, Farewell: Phase.ENDED},
+    Phase.RESUMING: {Welcome: Phase.OPEN, Challenge: Phase.CHALLENGED, Farewell: Phase.ENDED},
     Phase.CHALLENGED: {Farewell: Phase.ENDED},
     Phase.CLAIMED: {Welcome: Phase.OPEN, Farewell: Phase.ENDED},
     Phase.OPEN: {**dict.fromkeys(_REPLIES, Phase.OPEN), Farewell: Phase.ENDED},
     Phase.ENDED: {},
 }
 FROM_DEVICE: Final[dict[Phase, dict[type[Frame], Phase]]] = {
-    Phase.STRANGERS: {},
+    Phase.STRANGERS: {Resume: Phase.RESUMING},
+    Phase.RESUMING: {},
     Phase.CHALLENGED: {Hello: Phase.CLAIMED},
     Phase.CLAIMED: dict.fromkeys(_REQUESTS, Phase.CLAIMED),
     Phase.OPEN: dict.fromkeys(_REQUESTS, Phase.OPEN),

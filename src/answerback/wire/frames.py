@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from answerback.model.bounds import Instant, ItsAccount, ItsDevice, ItsEnvelope, Natural, NaturalOrNone
+from answerback.model.bounds import Instant, ItsAccount, ItsDevice, ItsEnvelope, Key, Natural, NaturalOrNone
 from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery, Envelope
 from answerback.model.ids import AccountId
@@ -24,6 +24,8 @@ CHALLENGE_BYTES = 32
 LANES_MAX = len(Lane)
 LISTS_MAX = 64
 """Device lists in one answer: each costs its reader some signature checks."""
+TICKET_BYTES = 16
+"""When it runs out, and a number."""
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -50,6 +52,21 @@ class Taken(msgspec.Struct, frozen=True, array_like=True):
     position: Natural
 
 
+TicketName = Annotated[bytes, msgspec.Meta(min_length=TICKET_BYTES, max_length=TICKET_BYTES)]
+
+
+class Ticket(msgspec.Struct, frozen=True, array_like=True):
+    """What a device may come back with: a name to show, and a secret that is never shown again."""
+
+    name: TicketName
+    secret: Key
+    lasts_s: Natural
+
+    def __repr__(self) -> str:
+        """Say how long it lasts, never the secret."""
+        return f"Ticket({self.lasts_s} s)"
+
+
 class Welcome(Frame, frozen=True, array_like=True, tag=True):
     """You are who you say; this is what waits for you."""
 
@@ -73,6 +90,8 @@ class Welcome(Frame, frozen=True, array_like=True, tag=True):
     """How far each lane of the mailbox was acknowledged; a device that knows less has an older copy of its disk."""
     life: Natural = 0
     """The highest `life` this device ever said, before this hello."""
+    ticket: Ticket | None = None
+    """For the next connection."""
 
     def __repr__(self) -> str:
         """Say what waits, never the token."""
@@ -100,6 +119,21 @@ class Hello(Frame, frozen=True, array_like=True, tag=True):
     """How far each lane of its mailbox is on the device's disk."""
     life: Natural = 0
     """Grows with every hello and whenever a ratchet has sealed, and is on the device's disk before it is said."""
+
+
+class Resume(Frame, frozen=True, array_like=True, tag=True):
+    """A device comes back with its ticket, before the relay has said a word; it travels in the upgrade request."""
+
+    wire: Natural
+    device: ItsDevice
+    ticket: TicketName
+    clock_ms: Instant
+    """The relay's time, as the device reckons it: what was overheard is of no use a minute later."""
+    taken: Annotated[list[Taken], msgspec.Meta(max_length=LANES_MAX)]
+    life: Natural
+    """As in `Hello`; whoever says one that was said before is asked to sign a challenge."""
+    proof: Key
+    """HMAC-SHA-256 of all of this by the ticket's secret."""
 
 
 # ---- mail ----------------------------------------------------------------------------------------------------------
@@ -295,7 +329,7 @@ class Pong(Frame, frozen=True, array_like=True, tag=True):
     clock_ms: Instant
 
 
-ClientFrame = Hello | Submit | Took | Inquire | LookUp | Resolve | Claim | Publish | Announce | Ping
+ClientFrame = Resume | Hello | Submit | Took | Inquire | LookUp | Resolve | Claim | Publish | Announce | Ping
 RelayFrame = (
     Challenge
     | Welcome
