@@ -63,6 +63,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
             "simulate",
             "Play worlds in which everything breaks, and check every promise against the truth.",
         ),
+        "lab": Place(f"{_COMMANDS}.lab", "lab", "Play networks packet by packet, and measure how devices recover."),
     },
     "More": {
         "completion": Place(f"{_COMMANDS}.about", "completion", "Print what makes your shell complete commands."),

@@ -13,7 +13,7 @@ Theory
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from math import inf
@@ -23,6 +23,8 @@ from answerback.lab.packets.weather import Draws, Weather
 from answerback.lab.schedule import Gate, Schedule
 
 T = TypeVar("T")
+TellLoss = Callable[[float, int], None]
+"""Hears when a packet left that never lands, and its bytes: it has taken its time of the link like any other."""
 
 
 @unique
@@ -73,8 +75,17 @@ class _Waiting(Generic[T]):
 class Bottleneck(Generic[T]):
     """One direction of a link, shared by all that crosses it."""
 
-    def __init__(self, schedule: Schedule, weather: Weather, *, seed: int, way: str) -> None:
-        """Begin empty at 0 s of the schedule; `way` keeps the chances of two directions apart."""
+    def __init__(
+        self,
+        schedule: Schedule,
+        weather: Weather,
+        *,
+        seed: int,
+        way: str,
+        from_s: float = 0.0,
+        tell_loss: TellLoss | None = None,
+    ) -> None:
+        """Begin empty at a moment of the schedule; `way` keeps the chances of two directions apart."""
         self.tally: Final = Tally()
         self._gate: Final = Gate(schedule)
         self._draws: Final = Draws(seed=seed, way=way)
@@ -83,8 +94,10 @@ class Bottleneck(Generic[T]):
         self._queued_bytes = 0
         self._flying: Final[list[tuple[float, int, Arrival[T]]]] = []
         self._flown = 0
-        self._landed_s = 0.0
-        self._now_s = 0.0
+        self._landed_s = from_s
+        self._now_s = from_s
+        self._busy_until_s = from_s
+        self._tell_loss: Final = tell_loss
 
     @property
     def weather(self) -> Weather:
@@ -95,6 +108,11 @@ class Bottleneck(Generic[T]):
     def queued_bytes(self) -> int:
         """What waits for the link, as of the last time somebody asked or offered."""
         return self._queued_bytes
+
+    @property
+    def busy_until_s(self) -> float:
+        """When the last packet that was taken leaves, or left."""
+        return self._busy_until_s
 
     @property
     def under_way(self) -> int:
@@ -113,6 +131,7 @@ class Bottleneck(Generic[T]):
             self.tally.drops[Drop.QUEUE_FULL] += 1
             return Drop.QUEUE_FULL
         left_s = self._gate.cross(size_bytes, now_s=at_s)
+        self._busy_until_s = left_s
         self._queue.append(_Waiting(item, size_bytes, at_s, left_s))
         self._queued_bytes += size_bytes
         return None
@@ -160,6 +179,8 @@ class Bottleneck(Generic[T]):
         drop = self._drop(waiting.size_bytes, lost=lost)
         if drop is not None:
             self.tally.drops[drop] += 1
+            if self._tell_loss is not None:
+                self._tell_loss(waiting.left_s, waiting.size_bytes)
             return
         lands_s = max(self._landed_s, waiting.left_s + self._delay_s(waiting.left_s) + jitter_s)
         if held_up:

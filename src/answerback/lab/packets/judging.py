@@ -1,0 +1,173 @@
+"""Counts what became of the messages of a run, and how soon after each trouble they came again: pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from answerback.lab.packets.accuracy import Accuracy
+from answerback.lab.packets.emulating import Report
+from answerback.lab.packets.reaching import Stretch
+
+UP: Final = "up"
+DOWN: Final = "down"
+
+
+@dataclass(slots=True)
+class Letter:
+    """One message of a run; times are seconds since its beginning."""
+
+    name: str
+    way: str
+    urgent: bool
+    promised_s: float | None = None
+    arrived_s: list[float] = field(default_factory=list)
+
+
+class Ledger:
+    """All messages of a run."""
+
+    def __init__(self) -> None:
+        self.letters: Final[dict[str, Letter]] = {}
+
+    def write(self, name: str, *, way: str, urgent: bool) -> None:
+        """Take note that a message is to be sent."""
+        self.letters[name] = Letter(name, way, urgent)
+
+    def promised(self, name: str, *, at_s: float) -> None:
+        """Take note that its device has promised it."""
+        if name in self.letters:
+            self.letters[name].promised_s = at_s
+
+    def arrived(self, name: str, *, at_s: float) -> None:
+        """Take note that it has come, perhaps again."""
+        if name in self.letters:
+            self.letters[name].arrived_s.append(at_s)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything has come that was written."""
+        return all(letter.arrived_s for letter in self.letters.values())
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """How long something took, by nearest rank, in milliseconds; None where nothing was measured."""
+
+    count: int
+    p50_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
+class Recovery(msgspec.Struct, frozen=True, kw_only=True):
+    """One trouble, what the device sent in it, and how soon messages came again."""
+
+    stretch: Stretch
+    up_s: float | None
+    """From the end of the trouble to the first message, of those that waited, that came from the device; None if none
+    waited."""
+    down_s: float | None
+    """The same, to the device."""
+    attempts: int | None = None
+    packets: int | None = None
+    bytes: int | None = None
+    packets_first_minute: int | None = None
+    packets_a_minute_after: float | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has shown."""
+
+    scenario: str
+    policy: str
+    seed: int
+    links: list[str]
+    stage: str
+    notice: str
+    lasted_s: float
+    sent: int
+    delivered: int
+    lost: int
+    duplicated: int
+    delay: Spread
+    urgent: Spread
+    recoveries: list[Recovery]
+    file_s: float | None
+    """How long the file took, if there was one and it came."""
+    attempts: int | None
+    wasted_attempts: int | None
+    """Those begun in a trouble."""
+    up_packets: int | None
+    up_bytes: int | None
+    down_packets: int | None
+    down_bytes: int | None
+    drops: dict[str, int]
+    rebindings: int
+    accuracy: Accuracy | None
+    rate_ratio: float | None
+    """The rate carried to the recording's, over seconds in which packets never stopped waiting."""
+    priority: str
+    happened: list[tuple[float, str]]
+
+    @property
+    def good(self) -> bool:
+        """Whether everything came, once."""
+        return self.lost == 0 and self.duplicated == 0
+
+
+def spread(values_s: Iterable[float]) -> Spread:
+    """Sum up times."""
+    ranked = sorted(values_s)
+    if not ranked:
+        return Spread(0, None, None, None)
+
+    def rank_ms(share: float) -> float:
+        return round(ranked[min(int(share * len(ranked)), len(ranked) - 1)] * 1000, 1)
+
+    return Spread(len(ranked), rank_ms(0.5), rank_ms(0.99), rank_ms(1.0))
+
+
+def delays_s(letters: Iterable[Letter]) -> list[float]:
+    """How long each message took that came."""
+    return [letter.arrived_s[0] - letter.promised_s for letter in letters if letter.arrived_s and letter.promised_s]
+
+
+def recovered_s(letters: Iterable[Letter], *, way: str, end_s: float) -> float | None:
+    """How long after the end of a trouble the first of those came that had waited for it."""
+    waited = [
+        letter.arrived_s[0] - end_s
+        for letter in letters
+        if letter.way == way
+        and letter.promised_s is not None
+        and letter.promised_s < end_s
+        and letter.arrived_s
+        and letter.arrived_s[0] > end_s
+    ]
+    return round(min(waited), 4) if waited else None
+
+
+def recoveries_of(letters: Sequence[Letter], report: Report | None, stretches: Iterable[Stretch]) -> list[Recovery]:
+    """Tell of each trouble; without an emulator there are no packets to tell of."""
+
+    def came(stretch: Stretch) -> tuple[float | None, float | None]:
+        return (
+            recovered_s(letters, way=UP, end_s=stretch.end_s),
+            recovered_s(letters, way=DOWN, end_s=stretch.end_s),
+        )
+
+    if report is None:
+        return [Recovery(stretch=each, up_s=came(each)[0], down_s=came(each)[1]) for each in stretches]
+    return [
+        Recovery(
+            stretch=each.stretch,
+            up_s=came(each.stretch)[0],
+            down_s=came(each.stretch)[1],
+            attempts=each.attempts,
+            packets=each.packets,
+            bytes=each.bytes,
+            packets_first_minute=each.packets_first_minute,
+            packets_a_minute_after=each.packets_a_minute_after,
+        )
+        for each in report.reaches
+    ]

@@ -1,0 +1,93 @@
+"""How a device recovers: the product as it is, and rivals with the least protocol that can be measured the same way.
+
+A policy sets up both ends over a stage and gives them back as two `Correspondent`s, who take `send` and say `sent` and
+`arrived`. So a further policy is one more entry here, and a process that speaks these words.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from answerback.lab.packets.children import Child, Said
+from answerback.lab.packets.stage import Place, Stage
+from answerback.model.errors import UsageError
+
+NEAR_HANDLE: Final = "ada@example.org"
+FAR_HANDLE: Final = "bea@example.org"
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """One end of the conversation."""
+
+    child: Child
+    to: str
+
+    def send(self, name: str, *, urgent: bool) -> None:
+        """Write a message; its text is its name."""
+        self.child.tell({"do": "send", "name": name, "to": self.to, "urgent": urgent})
+
+    def send_file(self, name: str, path: Path) -> None:
+        """Write a message with a file."""
+        self.child.tell({"do": "file", "name": name, "to": self.to, "path": str(path)})
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both ends."""
+
+    near: Correspondent
+    far: Correspondent
+
+
+Hear = Callable[[Said], None]
+SetUp = Callable[[Stage, Path, Hear], Awaitable[Pair]]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A way to recover."""
+
+    name: str
+    description: str
+    set_up: SetUp
+    carries_files: bool = False
+    is_told: bool = False
+    """Whether the device is told when each trouble ends, as nobody can be outside a lab."""
+
+
+async def _set_up_product(stage: Stage, folder: Path, hear: Hear) -> Pair:
+    """Start a relay and two people's devices, and have them register; the device's goes over the link."""
+    relay = await stage.start(
+        Place.FAR, "host_child", str(folder / "relay"), stage.far_host, str(stage.far_port), hear=None
+    )
+    ready = await relay.heard("ready")
+    host, port = await stage.lead_to(ready["port"])
+    near = await stage.start(Place.NEAR, "device_child", str(folder / "near"), hear=hear)
+    far = await stage.start(Place.FAR, "device_child", str(folder / "far"), hear=hear)
+    pin = ready["pin"]
+    await _register(far, relay, url=f"https://{stage.far_host}:{ready['port']}", pin=pin, handle=FAR_HANDLE)
+    await _register(near, relay, url=f"https://{host}:{port}", pin=pin, handle=NEAR_HANDLE)
+    return Pair(Correspondent(near, FAR_HANDLE), Correspondent(far, NEAR_HANDLE))
+
+
+async def _register(device: Child, relay: Child, *, url: str, pin: str, handle: str) -> None:
+    device.tell({"do": "enter", "url": url, "pin": pin, "handle": handle})
+    await device.heard("asked")
+    code = (await relay.heard("code"))["code"]
+    device.tell({"code": code})
+    await device.heard("ready")
+
+
+POLICIES: Final[tuple[Policy, ...]] = (
+    Policy("answerback", "The product as it is: a relay and agents.", _set_up_product, carries_files=True),
+)
+
+
+def find_policy(name: str) -> Policy:
+    """Find a policy by its name."""
+    for policy in POLICIES:
+        if policy.name == name:
+            return policy
+    raise UsageError(f"There is no policy {name!r}; known are {', '.join(each.name for each in POLICIES)}.")
