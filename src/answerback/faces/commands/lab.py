@@ -171,4 +171,4 @@ def _spread(spread: "Spread") -> str:
 
 
 def _after(seconds: float | None) -> str:
-    return "(none waited)" if seconds is None else f"{seconds:.2f} s"
+    return "(nothing came)" if seconds is None else f"{seconds:.2f} s"

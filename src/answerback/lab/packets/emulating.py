@@ -242,7 +242,8 @@ def quicken() -> str:
 def main() -> None:
     """Be the emulator."""
     answer({"event": "started"})
-    job = msgspec.json.decode(sys.stdin.buffer.raw.readline(), type=Job)  # type: ignore[attr-defined]
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as words:  # what comes after is not read ahead
+        job = msgspec.json.decode(words.readline(), type=Job)
     emulator = Emulator(job)
     answer({"event": "ready", "priority": quicken()})
     emulator.run()

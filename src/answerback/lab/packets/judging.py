@@ -65,8 +65,8 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
 
     stretch: Stretch
     up_s: float | None
-    """From the end of the trouble to the first message, of those that waited, that came from the device; None if none
-    waited."""
+    """From the end of the trouble to the first message from the device, less what it was written later; None if none
+    came."""
     down_s: float | None
     """The same, to the device."""
     attempts: int | None = None
@@ -134,17 +134,13 @@ def delays_s(letters: Iterable[Letter]) -> list[float]:
 
 
 def recovered_s(letters: Iterable[Letter], *, way: str, end_s: float) -> float | None:
-    """How long after the end of a trouble the first of those came that had waited for it."""
-    waited = [
-        letter.arrived_s[0] - end_s
+    """How long after the end of a trouble the first message came; one that was written later has waited for less."""
+    arrived = [
+        (letter.arrived_s[0], letter.arrived_s[0] - max(end_s, letter.promised_s))
         for letter in letters
-        if letter.way == way
-        and letter.promised_s is not None
-        and letter.promised_s < end_s
-        and letter.arrived_s
-        and letter.arrived_s[0] > end_s
+        if letter.way == way and letter.promised_s is not None and letter.arrived_s and letter.arrived_s[0] > end_s
     ]
-    return round(min(waited), 4) if waited else None
+    return round(min(arrived)[1], 4) if arrived else None
 
 
 def recoveries_of(letters: Sequence[Letter], report: Report | None, stretches: Iterable[Stretch]) -> list[Recovery]:

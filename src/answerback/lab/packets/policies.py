@@ -42,7 +42,8 @@ class Pair:
 
 
 Hear = Callable[[Said], None]
-SetUp = Callable[[Stage, Path, Hear], Awaitable[Pair]]
+SetUp = Callable[[Stage, Path, int, Hear], Awaitable[Pair]]
+"""Given the stage, an empty folder, the seed, and who hears what both ends say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,12 @@ class Policy:
     name: str
     description: str
     set_up: SetUp
-    carries_files: bool = False
+    carries_files: bool
     is_told: bool = False
     """Whether the device is told when each trouble ends, as nobody can be outside a lab."""
 
 
-async def _set_up_product(stage: Stage, folder: Path, hear: Hear) -> Pair:
+async def _set_up_product(stage: Stage, folder: Path, _seed: int, hear: Hear) -> Pair:
     """Start a relay and two people's devices, and have them register; the device's goes over the link."""
     relay = await stage.start(
         Place.FAR, "host_child", str(folder / "relay"), stage.far_host, str(stage.far_port), hear=None
@@ -80,8 +81,40 @@ async def _register(device: Child, relay: Child, *, url: str, pin: str, handle: 
     await device.heard("ready")
 
 
+def _rival(habit: str) -> SetUp:
+    async def set_up(stage: Stage, _folder: Path, seed: int, hear: Hear) -> Pair:
+        far = await stage.start(Place.FAR, "stand_in_child", stage.far_host, str(stage.far_port), hear=hear)
+        host, port = await stage.lead_to((await far.heard("ready"))["port"])
+        near = await stage.start(Place.NEAR, "rival_child", habit, str(seed), host, str(port), hear=hear)
+        return Pair(Correspondent(near, FAR_HANDLE), Correspondent(far, NEAR_HANDLE))
+
+    return set_up
+
+
 POLICIES: Final[tuple[Policy, ...]] = (
     Policy("answerback", "The product as it is: a relay and agents.", _set_up_product, carries_files=True),
+    Policy(
+        "fixed-30s",
+        "Asks every 30 s whether the connection lives, and tries every 30 s.",
+        _rival("fixed-30s"),
+        carries_files=True,
+    ),
+    Policy(
+        "backoff-jitter", "The same, and tries after 0 to 1, 2, 4 … 60 s.", _rival("backoff-jitter"), carries_files=True
+    ),
+    Policy(
+        "passive-tcp",
+        "Leaves everything to TCP, and tries again when that gives up.",
+        _rival("passive-tcp"),
+        carries_files=True,
+    ),
+    Policy(
+        "oracle",
+        "Is told when each trouble ends, and tries in that moment.",
+        _rival("oracle"),
+        carries_files=True,
+        is_told=True,
+    ),
 )
 
 

@@ -21,6 +21,9 @@ PREFIX: Final = "answerback-lab-"
 WARM_S_MAX = 30.0
 """The first messages make sessions; they take a few round trips over a good link."""
 FILE_NAME: Final = "file"
+TOLD_LATE_S = 0.005
+"""Who is told of the end of a trouble is told so much after it: told a moment before, it would try a moment too early,
+and TCP would repeat that a second later."""
 
 
 class Run:
@@ -38,7 +41,7 @@ class Run:
 
     async def play(self, *, notice: str) -> Outcome:
         """Play it all and say what it has shown."""
-        pair = await self._plan.policy.set_up(self._stage, self._folder, self._hear)
+        pair = await self._plan.policy.set_up(self._stage, self._folder, self._plan.wish.seed, self._hear)
         await self._warm_up(pair)
         self._began_s = await self._stage.begin()
         plot = self._plan.plot
@@ -90,7 +93,7 @@ class Run:
         if not self._plan.policy.is_told:
             return
         for stretch in self._stretches(self._plan.plot.duration_s):
-            await self._until_s(stretch.end_s)
+            await self._until_s(stretch.end_s + TOLD_LATE_S)
             near.tell({"do": "recovered"})
 
     async def _until_s(self, at_s: float) -> None:

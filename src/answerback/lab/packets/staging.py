@@ -42,7 +42,10 @@ class NamespaceStage:
         self._plan: Final = plan
         self._stack: Final = AsyncExitStack()
         self.happened: Final[list[tuple[float, str]]] = []
+        self.priority = ""
         self._began_s = 0.0
+        self._held: dict[Place, int] = {}
+        self._emulator: Final = Child("emulating", hear=self._hear)
 
     async def __aenter__(self) -> Self:
         """Make everything. Raises `NamespacesRefused` where that is not allowed."""
@@ -57,7 +60,7 @@ class NamespaceStage:
         near, far = make_namespace(), make_namespace()
         self._stack.callback(near.close)
         self._stack.callback(far.close)
-        self._held: Final = {Place.NEAR: near.held, Place.FAR: far.held}
+        self._held = {Place.NEAR: near.held, Place.FAR: far.held}
         tuns = [self._tun(open_tun(near, f"path{number}")) for number in range(len(self._plan.links))]
         far_tun = self._tun(open_tun(far, "world"))
         job = Job(
@@ -75,7 +78,6 @@ class NamespaceStage:
             queue_bytes_max=self._plan.queue_bytes_max,
             from_s=self._plan.from_s,
         )
-        self._emulator: Final = Child("emulating", hear=self._hear)
         self._stack.push_async_callback(self._emulator.stop)
         keeps = [*job.tuns, job.control, job.far_tun, job.far_control]
         await self._emulator.start(keeps=keeps)
