@@ -49,6 +49,9 @@ def scenarios(*, as_json: bool) -> None:
 @click.option("--seed", type=int, default=1, show_default=True, metavar="S", help="Another seed, another run.")
 @click.option("--outage", "outage_s", type=float, metavar="SECONDS", help="Make all outages so long. [default: drawn]")
 @click.option("--outages", type=int, default=3, show_default=True, metavar="N", help="So many outages.")
+@click.option(
+    "--pace", type=float, default=1.0, show_default=True, metavar="X", help="Make calm stretches X times as long."
+)
 @click.option("--every", "every_s", type=float, metavar="SECONDS", help="Write a message so often, each way.")
 @click.option("--file", "file_bytes", type=int, default=0, metavar="BYTES", help="Send a file beside the messages.")
 @click.option("--queue", "queue_bytes_max", type=int, metavar="BYTES", help="What may wait at the link, each way.")
@@ -68,6 +71,7 @@ def run(
     seed: int,
     outage_s: float | None,
     outages: int,
+    pace: float,
     every_s: float | None,
     file_bytes: int,
     queue_bytes_max: int | None,
@@ -91,7 +95,7 @@ def run(
         scenario=find_scenario(scenario),
         policy=find_policy(policy),
         links=(first, second_path) if second_path else (first,),
-        wish=Wish(seed=seed, outage_s=outage_s, outages=outages),
+        wish=Wish(seed=seed, outage_s=outage_s, outages=outages, pace=pace),
         every_s=every_s,
         queue_bytes_max=queue_bytes_max or QUEUE_BYTES_MAX,
         from_s=from_s,

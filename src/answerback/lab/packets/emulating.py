@@ -55,6 +55,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     outage_s: float | None
     outages: int
+    pace: float
     queue_bytes_max: int
     from_s: float
 
@@ -81,7 +82,7 @@ class Emulator:
         """Set the interfaces up; a good link is played until the run begins."""
         now_s = time.monotonic()
         self._job: Final = job
-        wish = Wish(seed=job.seed, outage_s=job.outage_s, outages=job.outages)
+        wish = Wish(seed=job.seed, outage_s=job.outage_s, outages=job.outages, pace=job.pace)
         self._plot: Final[Plot] = find_scenario(job.scenario).plot(wish)
         self._links: Final[list[Link]] = [parse_link(text, seed=job.seed) for text in job.links]
         near = Netlink(socket.socket(fileno=job.control))

@@ -101,10 +101,25 @@ def enter(held: int) -> None:
 def become_own_root() -> None:
     """Take the rights a lab needs in a user namespace of our own; call it before there is a second thread.
 
-    Root needs none. Raises `NamespacesRefused` where the system does not allow it.
+    Root needs none. Raises `NamespacesRefused` where the system does not allow it, and has then changed nothing.
     """
     if os.geteuid() == 0:
         return
+    # Some systems give a user namespace without any rights in it, and there is no way back: so a child tries first.
+    trying = os.fork()
+    if trying == 0:
+        try:
+            _enter_own_users()
+            _call("unshare", _NEW_NETWORK)
+        except (LabBroken, OSError):
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(trying, 0)[1] != 0:
+        raise NamespacesRefused("no user namespace can be made: this needs root here")
+    _enter_own_users()
+
+
+def _enter_own_users() -> None:
     user, group = os.geteuid(), os.getegid()
     _call("unshare", _NEW_USER)
     Path("/proc/self/setgroups").write_text("deny", encoding="ascii")

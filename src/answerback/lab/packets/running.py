@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -164,9 +165,28 @@ class Run:
         )
 
 
+def tidy(folder: Path) -> None:
+    """Remove what runs have left that were killed: nothing but their folders can outlive them."""
+    for left in folder.glob(f"{PREFIX}*"):
+        pid = left.name.removeprefix(PREFIX).split("-")[0]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
+
+
 async def run(plan: Plan, *, packets: bool) -> Outcome:
     """Run a plan in namespaces; where they are refused, or not wanted, over a relay of sockets."""
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
+    tidy(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as name:
         folder = Path(name)
         notice = "" if packets else "asked for"
         if packets:

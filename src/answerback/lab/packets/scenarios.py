@@ -20,6 +20,12 @@ OUTAGE_S = (3.0, 15.0)
 """How long outages last where nothing else is asked for: a lift, a tunnel, a dead corner."""
 
 OUTAGES_USUAL = 3
+STEADY_S = 30.0
+"""How long a run lasts in which nothing begins and ends."""
+
+FLAPPING_S = 20.0
+"""How long an interface that flaps does."""
+
 AFTER_S = 8.0
 """How long a run goes on after the last thing has happened."""
 
@@ -129,12 +135,16 @@ class Wish:
     outage_s: float | None = None
     """How long each outage lasts; drawn where nothing is said."""
     outages: int = OUTAGES_USUAL
+    pace: float = 1.0
+    """The lengths of the stretches in which nothing happens, to the usual ones."""
 
     def __post_init__(self) -> None:
         if self.outage_s is not None and not 0 < self.outage_s <= 3600:
             raise UsageError("an outage lasts more than 0 and at most 3600 s")
         if not 1 <= self.outages <= 100:
             raise UsageError("a run has 1 to 100 outages")
+        if not 0.01 <= self.pace <= 100:
+            raise UsageError("a pace is 0.01 to 100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +166,23 @@ class Script:
 
     def __init__(self, name: str, wish: Wish) -> None:
         self.wish: Final = wish
+        self.calm_s: Final = CALM_S * wish.pace
+        self.after_s: Final = AFTER_S * wish.pace
+        self.steady_s: Final = STEADY_S * wish.pace
         self._random: Final = Random(f"{name}:{wish.seed}")
 
     def stretches(self) -> list[tuple[float, float]]:
         """When outages begin and end."""
         found: list[tuple[float, float]] = []
-        at_s = CALM_S
+        at_s = self.calm_s
         for _ in range(self.wish.outages):
-            start_s = at_s + self._random.uniform(0.0, 1.0)  # not on the beat of whatever repeats every second
+            start_s = at_s + self._random.uniform(
+                0.0, self.wish.pace
+            )  # not on the beat of whatever repeats every second
             drawn_s = self._random.uniform(*OUTAGE_S)
             end_s = start_s + (self.wish.outage_s or drawn_s)
             found.append((start_s, end_s))
-            at_s = end_s + self._random.uniform(*BETWEEN_S)
+            at_s = end_s + self._random.uniform(*BETWEEN_S) * self.wish.pace
         return found
 
     def moments(self) -> list[float]:
@@ -182,7 +197,7 @@ class Script:
 def _cut(script: Script, begin: Deed, end: Deed, *, announced: bool) -> Plot:
     stretches = script.stretches()
     return Plot(
-        duration_s=stretches[-1][1] + AFTER_S,
+        duration_s=stretches[-1][1] + script.after_s,
         happenings=tuple(
             happening
             for start_s, end_s in stretches
@@ -192,18 +207,18 @@ def _cut(script: Script, begin: Deed, end: Deed, *, announced: bool) -> Plot:
     )
 
 
-def _steady(_script: Script) -> Plot:
-    return Plot(duration_s=30.0)
+def _steady(script: Script) -> Plot:
+    return Plot(duration_s=script.steady_s)
 
 
-def _rough(_script: Script) -> Plot:
+def _rough(script: Script) -> Plot:
     change: Change = (
         ("burst", Burst(begin=0.005, end=0.25)),
         ("reorder", 0.02),
         ("reorder_by_s", 0.03),
         ("jitter_s", 0.02),
     )
-    return Plot(duration_s=30.0, happenings=(Happening(0.0, Befall(change)),))
+    return Plot(duration_s=script.steady_s, happenings=(Happening(0.0, Befall(change)),))
 
 
 def _announced(script: Script) -> Plot:
@@ -234,7 +249,7 @@ def _fade(script: Script) -> Plot:
         happenings.append(Happening(end_s, Befall()))
         shares.append(Share(end_s, 1.0))
     return Plot(
-        duration_s=stretches[-1][1] + AFTER_S,
+        duration_s=stretches[-1][1] + script.after_s,
         happenings=tuple(happenings),
         troubles=tuple(Trouble(start_s, end_s, announced=False) for start_s, end_s in stretches),
         shares=tuple(shares),
@@ -243,14 +258,14 @@ def _fade(script: Script) -> Plot:
 
 def _flapping(script: Script) -> Plot:
     happenings: list[Happening] = []
-    at_s = CALM_S
+    at_s = script.calm_s
     troubles: list[Trouble] = []
-    while at_s < CALM_S + 20.0:
+    while at_s < script.calm_s + FLAPPING_S:
         start_s, end_s = at_s, at_s + script.between(0.3, 2.0)
         happenings += [Happening(start_s, Switch(on=False)), Happening(end_s, Switch(on=True))]
         troubles.append(Trouble(start_s, end_s, announced=True))
         at_s = end_s + script.between(0.5, 3.0)
-    return Plot(duration_s=at_s + AFTER_S, happenings=tuple(happenings), troubles=tuple(troubles))
+    return Plot(duration_s=at_s + script.after_s, happenings=tuple(happenings), troubles=tuple(troubles))
 
 
 def _mtu(script: Script) -> Plot:
@@ -268,7 +283,7 @@ def _moving(script: Script) -> Plot:
 def _at_once(script: Script, deed: Callable[[], Deed], *, announced: bool) -> Plot:
     moments_s = script.moments()
     return Plot(
-        duration_s=moments_s[-1] + AFTER_S,
+        duration_s=moments_s[-1] + script.after_s,
         happenings=tuple(Happening(at_s, deed()) for at_s in moments_s),
         troubles=tuple(Trouble(at_s, at_s, announced) for at_s in moments_s),
     )
@@ -287,14 +302,6 @@ def _captive(script: Script) -> Plot:
     return _cut(script, Allow(captive=True), Allow(), announced=False)
 
 
-def _path_dies(script: Script) -> Plot:
-    return _black_hole(script)
-
-
-def _path_leaves(script: Script) -> Plot:
-    return _announced(script)
-
-
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario("steady", "Nothing happens but what the links themselves do.", _steady),
     Scenario("rough", "Losses in bursts, jitter, and packets that overtake each other.", _rough),
@@ -311,8 +318,10 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario("captive-portal", "Plain HTTP is answered by a portal for a while, everything else vanishes.", _captive),
     Scenario("address-change", "The device gets another address at once, as on another network.", _moving),
     Scenario("two-paths", "Two paths, and nothing happens but what their links do.", _steady, needs_second=True),
-    Scenario("path-dies", "The first of two paths swallows everything; nobody says so.", _path_dies, needs_second=True),
-    Scenario("path-leaves", "The first of two paths goes down; the system says so.", _path_leaves, needs_second=True),
+    Scenario(
+        "path-dies", "The first of two paths swallows everything; nobody says so.", _black_hole, needs_second=True
+    ),
+    Scenario("path-leaves", "The first of two paths goes down; the system says so.", _announced, needs_second=True),
 )
 
 

@@ -75,6 +75,7 @@ class NamespaceStage:
             seed=self._plan.wish.seed,
             outage_s=self._plan.wish.outage_s,
             outages=self._plan.wish.outages,
+            pace=self._plan.wish.pace,
             queue_bytes_max=self._plan.queue_bytes_max,
             from_s=self._plan.from_s,
         )
