@@ -21,6 +21,7 @@ from answerback.model.causes import Cause
 from answerback.model.errors import PeerError, StoreFullError
 from answerback.model.ids import ID_BYTES, AccountId, DeviceId
 from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
+from answerback.relay.entrance import BACKLOG, Entrance
 from answerback.relay.exchange import Exchange
 from answerback.relay.limits import RelayLimits
 from answerback.relay.link import Link
@@ -36,8 +37,6 @@ from answerback.wire.frames import FRAME_BYTES_MAX, Resume
 
 STORE_FILE = "relay.db"
 TICKET_KEY_FILE = "tickets.key"
-BACKLOG = 4_096
-"""Connections that may wait to be accepted; Linux lets no more wait by default (somaxconn)."""
 STOP_S_MAX = 10.0
 """How long a stop may wait for commits and farewells; then what is left is cut, and nothing accepted is lost by it."""
 TICK_S = 0.5
@@ -70,6 +69,9 @@ class RelayNode:
         self._links: dict[int, Link] = {}
         self._number = 0
         self._unanswered = 0
+        self._commit_s = 0.0
+        self.entrance: Entrance | None = None
+        """Where connections come in, if it is known: what waits outside is a sign of strain."""
         self._is_store_well = True
         self._stirred = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -179,6 +181,7 @@ class RelayNode:
     def _committed(self, committed: Committed) -> None:
         self._unanswered -= len(committed.batch)
         self._stirred.set()
+        self._commit_s = max(self._commit_s, committed.commit_s)
         self.metrics.committed(committed)
         if committed.answers is not None:
             if not self._is_store_well:
@@ -205,7 +208,9 @@ class RelayNode:
         while True:
             due_s = loop.time() + TICK_S
             await asyncio.sleep(TICK_S)
-            self.metrics.loop_lag_s.set(max(loop.time() - due_s, 0.0))
+            lag_s = max(loop.time() - due_s, 0.0)
+            self.metrics.loop_lag_s.set(lag_s)
+            self._weigh(lag_s)
             self.metrics.queue_depth.set(self.group.depth)
             self.metrics.mailbox_rows.set(self.store.rows)
             self.metrics.mailbox_bytes.set(self.store.size_bytes)
@@ -214,6 +219,17 @@ class RelayNode:
             moment = _now()
             if moment.now_s >= self.exchange.wake_at_s(moment=moment):
                 self._carry_out(self.exchange.wake(moment=moment))
+
+    def _weigh(self, lag_s: float) -> None:
+        admission, wait_s = self.exchange.admission, 0.0
+        if self.entrance is not None:
+            turnstile = self.entrance.turnstile
+            wait_s = turnstile.wait_s if turnstile.waiting else 0.0
+            admission.capacity_per_s = turnstile.capacity_per_s or admission.capacity_per_s
+            self.entrance.look()
+        admission.measured(lag_s=lag_s, commit_s=self._commit_s, wait_s=wait_s)
+        self._commit_s = 0.0
+        self.metrics.admitted(admission, now_s=_now().now_s)
 
     # ---- effects ---------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from answerback.model.devices import Device
 from answerback.model.errors import PeerError, TrustError
 from answerback.model.ids import AccountId, DeviceId
 from answerback.model.message import Lane
+from answerback.relay.admission import Admission
 from answerback.relay.effects import NOBODY, Ask, Close, Effect, Event, Listen, Moment, Note, Send
 from answerback.relay.limits import (
     AHEAD_ALL_BYTES_MAX,
@@ -53,6 +54,8 @@ RETRY_S = {
     Cause.ACCOUNT_RATE_LIMITED: 60.0,
 }
 """When to come back, before the jitter that keeps a crowd from coming back at once; never where it is not named."""
+SCHEDULED: Final = frozenset({Cause.RELAY_BUSY.value, Cause.RELAY_STOPPING.value})
+"""A crowd hears these: each device is given a time of its own."""
 SUPERSEDED = "superseded"
 """The detail of a farewell to a device that has connected anew: whoever gets it must not answer by connecting."""
 
@@ -89,8 +92,10 @@ class Conversations:
         random_bytes: Callable[[int], bytes],
         chance: Callable[[], float],
         resumption: Resumption,
+        admission: Admission,
     ) -> None:
         self._resumption = resumption
+        self._admission = admission
         self._relay, self._store, self._boot = relay, store, boot
         self._limits = limits
         self._random_bytes = random_bytes
@@ -144,7 +149,7 @@ class Conversations:
         if len(self._strangers) >= STRANGERS_MAX or len(self._connections) >= self._limits.connections_max:
             cause = cause or Cause.RELAY_BUSY
         if cause is not None:
-            return [Send(number, Farewell(cause.value, self.jittered_ms(cause))), Close(number)]
+            return [Send(number, Farewell(cause.value, self._return_ms(cause, moment))), Close(number)]
         connection = self._connections[number] = Connection(number, moment.now_s, moment.now_s)
         self._strangers.add(number)
         if resume is None:
@@ -266,7 +271,7 @@ class Conversations:
         if self._live.get(connection.device) is connection:
             effects.append(Ask(Leave(connection.device, moment.wall_ms)))
         self._forget(connection)
-        frame = Farewell(cause.value, self.jittered_ms(cause), detail)
+        frame = Farewell(cause.value, self._return_ms(cause, moment), detail)
         return [*effects, Send(connection.number, frame), Close(connection.number)]
 
     def revoke(self, device: DeviceId) -> Connection | None:
@@ -315,6 +320,11 @@ class Conversations:
     def _open(self, connection: Connection, *, moment: Moment) -> Effect:
         here = connection
         return Ask(Open(here.number, here.device, here.taken, moment.wall_ms, here.life))
+
+    def _return_ms(self, cause: Cause, moment: Moment) -> int:
+        if cause.value in SCHEDULED:
+            return self._admission.return_ms(after_s=RETRY_S[cause], now_s=moment.now_s)
+        return self.jittered_ms(cause)
 
     def _token(self, device: DeviceId) -> bytes:
         token = self._tokens.get(device)

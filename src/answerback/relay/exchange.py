@@ -11,6 +11,7 @@ from typing import assert_never
 from answerback.model.causes import Cause
 from answerback.model.errors import TrustError
 from answerback.model.ids import DeviceId
+from answerback.relay.admission import Admission
 from answerback.relay.conversation import Connection, Conversations
 from answerback.relay.directory import Directory
 from answerback.relay.effects import Ask, Effect, Moment, Send
@@ -52,6 +53,8 @@ from answerback.wire.frames import (
     Ping,
     Pong,
     Publish,
+    Refusal,
+    Refused,
     Resolve,
     Resume,
     Submit,
@@ -73,6 +76,7 @@ class Exchange:
         chance: Callable[[], float],
         ticket_keys: TicketKeys | None = None,
     ) -> None:
+        self.admission = Admission(chance)
         self.conversations = Conversations(
             relay=relay,
             store=store,
@@ -80,6 +84,7 @@ class Exchange:
             limits=limits,
             random_bytes=random_bytes,
             chance=chance,
+            admission=self.admission,
             resumption=Resumption(ticket_keys or TicketKeys(random_bytes(TICKET_KEY_BYTES))),
         )
         retry_ms = self.conversations.jittered_ms
@@ -188,7 +193,7 @@ class Exchange:
     def _open_frame(self, connection: Connection, frame: ClientFrame, size_bytes: int, moment: Moment) -> list[Effect]:
         match frame:
             case Submit():
-                return self.mailboxes.submit(connection, frame, size_bytes, moment=moment)
+                return self._submitted(connection, frame, size_bytes, moment)
             case Took():
                 return self.mailboxes.took(connection, frame, moment=moment)
             case Ping():
@@ -211,6 +216,16 @@ class Exchange:
                 return []  # the table of states refuses a second one
             case _:
                 assert_never(frame)
+
+    def _submitted(self, connection: Connection, frame: Submit, size_bytes: int, moment: Moment) -> list[Effect]:
+        kept, put_off = self.admission.sift(frame.envelopes, now_s=moment.now_s)
+        if not put_off:
+            return self.mailboxes.submit(connection, frame, size_bytes, moment=moment)
+        busy = [Refusal(envelope.id, Cause.RELAY_BUSY.value, again_ms) for envelope, again_ms in put_off]
+        effects: list[Effect] = [Send(connection.number, Refused(busy))]
+        if kept:
+            effects += self.mailboxes.submit(connection, Submit(kept, frame.life), size_bytes, moment=moment)
+        return effects
 
     def _answered(self, command: Command, answer: Answer, moment: Moment) -> list[Effect]:
         match command:

@@ -6,13 +6,36 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from answerback.model.causes import Cause
-from answerback.relay.effects import Effect, Send
+from answerback.relay.admission import TRICKLE, Admission
+from answerback.relay.conversation import SCHEDULED
+from answerback.relay.effects import Effect, Event, Note, Send
+from answerback.relay.resumption import Judgement
 from answerback.storage.group_commit import Committed
 from answerback.storage.relay_commands import Done, Take
 from answerback.wire.frames import Accepted, Deliver, Farewell, Refused
 
 _COMMIT_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 _BATCH: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
+
+
+class EntranceMetrics:
+    """How a crowd gets in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        fates = Counter(
+            "answerback_entrances", "Connections that came, by what became of them", ["fate"], registry=registry
+        )
+        self.begun = fates.labels("begun")
+        self.gone = fates.labels("gone")
+        """Hung up while they waited."""
+        self.failed = fates.labels("failed")
+        """Began, and did not get through TLS."""
+        self.turned_away = fates.labels("turned away")
+        self.waiting = Gauge("answerback_entrance_waiting", "Connections that wait to begin", registry=registry)
+        self.wait_s = Gauge("answerback_entrance_wait_seconds", "How long who comes now will wait", registry=registry)
+        self.capacity_per_s = Gauge(
+            "answerback_entrance_capacity", "Connections begun in a second while others waited", registry=registry
+        )
 
 
 class RelayMetrics:
@@ -26,9 +49,22 @@ class RelayMetrics:
         self.delivered = Counter("answerback_envelopes_delivered", "Envelopes handed to a socket", registry=registry)
         self.taken = Counter("answerback_envelopes_taken", "Envelopes that are on a device's disk", registry=registry)
         refused = Counter("answerback_envelopes_refused", "Envelopes not kept, by cause", ["cause"], registry=registry)
+        put_off = Counter("answerback_envelopes_put_off", "Envelopes put off, by lane", ["lane"], registry=registry)
         ended = Counter("answerback_farewells", "Connections the relay ended, by cause", ["cause"], registry=registry)
+        self._put_off = {lane: put_off.labels(lane.name.lower()) for lane in TRICKLE}
+        self._put_off_before = dict.fromkeys(TRICKLE, 0)
+        tickets = Counter("answerback_tickets", "Tickets shown, by judgement", ["judgement"], registry=registry)
+        self._tickets = {judgement.value: tickets.labels(judgement.value) for judgement in Judgement}
         self._refused = {cause.value: refused.labels(cause.value) for cause in Cause}
         self._ended = {cause.value: ended.labels(cause.value) for cause in Cause}
+        self.deferred = Counter("answerback_returns_given", "Times to come back given to devices", registry=registry)
+        self.returns_ahead_s = Gauge(
+            "answerback_returns_ahead_seconds", "How far the times given to devices reach", registry=registry
+        )
+        self.strain = Gauge(
+            "answerback_strain", "Put off: 0 nothing, 1 background, 2 bulk too, 3 normal mail too", registry=registry
+        )
+        self.entrance = EntranceMetrics(registry)
         self.commit_s = Histogram(
             "answerback_commit_seconds", "Time of one durable commit", buckets=_COMMIT_S, registry=registry
         )
@@ -44,6 +80,8 @@ class RelayMetrics:
     def said(self, effects: Sequence[Effect]) -> None:
         """Count what is said to devices."""
         for effect in effects:
+            if isinstance(effect, Note) and effect.event is Event.TICKET:
+                self._tickets[effect.detail].inc()
             if not isinstance(effect, Send):
                 continue
             match effect.frame:
@@ -54,10 +92,19 @@ class RelayMetrics:
                 case Refused(entries=refused):
                     for entry in refused:
                         self._refused[entry.cause].inc()
-                case Farewell(cause=cause):
+                case Farewell(cause=cause, retry_after_ms=retry_ms):
                     self._ended[cause].inc()
+                    self.deferred.inc(cause in SCHEDULED and retry_ms >= 0)
                 case _:
                     pass
+
+    def admitted(self, admission: Admission, *, now_s: float) -> None:
+        """Show what is put off now, and count what has been since the last look."""
+        self.strain.set(admission.strain)
+        self.returns_ahead_s.set(admission.returns_ahead_s(now_s=now_s))
+        for lane, count in admission.put_off_count.items():
+            self._put_off[lane].inc(count - self._put_off_before[lane])
+            self._put_off_before[lane] = count
 
     def committed(self, committed: Committed) -> None:
         """Count one commit."""

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import os
 import secrets
 import shlex
 import signal
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,10 +17,11 @@ from aiohttp import web
 from answerback.model.errors import StorageError, StoreCorruptError, UsageError
 from answerback.model.handle import Handle, parse_handle
 from answerback.model.ids import AccountId
-from answerback.relay.app import BACKLOG, STORE_FILE, RelayNode
+from answerback.relay.app import STORE_FILE, RelayNode
 from answerback.relay.blobs import BlobLimits
 from answerback.relay.certificate import Certificate, CertificateFiles, hosts_of, own_certificate
 from answerback.relay.codes import CODE_LIFETIME_MS, SECRET_BYTES
+from answerback.relay.entrance import Entrance
 from answerback.relay.http import HttpLimits, http_runner
 from answerback.relay.limits import RelayLimits
 from answerback.relay.rooms import HttpNeeds, HttpSide
@@ -40,8 +39,6 @@ CODES_KEY_FILE: Final = "codes.key"
 CHECK_BYTES_MAX = 512 * 1024 * 1024
 """A store up to this size is read whole at every start, in about two seconds. In a larger one damage is found when what
 is damaged is read."""
-TLS_HELLO_S_MAX = 15.0
-"""How long a TLS handshake may take: three round trips on the worst link we know, and no more for a scanner."""
 STOP_S_MAX = 5.0
 """How long a stop waits for requests that have begun."""
 
@@ -121,12 +118,13 @@ async def run_relay(
         stack.push_async_callback(side.close, within_s=STOP_S_MAX)
         runners.append(http_runner(side.application))
         await runners[0].setup()
-        server = await _listen(settings, runners[0], certificate)
-        stack.callback(server.close)
+        entrance = _entrance(settings, runners[0], node, certificate)
+        await entrance.open(settings.host, settings.port)
+        stack.callback(entrance.close)
         tending = asyncio.create_task(side.tend())
         stack.push_async_callback(_end, tending)
         stack.enter_context(_signals(stop, certificate))
-        on_ready(_ready(settings, int(server.sockets[0].getsockname()[1]), certificate))
+        on_ready(_ready(settings, entrance.port, certificate))
         await _until_first(stop, node.broken, tending)
     if node.broken.done():
         raise StorageError("the store broke; what was accepted is on the disk, and the next start begins there")
@@ -188,39 +186,19 @@ async def _clean_up(runners: list[web.AppRunner]) -> None:
         await runner.cleanup()
 
 
-async def _listen(settings: RelaySettings, runner: web.AppRunner, certificate: Certificate | None) -> asyncio.Server:
-    tls: ssl.SSLContext | None = certificate.context if certificate else None
-    try:
-        return await asyncio.get_running_loop().create_server(
-            _counted(runner, connections_max=settings.mail_road.connections_max),
-            settings.host,
-            settings.port,
-            ssl=tls,
-            ssl_handshake_timeout=TLS_HELLO_S_MAX if tls else None,
-            backlog=BACKLOG,
-        )
-    except OSError as error:
-        # asyncio wraps the system's words in its own; those of a name that is not found have a negative number.
-        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {why}") from error
-
-
-def _counted(runner: web.AppRunner, *, connections_max: int) -> Callable[[], asyncio.BaseProtocol]:
+def _entrance(
+    settings: RelaySettings, runner: web.AppRunner, node: RelayNode, certificate: Certificate | None
+) -> Entrance:
     served = runner.server
     assert served is not None
-
-    def protocol() -> asyncio.BaseProtocol:
-        return served() if len(served.connections) < connections_max else _TurnedAway()
-
-    return protocol
-
-
-class _TurnedAway(asyncio.Protocol):
-    """A connection too many: closed before a word is read, which costs least."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close it."""
-        transport.close()
+    node.entrance = Entrance(
+        served,
+        tls=certificate.context if certificate else None,
+        served_count=lambda: len(served.connections),
+        connections_max=settings.mail_road.connections_max,
+        metrics=node.metrics.entrance,
+    )
+    return node.entrance
 
 
 @contextmanager
