@@ -1,0 +1,1 @@
+"""Senses the network: how good each path is, when it fails, and when to try again."""

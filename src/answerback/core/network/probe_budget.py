@@ -1,0 +1,106 @@
+"""Bounds how many probes a device sends into a silence: by outage, by hour and by what the device is.
+
+Theory. A probe is one small packet that asks whether the path is back. Three bounds hold at once: so many in any
+minute, which the first minute of an outage may use up; never closer than a spacing once an outage is no longer fresh;
+so many in an hour, as a bucket that refills, whatever the outages. The first two bound what one long outage costs, the
+third what a flapping network costs.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, unique
+
+FIRST_S = 60.0
+"""How long an outage counts as fresh."""
+PROBE_BYTES = 60
+"""A TCP SYN with the options of today's systems over IPv4; 20 more over IPv6."""
+HOUR_S = 3600.0
+
+
+@unique
+class Platform(Enum):
+    """What kind of device this is, for what it can spare."""
+
+    DESKTOP = "desktop"
+    ANDROID = "android"
+    IOS = "ios"
+    BROWSER = "browser"
+    EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a device may spend on finding its network again."""
+
+    first_minute: int
+    per_minute: int
+    """In each minute after the first."""
+    per_hour: int
+    """Over all outages, and the most that can be saved up."""
+    price_s: float
+    """Seconds of delay that one probe is worth: what decides between asking often and asking seldom."""
+
+
+IN_FRONT = {
+    Platform.DESKTOP: Allowance(first_minute=39, per_minute=10, per_hour=1200, price_s=0.05),
+    Platform.ANDROID: Allowance(first_minute=39, per_minute=10, per_hour=600, price_s=0.1),
+    Platform.IOS: Allowance(first_minute=39, per_minute=10, per_hour=600, price_s=0.1),
+    Platform.BROWSER: Allowance(first_minute=39, per_minute=10, per_hour=600, price_s=0.1),
+    Platform.EMBEDDED: Allowance(first_minute=30, per_minute=4, per_hour=240, price_s=0.3),
+}
+"""While a person looks, or on mains. Forty in the first minute, less one: an outage is noticed a little after it began,
+and the minute is counted from there. A phone's radio stays awake for some 5 to 10 s after each packet, so within the
+first minute it is awake whatever we do; what must be bounded there is the hour."""
+IN_BACKGROUND = {
+    Platform.DESKTOP: IN_FRONT[Platform.DESKTOP],
+    Platform.ANDROID: Allowance(first_minute=6, per_minute=1, per_hour=30, price_s=10.0),
+    Platform.IOS: Allowance(first_minute=3, per_minute=1, per_hour=12, price_s=30.0),
+    Platform.BROWSER: Allowance(first_minute=6, per_minute=1, per_hour=60, price_s=5.0),
+    Platform.EMBEDDED: IN_FRONT[Platform.EMBEDDED],
+}
+"""While nobody looks. Phones let a program that is not in front run for seconds at a time (iOS) or in windows of
+minutes (Android's Doze), and browsers slow the timers of hidden pages to one a minute: more could not be kept."""
+
+
+@dataclass(slots=True)
+class ProbeBudget:
+    """What is left to spend."""
+
+    allowance: Allowance
+    spent: int = 0
+    """Probes sent since this device started."""
+    _last_minute_s: deque[float] = field(default_factory=deque)
+    _saved: float = -1.0
+    _saved_at_s: float = 0.0
+
+    def left(self, *, now_s: float) -> int:
+        """How many probes may be sent at once now, while an outage is fresh."""
+        return max(self.allowance.first_minute - self._within(now_s), 0)
+
+    def free_at_s(self, at_s: float, *, fresh_s: float) -> float:
+        """When a probe wished for at a moment may be sent; the outage is fresh for a minute from `fresh_s` on."""
+        spent_s, most = self._last_minute_s, self.allowance.first_minute
+        if len(spent_s) >= most:
+            at_s = max(at_s, spent_s[-most] + FIRST_S)
+        if at_s >= fresh_s + FIRST_S and spent_s:
+            at_s = max(at_s, spent_s[-1] + FIRST_S / self.allowance.per_minute)
+        missing = 1.0 - self._saved_by(at_s)
+        return at_s + max(missing, 0.0) * HOUR_S / self.allowance.per_hour
+
+    def spend(self, *, now_s: float) -> None:
+        """A probe is sent."""
+        self._saved = max(self._saved_by(now_s) - 1.0, 0.0)
+        self._saved_at_s = now_s
+        self._last_minute_s.append(now_s)
+        while len(self._last_minute_s) > self.allowance.first_minute:
+            self._last_minute_s.popleft()
+        self.spent += 1
+
+    def _within(self, now_s: float) -> int:
+        return sum(at_s > now_s - FIRST_S for at_s in self._last_minute_s)
+
+    def _saved_by(self, at_s: float) -> float:
+        most = float(self.allowance.per_hour)
+        if self._saved < 0:
+            return most
+        return min(self._saved + (at_s - self._saved_at_s) * most / HOUR_S, most)

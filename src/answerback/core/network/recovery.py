@@ -1,0 +1,313 @@
+"""Says when to ask whether the path is back, and why then.
+
+Theory. An outage has an age, and what a person notices is the delay after its end in proportion to it: a second after a
+short one, a tenth of it after a long one. That is the promise, so the next probe is due before the promise would be
+broken, less the time a connection then takes to set up. Within the promise, the best moment follows from the hazard:
+the spacing at which one more probe costs as much as the delay it saves is `sqrt(2 * price / hazard)` (the inspection
+problem of reliability theory). Probes are single packets and may overlap; who answers becomes the connection.
+
+What is known beats what is guessed. Evidence (the network changed, the relay called, a person looks) asks at once, and
+goes on as if the outage had just begun, for it often comes before the route does. Without an interface nobody asks. A
+relay that refuses is not a path that is dead: its time rules, is never probed through, and where it gave none a budget
+of retries does. The surprising rule: there is no back-off in the first seconds, since most outages are short.
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum, unique
+
+from answerback.core.effects import Reason, Wake
+from answerback.core.network.outages import Outages
+from answerback.core.network.probe_budget import FIRST_S, IN_FRONT, PROBE_BYTES, Platform, ProbeBudget
+
+PROMISE_S = 1.0
+PROMISE_SHARE = 0.1
+"""Delay after recovery: at most a second, or this share of what the outage lasted."""
+LATE_SHARE = 0.05
+"""So many outages may end right after a probe and break the promise by a little: it is one about the 95th
+percentile."""
+SPACING_S_MIN = 0.25
+"""Closer probes tell nothing more: a connection then takes as long."""
+SPACING_S_MAX = 60.0
+SETUP_ROUND_TRIPS = 3.5
+"""From the packet that is answered to mail at the relay: TCP, TLS, WebSocket with a ticket, half a one for mail."""
+SETUP_ROUND_TRIPS_MAX = 12.0
+"""A set-up that took longer was held up by something that will not be there every time."""
+SETUP_GAIN = 0.25
+JITTER = 0.1
+"""Each spacing is drawn up to a tenth shorter: devices that fell together must not ask together."""
+STEADY_S = 5.0
+"""A connection that says its end sooner was none: a relay that welcomes and falls over would be stormed by its
+devices."""
+EVIDENCE_S_MIN = 0.2
+EVIDENCE_S_MAX = 5.0
+"""Evidence that comes closer together is one, since systems tell of a single change in a dozen events; and each that
+led to nothing doubles this, for a flapping interface, or a relay that is heard and does not hear, would eat the
+budget."""
+ABSENT_S = 60.0
+"""Without an interface we wait to be told, and look once a minute whether we were not."""
+TOLD_S_MAX = 2 * 3600.0
+"""Our relays say an hour and jitter at most; one that says a year, once, must not keep its devices away for it."""
+REFUSED_S = 1.0
+REFUSED_GROWTH = 1.7
+REFUSED_S_MAX = 60.0
+"""A relay that starts anew is back within seconds; one that does not is waited for, ever longer, half of it by
+chance."""
+RETRIES_MAX = 10.0
+RETRY_REFILL_S = 30.0
+"""Retries at a relay that refuses: so many at once, then one each time this passes, however often it is called back."""
+STANDSTILL = 2.0
+STANDSTILL_S_MIN = 0.4
+STANDSTILL_S_MAX = 4.0
+"""A set-up that takes so many times what it should stands still, and the timetable goes on beside it: its packets may
+have been lost, and TCP waits ever longer."""
+
+
+ANSWER_S = 0.95
+"""A SYN is given up before the kernel repeats it after a second, so that a probe is one packet …"""
+ANSWER_S_LONG = 2.9
+"""… but each `LONG_EVERY`th lives until before the second repetition: on a slow link answers take longer than a
+second."""
+LONG_EVERY = 4
+FREE_S = 10.0
+"""A repetition that comes too soon by more than this for what may be sent is not risked; by less, the next waits."""
+LONG_AGE_S = 3.0
+"""A young outage is seldom a slow link."""
+
+
+@unique
+class Evidence(Enum):
+    """What makes success likely now."""
+
+    NETWORK_CHANGED = "network changed"
+    OTHER_PATH_WORKED = "another path worked"
+    WOKE = "woke from sleep"
+    IN_FRONT = "somebody looks"
+    RELAY_CALLED = "the relay called"
+    HEARD = "something was heard"
+
+
+_FRESH = frozenset({Evidence.NETWORK_CHANGED, Evidence.WOKE, Evidence.IN_FRONT})
+"""After these what went before says nothing about how soon the path is back."""
+_ANEW = frozenset({Evidence.NETWORK_CHANGED, Evidence.WOKE})
+"""After these a new connection does not wait for the old one."""
+
+
+@dataclass(slots=True)
+class Recovery:
+    """The timetable of probes, and what it learns."""
+
+    budget: ProbeBudget = field(default_factory=lambda: ProbeBudget(IN_FRONT[Platform.DESKTOP]))
+    outages: Outages = field(default_factory=Outages)
+    rtt_s: float = 0.1
+    """The path's round trip, as last estimated; the caller keeps it up to date."""
+    setup_round_trips: float = SETUP_ROUND_TRIPS
+    """From an answered probe to the first mail, as learned."""
+    wasted: int = 0
+    """Probes and attempts that led to nothing."""
+    _next: Wake | None = None
+    _began_s: float | None = None
+    """When the outage began: the last that was heard before it."""
+    _fresh_s: float = 0.0
+    """From when its age counts for the timetable: its beginning, or evidence that begins it anew."""
+    _up_since_s: float = -math.inf
+    _is_absent: bool = False
+    _evidence_s: float = -math.inf
+    _hints_in_vain: int = 0
+    _is_anew: bool = False
+    """The doubted connection is of no use any more: its network is gone, or it has ended."""
+    _refusals: int = 0
+    _retries: float = RETRIES_MAX
+    _retries_at_s: float = 0.0
+    _open_probes: int = 0
+    """Probes since anything worked."""
+
+    @property
+    def wake_at(self) -> Wake | None:
+        """When the next probe is due, and why then."""
+        return self._next
+
+    @property
+    def is_out(self) -> bool:
+        """An outage is under way, as far as is known."""
+        return self._began_s is not None
+
+    @property
+    def wasted_bytes(self) -> int:
+        """What was sent in vain to find out whether the path is back."""
+        return self.wasted * PROBE_BYTES
+
+    @property
+    def setup_s(self) -> float:
+        """What setting up a connection is expected to take, once its first packet is answered."""
+        return self.setup_round_trips * self.rtt_s
+
+    # ---- what begins
+
+    def start(self, *, now_s: float) -> None:
+        """Begin: the first attempt is due at once."""
+        self._begin(now_s)
+        self._next = Wake(now_s, Reason.CONNECT_FIRST)
+
+    def stalled(self, *, heard_s: float, now_s: float) -> None:
+        """Silence has lasted too long: since `heard_s` the path may be dead. Ask at once."""
+        if self.is_out:
+            return
+        self._begin(heard_s)
+        self._next = Wake(self._free_at_s(now_s), Reason.CONNECT_CADENCE)
+
+    def lost(self, *, now_s: float, draw: float) -> None:
+        """The connection ended, and said so: if it had lasted, a new one is likely to succeed at once."""
+        self._is_anew = True
+        if self.is_out:
+            return  # it was doubted already, and is being looked for
+        if now_s - self._up_since_s < STEADY_S:
+            self.refused(now_s=now_s, draw=draw)
+            return
+        self._begin(now_s)
+        self._next = Wake(self._free_at_s(now_s), Reason.CONNECT_EVIDENCE)
+
+    # ---- what is learned
+
+    def due(self, *, now_s: float, draw: float) -> Reason | None:
+        """Take the probe that is due now, if one is; `draw` is a random number in [0, 1). The next is set at once."""
+        if self._next is None or now_s < self._next.at_s:
+            return None
+        reason = self._next.reason
+        if self._began_s is None:
+            self._begin(now_s)
+        self.budget.spend(now_s=now_s)
+        self._open_probes += 1
+        self._next = self._following(now_s, draw)
+        return reason
+
+    def answer_s(self, *, number: int, rto_s: float, now_s: float) -> float:
+        """How long the answer to a probe is waited for; `number` counts them."""
+        is_old = self._began_s is not None and now_s - self._began_s > LONG_AGE_S
+        is_long = (rto_s > ANSWER_S or is_old) and number % LONG_EVERY == 0
+        # Its repetition is a probe too, and has to be within what may be sent.
+        return ANSWER_S_LONG if is_long and self._free_at_s(now_s + 1.0) <= now_s + FREE_S else ANSWER_S
+
+    def repeated(self, *, now_s: float) -> None:
+        """The kernel sent a probe again: that was one more."""
+        self.budget.spend(now_s=now_s)
+        if self._next is not None and self._next.reason is Reason.CONNECT_CADENCE:
+            self._next = Wake(self._free_at_s(self._next.at_s), Reason.CONNECT_CADENCE)
+
+    def answered(self, *, took_s: float, now_s: float) -> float:
+        """A probe came back after `took_s`: say from when its connection is worth setting up.
+
+        The path lives, so the doubted connection may speak any moment: TCP sends again after about as long as the
+        silence has lasted. What takes longer to set up than that would only be in its way.
+        """
+        if self._began_s is None:
+            return now_s
+        rest_s = (self.setup_round_trips - 1) * took_s
+        from_s = now_s if self._is_anew else max(now_s, self._began_s + rest_s)
+        if not self._is_told:
+            until_s = from_s + min(max(STANDSTILL * rest_s, STANDSTILL_S_MIN), STANDSTILL_S_MAX)
+            self._next = Wake(self._free_at_s(until_s), Reason.CONNECT_CADENCE)
+        return from_s
+
+    def succeeded(self, *, now_s: float, took_s: float | None = None, old: bool = False) -> None:
+        """A connection carries mail; `took_s` since its probe was sent. With `old`, the doubted one itself spoke."""
+        if now_s - self._up_since_s >= STEADY_S:
+            self._refusals = 0
+        if took_s is not None:
+            sample = min(max(took_s / max(self.rtt_s, 0.001), 1.0), SETUP_ROUND_TRIPS_MAX)
+            self.setup_round_trips += SETUP_GAIN * (sample - self.setup_round_trips)
+        # The end lies between the last probe that was not answered and the one that was, and on the way from there.
+        ended_s = now_s - (took_s or 0.0)
+        if self._began_s is not None and self._open_probes:
+            if not old or ended_s - self._began_s >= PROMISE_S:  # a shorter one was no outage but a slow answer
+                self.outages.learn(ended_s - self._began_s)
+            self.wasted += max(self._open_probes - (0 if old else 1), 0)
+        self._next, self._up_since_s = None, now_s
+        self._open_probes, self._hints_in_vain, self._is_anew = 0, 0, False
+        self._began_s = None
+
+    def refused(self, *, now_s: float, draw: float) -> None:
+        """The path is there and the relay is not: ask seldom, within the budget of retries, and apart from others."""
+        if self._began_s is None:
+            self._begin(now_s)
+        self._refusals += 1
+        self._retries = max(self._retries_by(now_s) - 1.0, 0.0)
+        self._retries_at_s = now_s
+        wait_s = min(REFUSED_S * REFUSED_GROWTH ** (self._refusals - 1), REFUSED_S_MAX) * (0.5 + draw)
+        wait_s = max(wait_s, (1.0 - self._retries) * RETRY_REFILL_S)
+        if not self._is_told:
+            self._next = Wake(now_s + wait_s, Reason.CONNECT_CADENCE)
+
+    def told(self, retry_after_s: float, *, now_s: float) -> None:
+        """The relay said when to come back: until then nothing is asked, whatever the evidence."""
+        if self._began_s is None:
+            self._begin(now_s)
+        self._next = Wake(now_s + min(retry_after_s, TOLD_S_MAX), Reason.CONNECT_TOLD)
+
+    def hint(self, evidence: Evidence, *, now_s: float) -> None:
+        """Something makes success likely now: do not wait for the timetable, unless the relay asked us to."""
+        if evidence is Evidence.NETWORK_CHANGED:
+            self._is_absent = False
+        if self._next is None or self._is_told:
+            return
+        if self._refusals and self._retries_by(now_s) < 1.0:
+            return  # the path was never the trouble
+        if now_s - self._evidence_s < min(EVIDENCE_S_MIN * 2.0**self._hints_in_vain, EVIDENCE_S_MAX):
+            return
+        self._evidence_s = now_s
+        self._hints_in_vain += 1
+        self._fresh_s = now_s if evidence in _FRESH else self._fresh_s
+        self._is_anew = self._is_anew or evidence in _ANEW
+        self._next = Wake(min(self._free_at_s(now_s), self._next.at_s), Reason.CONNECT_EVIDENCE)
+
+    def absent(self, *, now_s: float) -> None:
+        """There is no interface to ask on: wait to be told of one."""
+        self._is_absent = True
+        if self._began_s is None:
+            self._begin(now_s)
+        if not self._is_told:
+            self._next = Wake(now_s + ABSENT_S, Reason.CONNECT_CADENCE)
+
+    # ---- private
+
+    @property
+    def _is_told(self) -> bool:
+        return self._next is not None and self._next.reason is Reason.CONNECT_TOLD
+
+    def _begin(self, began_s: float) -> None:
+        self._began_s = self._fresh_s = began_s
+
+    def _free_at_s(self, at_s: float) -> float:
+        return self.budget.free_at_s(at_s, fresh_s=self._fresh_s)
+
+    def _following(self, now_s: float, draw: float) -> Wake:
+        if self._is_absent:
+            return Wake(now_s + ABSENT_S, Reason.CONNECT_CADENCE)
+        spacing_s = self._spacing_s(now_s) * (1 - JITTER * draw)
+        return Wake(self._free_at_s(now_s + spacing_s), Reason.CONNECT_CADENCE)
+
+    def _spacing_s(self, now_s: float) -> float:
+        age_s = max(now_s - self._fresh_s, 0.0)
+        promised_s = self._promised_s(age_s)
+        if age_s < FIRST_S:
+            scarcity = self._needed(age_s) / max(self.budget.left(now_s=now_s), 1)
+            if scarcity >= 1.0:
+                return promised_s * scarcity
+        wished_s = math.sqrt(2 * self.budget.allowance.price_s / self.outages.hazard(age_s))
+        return max(min(wished_s, promised_s), SPACING_S_MIN)
+
+    def _promised_s(self, age_s: float) -> float:
+        """The widest spacing that still keeps the promise, or half of it where the way is too long to keep it."""
+        promise_s = max(PROMISE_S, PROMISE_SHARE * age_s)
+        return min(max(promise_s - self.setup_s, promise_s / 2) / (1 - LATE_SHARE), SPACING_S_MAX)
+
+    def _needed(self, age_s: float) -> float:
+        """How many probes keep the promise until the first minute is over."""
+        count, at_s = 0.0, age_s
+        while at_s < FIRST_S:
+            at_s += self._promised_s(at_s) * (1 - JITTER / 2)
+            count += 1
+        return count
+
+    def _retries_by(self, now_s: float) -> float:
+        return min(self._retries + (now_s - self._retries_at_s) / RETRY_REFILL_S, RETRIES_MAX)
