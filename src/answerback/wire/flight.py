@@ -5,20 +5,20 @@ reach into. So bulk is bounded by the answers of the application at the other en
 
     the shortest time an answer takes  +  an allowance for the link's own gaps  +  `QUEUE_S`
 
-The first is LEDBAT's base delay (RFC 6817 §3.4.2). The rate is what was answered for in about two such times, counted
-as a fluid, so that the edges of chunks make no noise (BBR's delivery rate, draft-cardwell-iccrg-bbr). The allowance
-keeps bursty links from starving: a radio that sends every 60 ms in one burst shows a delay that no smaller window
-removes, and a controller that shrinks for it never stops shrinking. A gap longer than the chunk itself takes is the
-link's own; weighted by its length it is the wait that a text without any bulk beside it meets as well.
+The first is LEDBAT's base delay (RFC 6817 §3.4.2). The rate is BBR's: what was answered for while one parcel was out
+(draft-cardwell-iccrg-bbr §4.1), smoothed over about four. Where the window does not fill the link, the rate is window
+by delay, so the product is more than the window was, and it grows with each round trip; where it overfills the link,
+the rate is the link's own, and the window is right at once. So one rule both grows and shrinks. The allowance keeps
+bursty links from starving: a radio that sends every 60 ms in one burst shows a delay that no smaller window removes,
+and a controller that shrinks for it never stops shrinking. What comes after a gap longer than its own size explains has
+met the link's own gap; weighted by its length that is the wait a text without any bulk beside it meets as well.
 
-Four rules follow the link. While the best delay of the last moments shows no queue, the window grows with each answer,
-by less the nearer the queue. When even the best one shows a queue, the window falls at once to rate x time. And when
-the oldest chunk is out longer than the whole allowed time, nothing more leaves until an answer comes: a link that has
+Three rules help that one. On long paths the product grows slowly, so a full window without any queue grows by itself.
+When the oldest parcel is out for much longer than allowed, nothing more leaves until an answer comes: a link that has
 stopped is noticed by the clock, before any answer could tell. And now and then the queue is let run empty, so that its
 length is known.
 """
 
-from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum, unique
@@ -35,16 +35,14 @@ WINDOW_BYTES_MIN = 3 * PACKET_BYTES
 """A second on 30 kbit/s. With less a lost packet is noticed by TCP's timer only, and nothing is measured any more."""
 WINDOW_BYTES_MAX = 8 * 1024 * 1024
 """What 300 Mbit/s carry in 0.2 s; and the most that waits in memory for one connection."""
-QUEUE_S = 0.05
+QUEUE_S = 0.06
 """How much queue of our own making is aimed at. LEDBAT allows 0.1 s: a whole chunk, and what a text may wait in all."""
-GROWTH, GROWTH_MAX = 0.3, 0.5
-"""Of what was answered for: a window grows so much in each round trip while there is no queue at all."""
-GROWTH_PER_S = 3.0
-"""Long paths grow more in each of their few round trips, or a fade would cost them minutes."""
-GAPS = 2.5
-"""Mean gaps allowed for: gaps differ, and one that is twice the mean must not empty the pipe."""
+RATE_GAIN = 0.25
+"""Of one sample. With half of it the window follows single bursts; with an eighth a fade is noticed too late."""
+GROWTH = 0.3
+"""Of what was answered for, where that was the whole window and found no queue."""
 GAPS_S_MAX = 0.2
-"""All in all: where gaps are longer, bulk may get less of the link, but texts do not wait for it."""
+"""Allowed for at most: where gaps are longer, bulk may get less of the link, but texts do not wait for it."""
 GAP_S_MAX = 0.5
 """A longer one is an outage: no window bridges it."""
 GAP_MEMORY_S = 10.0
@@ -58,8 +56,7 @@ DRAIN_SHARE = 0.5
 """Of the window, for one round trip: BBR halves it as well; less would cost bulk more than it tells."""
 OWN_S_MAX = 0.25
 """How long one chunk may be said to take by itself: where nearly nothing passes, the rate says nothing."""
-SPAN_ROUNDS = 2.0
-SPAN_S_MIN = 0.05
+TOOK_S_MIN = 0.001
 BASE_S = 30.0
 """The shortest answer of this long ago is forgotten: a device that moved has another path."""
 IDLE_S = 10.0
@@ -117,13 +114,8 @@ class _Parcel:
     kind: Kind
     is_full: bool
     """The window was full when it left: what it tells, it tells of the link and not of us."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    at_s: float
-    size_bytes: int
-    queue_s: float
+    answered_bytes: int
+    """What had been answered for by then."""
 
 
 @dataclass(slots=True)
@@ -134,13 +126,12 @@ class Flight:
     flying_bytes: int = 0
     rate_bytes_per_s: float = 0.0
     queue_s: float = 0.0
-    """How much longer than the shortest the best of the last answers took."""
+    """How much longer than the shortest the last answer took."""
     gaps: Gaps = field(default_factory=Gaps)
     _shortest: dict[Kind, Shortest] = field(default_factory=dict)
     _parcels: dict[Hashable, _Parcel] = field(default_factory=dict)
-    _answers: deque[_Answer] = field(default_factory=deque)
+    _answered_bytes: int = 0
     _answered_s: float = 0.0
-    _shrunk_s: float = 0.0
     _clear_s: float = 0.0
     _drains_until_s: float = 0.0
 
@@ -154,7 +145,7 @@ class Flight:
     @property
     def allowed_s(self) -> float:
         """How long an answer may take before we call it a queue."""
-        return self.base_s + min(GAPS * self.gaps.seconds, GAPS_S_MAX) + QUEUE_S
+        return self.base_s + min(self.gaps.seconds, GAPS_S_MAX) + QUEUE_S
 
     @property
     def chunk_bytes(self) -> int:
@@ -184,28 +175,28 @@ class Flight:
             self.window_bytes = max(self.window_bytes / 2, min(self.window_bytes, WINDOW_BYTES_START))
         self.flying_bytes += size_bytes
         is_full = self.flying_bytes + 2 * self.chunk_bytes > self.window_bytes
-        self._parcels[key] = _Parcel(now_s, size_bytes, kind, is_full)
+        self._parcels[key] = _Parcel(now_s, size_bytes, kind, is_full, self._answered_bytes)
 
     def arrived(self, key: Hashable, *, now_s: float) -> None:
         """The other end has answered for it: learn, and steer."""
         parcel = self.forget(key)
         if parcel is None:
             return
-        delay_s = max(now_s - parcel.sent_s, 0.0)
+        took_s = max(now_s - parcel.sent_s, TOOK_S_MIN)
         shortest = self._shortest.setdefault(parcel.kind, Shortest())
-        shortest.learn(delay_s, now_s=now_s)
+        shortest.learn(took_s, now_s=now_s)
         own_s = parcel.size_bytes / self.rate_bytes_per_s if self.rate_bytes_per_s else OWN_S_MAX
         # Before its own shortest time was over nothing was served, because nothing was there: that is no gap.
         due_s = max(self._answered_s, parcel.sent_s + shortest.seconds)
         self.gaps.learn(max(now_s - due_s, 0.0), own_s=own_s)
-        self._answered_s = now_s
-        self._answers.append(_Answer(now_s, parcel.size_bytes, delay_s - shortest.seconds))
-        self._measure(now_s)
-        self._steer(parcel, now_s)
-        if delay_s - shortest.seconds < QUEUE_S / 4:
-            self._clear_s = now_s
-        elif now_s - self._clear_s > DRAIN_EVERY_S:
-            self._clear_s, self._drains_until_s = now_s, now_s + self.allowed_s
+        self._answered_s, self.queue_s = now_s, took_s - shortest.seconds
+        self._answered_bytes += parcel.size_bytes
+        self._learn_rate((self._answered_bytes - parcel.answered_bytes) / took_s, is_full=parcel.is_full)
+        wanted_bytes = self.rate_bytes_per_s * self.allowed_s + PACKET_BYTES
+        if parcel.is_full and self.queue_s < QUEUE_S / 4:
+            wanted_bytes = max(wanted_bytes, self.window_bytes + GROWTH * parcel.size_bytes)
+        self.window_bytes = min(max(wanted_bytes, WINDOW_BYTES_MIN), WINDOW_BYTES_MAX)
+        self._look_for_queue(now_s)
 
     def forget(self, key: Hashable) -> _Parcel | None:
         """It will not be answered for, and says nothing of the link: it was refused, or leaves anew."""
@@ -223,30 +214,15 @@ class Flight:
 
     # ---- private
 
-    def _measure(self, now_s: float) -> None:
-        """What was answered for within the span; of an answer across its edge, the part that came within."""
-        answers = self._answers
-        span_s = max(SPAN_ROUNDS * (self.base_s + self.gaps.seconds), SPAN_S_MIN)
-        edge_s = now_s - span_s
-        while len(answers) > 1 and answers[1].at_s <= edge_s:
-            answers.popleft()
-        within = [answer for answer in answers if answer.at_s > edge_s]
-        size_bytes = float(sum(answer.size_bytes for answer in within))
-        if answers[0].at_s <= edge_s:
-            first, before_s = within[0], answers[0].at_s
-            size_bytes -= first.size_bytes * (edge_s - before_s) / (first.at_s - before_s)
-        self.rate_bytes_per_s = size_bytes / span_s
-        self.queue_s = min(answer.queue_s for answer in within)
+    def _learn_rate(self, sample: float, *, is_full: bool) -> None:
+        """A few bytes that had the link to themselves say how far away the other end is, not how much goes through."""
+        if not self.rate_bytes_per_s:
+            self.rate_bytes_per_s = sample
+        elif is_full or sample > self.rate_bytes_per_s:
+            self.rate_bytes_per_s += RATE_GAIN * (sample - self.rate_bytes_per_s)
 
-    def _steer(self, parcel: _Parcel, now_s: float) -> None:
-        growth = min(max(GROWTH_PER_S * self.base_s, GROWTH), GROWTH_MAX)
-        product_bytes = self.rate_bytes_per_s * self.allowed_s + PACKET_BYTES
-        window_bytes = self.window_bytes
-        if self.queue_s < QUEUE_S:
-            if parcel.is_full:
-                grown_bytes = window_bytes + growth * parcel.size_bytes * (1 - self.queue_s / QUEUE_S)
-                window_bytes = max(grown_bytes, product_bytes)
-        elif parcel.sent_s >= self._shrunk_s and product_bytes < window_bytes:
-            # Once a round trip: everything sent before says the same thing.
-            window_bytes, self._shrunk_s = product_bytes, now_s
-        self.window_bytes = min(max(window_bytes, WINDOW_BYTES_MIN), WINDOW_BYTES_MAX)
+    def _look_for_queue(self, now_s: float) -> None:
+        if self.queue_s < QUEUE_S / 4:
+            self._clear_s = now_s
+        elif now_s - self._clear_s > DRAIN_EVERY_S:
+            self._clear_s, self._drains_until_s = now_s, now_s + self.allowed_s
