@@ -83,7 +83,10 @@ class ProbeBudget:
         if len(spent_s) >= most:
             at_s = max(at_s, spent_s[-most] + FIRST_S)
         if at_s >= fresh_s + FIRST_S and spent_s:
+            late_s = [each_s for each_s in spent_s if each_s >= fresh_s + FIRST_S]
             at_s = max(at_s, spent_s[-1] + FIRST_S / self.allowance.per_minute)
+            if len(late_s) >= self.allowance.per_minute:
+                at_s = max(at_s, late_s[-self.allowance.per_minute] + FIRST_S)
         missing = 1.0 - self._saved_by(at_s)
         return at_s + max(missing, 0.0) * HOUR_S / self.allowance.per_hour
 

@@ -23,7 +23,7 @@ from answerback.core.network.probe_budget import FIRST_S, IN_FRONT, PROBE_BYTES,
 PROMISE_S = 1.0
 PROMISE_SHARE = 0.1
 """Delay after recovery: at most a second, or this share of what the outage lasted."""
-LATE_SHARE = 0.05
+LATE_SHARE = 0.04
 """So many outages may end right after a probe and break the promise by a little: it is one about the 95th
 percentile."""
 SPACING_S_MIN = 0.25
@@ -35,7 +35,7 @@ SETUP_ROUND_TRIPS_MAX = 12.0
 """A set-up that took longer was held up by something that will not be there every time."""
 SETUP_GAIN = 0.25
 JITTER = 0.1
-"""Each spacing is drawn up to a tenth shorter: devices that fell together must not ask together."""
+"""Each spacing is drawn from so much around it: devices that fell together must not ask together."""
 STEADY_S = 5.0
 """A connection that says its end sooner was none: a relay that welcomes and falls over would be stormed by its
 devices."""
@@ -68,7 +68,7 @@ ANSWER_S = 0.95
 ANSWER_S_LONG = 2.9
 """… but each `LONG_EVERY`th lives until before the second repetition: on a slow link answers take longer than a
 second."""
-LONG_EVERY = 4
+LONG_EVERY, LONG_EVERY_SLOW = 8, 3
 FREE_S = 10.0
 """A repetition that comes too soon by more than this for what may be sent is not risked; by less, the next waits."""
 LONG_AGE_S = 3.0
@@ -184,7 +184,8 @@ class Recovery:
     def answer_s(self, *, number: int, rto_s: float, now_s: float) -> float:
         """How long the answer to a probe is waited for; `number` counts them."""
         is_old = self._began_s is not None and now_s - self._began_s > LONG_AGE_S
-        is_long = (rto_s > ANSWER_S or is_old) and number % LONG_EVERY == 0
+        can_spare = is_old and self._scarcity(now_s - self._fresh_s, now_s) < 1.0
+        is_long = number % LONG_EVERY_SLOW == 0 if rto_s > ANSWER_S else can_spare and number % LONG_EVERY == 0
         # Its repetition is a probe too, and has to be within what may be sent.
         return ANSWER_S_LONG if is_long and self._free_at_s(now_s + 1.0) <= now_s + FREE_S else ANSWER_S
 
@@ -283,16 +284,15 @@ class Recovery:
     def _following(self, now_s: float, draw: float) -> Wake:
         if self._is_absent:
             return Wake(now_s + ABSENT_S, Reason.CONNECT_CADENCE)
-        spacing_s = self._spacing_s(now_s) * (1 - JITTER * draw)
+        spacing_s = self._spacing_s(now_s) * (1 + JITTER * (draw - 0.5))
         return Wake(self._free_at_s(now_s + spacing_s), Reason.CONNECT_CADENCE)
 
     def _spacing_s(self, now_s: float) -> float:
         age_s = max(now_s - self._fresh_s, 0.0)
         promised_s = self._promised_s(age_s)
-        if age_s < FIRST_S:
-            scarcity = self._needed(age_s) / max(self.budget.left(now_s=now_s), 1)
-            if scarcity >= 1.0:
-                return promised_s * scarcity
+        scarcity = self._scarcity(age_s, now_s)
+        if scarcity >= 1.0:
+            return promised_s * scarcity
         wished_s = math.sqrt(2 * self.budget.allowance.price_s / self.outages.hazard(age_s))
         return max(min(wished_s, promised_s), SPACING_S_MIN)
 
@@ -301,11 +301,15 @@ class Recovery:
         promise_s = max(PROMISE_S, PROMISE_SHARE * age_s)
         return min(max(promise_s - self.setup_s, promise_s / 2) / (1 - LATE_SHARE), SPACING_S_MAX)
 
+    def _scarcity(self, age_s: float, now_s: float) -> float:
+        """What keeping the promise through the first minute takes, in shares of what may still be sent in it."""
+        return self._needed(age_s) / max(self.budget.left(now_s=now_s), 1)
+
     def _needed(self, age_s: float) -> float:
         """How many probes keep the promise until the first minute is over."""
         count, at_s = 0.0, age_s
         while at_s < FIRST_S:
-            at_s += self._promised_s(at_s) * (1 - JITTER / 2)
+            at_s += self._promised_s(at_s)
             count += 1
         return count
 
