@@ -3,10 +3,10 @@
 from answerback.model.envelope import Delivery
 from answerback.model.ids import EnvelopeId
 from answerback.model.message import Lane
-from answerback.relay import handover
-from answerback.relay.handover import HandOver, Window
+from answerback.relay.handover import HandOver
 from answerback.relay.limits import DELIVER_BYTES_MAX, QUEUED_BYTES_MAX
 from answerback.storage.relay_commands import NOTHING_TAKEN
+from answerback.wire.flight import WINDOW_BYTES_MAX, WINDOW_BYTES_MIN, WINDOW_BYTES_START, Flight
 from answerback.wire.frames import BATCH_MAX, Taken
 
 
@@ -57,7 +57,7 @@ def test_what_memory_has_no_room_for_is_read_from_disk_later() -> None:
 
 def test_a_frame_is_bounded_in_bytes_and_entries() -> None:
     hand_over = live()
-    hand_over.window = Window(size_bytes=handover.WINDOW_BYTES_MAX)
+    hand_over.flight = Flight(window_bytes=WINDOW_BYTES_MAX, rate_bytes_per_s=1e8)
     for position in range(1, 300):
         hand_over.offer(mail(position, size_bytes=10))
     for position in range(300, 320):
@@ -72,12 +72,13 @@ def test_the_window_grows_on_a_fast_link_and_shrinks_when_mail_queues_on_the_way
     for position in range(1, 400):
         hand_over.offer(mail(position))
     drain(hand_over, delay_s=0.05)
-    grown = hand_over.window.size_bytes
-    assert grown > handover.WINDOW_BYTES_FIRST
-    for position in range(400, 800):
-        hand_over.offer(mail(position))
-    drain(hand_over, delay_s=2.0, now_s=100.0)
-    assert handover.WINDOW_BYTES_MIN <= hand_over.window.size_bytes < grown
+    grown = hand_over.flight.window_bytes
+    assert grown > WINDOW_BYTES_START
+    for first in range(400, 1400, 100):
+        for position in range(first, first + 100):
+            hand_over.offer(mail(position))
+        drain(hand_over, delay_s=2.0, now_s=10.0 + first / 50)
+    assert WINDOW_BYTES_MIN <= hand_over.flight.window_bytes < grown
 
 
 def test_urgent_mail_goes_although_the_window_is_full() -> None:
@@ -88,6 +89,28 @@ def test_urgent_mail_goes_although_the_window_is_full() -> None:
     assert hand_over.frames(now_s=0) == []
     hand_over.offer(mail(200, lane=Lane.CONTROL))
     assert [frame.entries[0].lane for frame in hand_over.frames(now_s=0)] == [Lane.CONTROL]
+
+
+def test_no_lane_starves_behind_a_busier_one() -> None:
+    hand_over = live()
+    for position in range(1, 101):
+        for lane in (Lane.NORMAL, Lane.BULK, Lane.BACKGROUND):
+            hand_over.offer(mail(position, lane=lane))
+    first: list[int] = []
+    while len(first) < 110:
+        for frame in hand_over.frames(now_s=0.0):
+            first += [entry.lane for entry in frame.entries]
+            hand_over.took([Taken(frame.entries[0].lane, frame.entries[-1].position)], now_s=0.05)
+    assert {lane: round(first[:110].count(lane) / 10) for lane in set(first)} == {2: 8, 3: 2, 4: 1}
+
+
+def test_while_mail_waits_here_or_on_disk_it_is_known() -> None:
+    hand_over = HandOver(1, NOTHING_TAKEN, has_mail=True)
+    assert hand_over.has_mail
+    hand_over.turn([mail(1)], (), tuple(Lane))
+    assert hand_over.has_mail
+    hand_over.frames(now_s=0.0)
+    assert not hand_over.has_mail
 
 
 def test_what_is_not_taken_stays_outstanding() -> None:

@@ -5,55 +5,30 @@ fell behind, in pages from the disk. A lane is *behind* from the moment somethin
 says that nothing is left. Answers of the store arrive in the order it did things, so between two of them nothing can
 slip past both roads.
 
-What is handed over but not yet taken is bounded by a window. It grows while the device's answers come back about as
-fast as the fastest did, and shrinks when they take longer: then the mail waits in some queue on the way, and urgent
-mail would have to wait behind it (the idea of RFC 6817, LEDBAT, with the device's own answers as its clock).
+What is handed over but not yet taken is bounded by a flight, as on the device's side (`wire/flight.py`), with the
+device's own answers as its clock; files on their way to the same device count in the same flight. Control and urgent
+lanes go first and may have a little more under way; the others share by weight (`wire/turns.py`). And all mail goes
+before any file: on a slow link a device learns what there is before it is given the big parts of it.
 """
 
 from collections import deque
-from dataclasses import dataclass
 
 from answerback.model.envelope import Delivery
+from answerback.model.message import Lane
 from answerback.relay.limits import DELIVER_BYTES_MAX, QUEUED_BYTES_LOW, QUEUED_BYTES_MAX
 from answerback.storage.relay_commands import LANE_COUNT, Cursors
+from answerback.wire.flight import Flight, Kind
 from answerback.wire.frames import BATCH_MAX, Deliver, Taken
+from answerback.wire.turns import Turns
 
-WINDOW_BYTES_FIRST = 32 * 1024
-"""Nine seconds on 30 kbit/s: a device hears nothing of a frame before all of it is there, and must not give us up."""
-WINDOW_BYTES_MIN = 16 * 1024
-"""One text of the largest kind always has room once nothing is outstanding; this is a handful of usual ones."""
-WINDOW_BYTES_MAX = 1024 * 1024
-"""A backlog then drains at 5 MB/s over a round trip of 200 ms."""
-QUEUE_S_MAX = 0.1
-"""How much delay our own mail may add on the way to the device."""
 URGENT_LANE_LAST = 1
 URGENT_BYTES = 64 * 1024
 """What the urgent lanes may have outstanding above the window: they never wait for bulk to be taken."""
+_LANES = tuple(Lane)
 QUEUED_URGENT_BYTES = 64 * 1024
 """What the urgent lanes may have in memory above everybody's share."""
 ENTRY_BYTES = 64
 """What one delivery costs in a frame beside its sealed bytes, roughly."""
-
-
-@dataclass(slots=True)
-class Window:
-    """How much may be outstanding."""
-
-    size_bytes: int = WINDOW_BYTES_FIRST
-    fastest_s: float = 0.0
-    shrunk_s: float = 0.0
-    """When it shrank last: once a round trip, since everything sent before says the same thing."""
-
-    def learn(self, delay_s: float, taken_bytes: int, *, sent_s: float, now_s: float, was_full: bool) -> None:
-        """Take in how long the device took to answer for something handed over."""
-        self.fastest_s = min(self.fastest_s, delay_s) if self.fastest_s else delay_s
-        limit_s = self.fastest_s + QUEUE_S_MAX
-        if delay_s <= limit_s:
-            if was_full:
-                self.size_bytes = min(self.size_bytes + taken_bytes, WINDOW_BYTES_MAX)
-        elif sent_s >= self.shrunk_s:
-            self.size_bytes = max(int(self.size_bytes * max(limit_s / delay_s, 0.5)), WINDOW_BYTES_MIN)
-            self.shrunk_s = now_s
 
 
 class HandOver:
@@ -65,12 +40,12 @@ class HandOver:
         "_outstanding",
         "_queued",
         "_queued_bytes",
-        "_was_full",
+        "_turns",
         "connection",
+        "flight",
         "is_paused",
         "is_reading",
         "outstanding_bytes",
-        "window",
     )
 
     def __init__(self, connection: int, taken: Cursors, *, has_mail: bool) -> None:
@@ -78,11 +53,11 @@ class HandOver:
         self.is_paused = False
         self.is_reading = False
         self.outstanding_bytes = 0
-        self.window = Window()
-        self._was_full = False
+        self.flight = Flight()
+        self._turns = Turns()
         self._handed = list(taken)  # or queued here to be
         self._behind = set(range(LANE_COUNT)) if has_mail else set[int]()
-        self._queued: dict[int, deque[Delivery]] = {}
+        self._queued: dict[Lane, deque[Delivery]] = {}
         self._queued_bytes = 0
         self._outstanding: deque[tuple[int, int, int, float]] | None = None  # lane, last position, bytes, when
 
@@ -117,32 +92,37 @@ class HandOver:
         reached = {entry.lane: entry.position for entry in taken}
         left: deque[tuple[int, int, int, float]] = deque()
         for entry in self._outstanding:
-            lane, position, size_bytes, sent_s = entry
+            lane, position, size_bytes, _ = entry
             if position > reached.get(lane, 0):  # type: ignore[call-overload]
                 left.append(entry)
                 continue
             self.outstanding_bytes -= size_bytes
-            was_full, delay_s = self._was_full, now_s - sent_s
-            self.window.learn(delay_s, size_bytes, sent_s=sent_s, now_s=now_s, was_full=was_full)
+            self.flight.arrived((lane, position), now_s=now_s)
         self._outstanding = left or None
 
     def frames(self, *, now_s: float) -> list[Deliver]:
         """What may go to the device now."""
         found: list[Deliver] = []
-        self._was_full = False
+        flight = self.flight
         while not self.is_paused and self._queued:
-            lane = min(self._queued)
-            room = self.window.size_bytes + (URGENT_BYTES if lane <= URGENT_LANE_LAST else 0) - self.outstanding_bytes
-            if room <= 0:
-                self._was_full = True
+            has_room = flight.has_room(now_s=now_s)
+            lane = self._turns.next(self._queued, has_room=has_room)
+            if lane is None or (not has_room and flight.flying_bytes >= flight.window_bytes + URGENT_BYTES):
                 break
-            entries, size_bytes = self._next(lane, min(room, DELIVER_BYTES_MAX))
+            entries, size_bytes = self._next(lane, min(flight.chunk_bytes, DELIVER_BYTES_MAX))
             found.append(Deliver(entries))
+            self._turns.spent(lane, size_bytes)
+            flight.left((lane, entries[-1].position), size_bytes, kind=Kind.MAIL, now_s=now_s)
             self.outstanding_bytes += size_bytes
             if self._outstanding is None:
                 self._outstanding = deque()
             self._outstanding.append((lane, entries[-1].position, size_bytes, now_s))
         return found
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether mail waits here, or on the disk, to be handed over."""
+        return bool(self._queued or self._behind)
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -159,7 +139,7 @@ class HandOver:
         return tuple(self._handed)
 
     def _queue(self, delivery: Delivery, size_bytes: int) -> None:
-        lane = int(delivery.lane)
+        lane = _LANES[delivery.lane]
         queue = self._queued.get(lane)
         if queue is None:
             queue = self._queued[lane] = deque()
@@ -167,7 +147,7 @@ class HandOver:
         self._queued_bytes += size_bytes
         self._handed[lane] = delivery.position
 
-    def _next(self, lane: int, room_bytes: int) -> tuple[list[Delivery], int]:
+    def _next(self, lane: Lane, room_bytes: int) -> tuple[list[Delivery], int]:
         queue = self._queued[lane]
         entries: list[Delivery] = []
         size_bytes = 0

@@ -215,10 +215,13 @@ class Flight:
     # ---- private
 
     def _learn_rate(self, sample: float, *, is_full: bool) -> None:
-        """A few bytes that had the link to themselves say how far away the other end is, not how much goes through."""
+        """A few bytes that had the link to themselves say how far away the other end is, not how much goes through.
+
+        A slow sample counts if the window was full, or if what was sent had to wait: then it is the link's own.
+        """
         if not self.rate_bytes_per_s:
             self.rate_bytes_per_s = sample
-        elif is_full or sample > self.rate_bytes_per_s:
+        elif is_full or self.queue_s > QUEUE_S or sample > self.rate_bytes_per_s:
             self.rate_bytes_per_s += RATE_GAIN * (sample - self.rate_bytes_per_s)
 
     def _look_for_queue(self, now_s: float) -> None:
