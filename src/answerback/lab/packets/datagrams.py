@@ -48,8 +48,10 @@ def flow_of(packet: bytes) -> Flow | None:
 
 def opens_connection(packet: bytes) -> bool:
     """Whether a TCP packet, as `flow_of` knows one, asks for a new connection."""
+    if packet[9] != TCP:
+        return False
     flags = packet[(packet[0] & 0x0F) * _WORD_BYTES + _TCP_FLAGS_AT]
-    return packet[9] == TCP and bool(flags & _SYN) and not flags & _ACK
+    return bool(flags & _SYN) and not flags & _ACK
 
 
 def readdressed(

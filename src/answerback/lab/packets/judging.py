@@ -130,7 +130,11 @@ def spread(values_s: Iterable[float]) -> Spread:
 
 def delays_s(letters: Iterable[Letter]) -> list[float]:
     """How long each message took that came."""
-    return [letter.arrived_s[0] - letter.promised_s for letter in letters if letter.arrived_s and letter.promised_s]
+    return [
+        letter.arrived_s[0] - letter.promised_s
+        for letter in letters
+        if letter.arrived_s and letter.promised_s is not None
+    ]
 
 
 def recovered_s(letters: Iterable[Letter], *, way: str, end_s: float) -> float | None:

@@ -31,7 +31,13 @@ class Rival:
         self._talking: asyncio.Task[None] | None = None
 
     async def live(self) -> None:
-        """Stay connected, as well as the habit can."""
+        """Stay connected, as well as the habit can, until cancelled."""
+        try:
+            await self._stay_connected()
+        finally:
+            await self._end_talk()
+
+    async def _stay_connected(self) -> None:
         failures = 0
         while True:
             wait_s = self._habit.wait_s(failures, self._random)
@@ -73,13 +79,17 @@ class Rival:
             telling = asyncio.create_task(self._told.wait())
             try:
                 await asyncio.wait((connecting, telling), return_when=asyncio.FIRST_COMPLETED)
-                if connecting.done():
-                    return connecting.result()
-                self._told.clear()
+            except asyncio.CancelledError:
+                connecting.add_done_callback(_drop)
+                connecting.cancel()
+                raise
             finally:
                 telling.cancel()
-                if not connecting.done():
-                    connecting.cancel()
+            if connecting.done():
+                return connecting.result()
+            self._told.clear()
+            connecting.add_done_callback(_drop)
+            connecting.cancel()
 
     async def _until_over(self, talking: "asyncio.Task[None]") -> None:
         telling = asyncio.create_task(self._told.wait())
@@ -108,6 +118,8 @@ class Rival:
             if self._writer is writer:
                 self._writer = None
             writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     def _answer(self, writer: asyncio.StreamWriter, line: Line) -> None:
         if "pong" in line:
@@ -140,6 +152,12 @@ class Rival:
                 return
 
 
+def _drop(connecting: "asyncio.Task[tuple[asyncio.StreamReader, asyncio.StreamWriter]]") -> None:
+    """Let go of a connection that came when nobody waited for it any more."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result()[1].transport.abort()
+
+
 async def live(habit: Habit, *, seed: int, host: str, port: int) -> None:
     """Be a rival until there are no more orders."""
     orders, rival = Orders(), Rival(habit, seed=seed, host=host, port=port)
@@ -155,6 +173,7 @@ async def live(habit: Habit, *, seed: int, host: str, port: int) -> None:
             case "recovered":
                 rival.recovered()
     living.cancel()
+    await asyncio.wait((living,))
 
 
 if __name__ == "__main__":

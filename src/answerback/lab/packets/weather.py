@@ -94,4 +94,5 @@ class Draws:
 
     def is_held_up(self, weather: Weather) -> bool:
         """Whether the next packet lets others overtake."""
-        return weather.reorder > 0 and self._order.random() < weather.reorder
+        drawn = weather.reorder > 0 and self._order.random() < weather.reorder
+        return drawn and weather.reorder_by_s > 0
