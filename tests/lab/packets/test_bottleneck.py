@@ -30,6 +30,7 @@ weathers = st.builds(
     reorder_by_s=st.sampled_from([0.0, 0.1]),
     queue_bytes_max=st.sampled_from([2000, 20_000, 10**9]),
     packet_bytes_max=st.sampled_from([1200, 65_535]),
+    drops_gaps=st.booleans(),
 )
 gaps_and_sizes = st.lists(st.tuples(st.sampled_from([0.0, 0.001, 0.01, 0.4]), st.integers(40, 1500)), max_size=60)
 
@@ -160,6 +161,18 @@ def test_a_black_hole_of_path_mtu_swallows_only_long_packets() -> None:
     bottleneck = made(MBIT, Weather(packet_bytes_max=1280))
     assert [arrival.size_bytes for arrival in carry(bottleneck, [(0.0, 1500), (0.0, 1280), (0.0, 60)])] == [1280, 60]
     assert bottleneck.tally.drops == {Drop.TOO_LONG: 1}
+
+
+def test_packets_may_vanish_in_a_gap_of_the_schedule_and_leave_no_trace_behind_it() -> None:
+    gap = Rates((Piece(2.0, 1_000_000.0), Piece(3.0, 0.0), Piece(5.0, 1_000_000.0)))
+    offered = [(1.99, 1250), (1.99, 1250), (1.99, 1250), (3.0, 1250), (6.0, 1250)]
+    held = carry(made(gap, Weather()), offered)
+    assert [arrival.item for arrival in held] == [0, 1, 2, 3, 4]
+    bottleneck = made(gap, Weather(drops_gaps=True))
+    dropped = carry(bottleneck, offered)
+    assert [arrival.item for arrival in dropped] == [0, 4]
+    assert bottleneck.tally.drops == {Drop.GAP: 3}
+    assert dropped[1].lands_s == pytest.approx(6.01)
 
 
 def test_held_up_packets_are_overtaken() -> None:

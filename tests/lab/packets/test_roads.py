@@ -31,7 +31,7 @@ def road(namespaces: None) -> Iterator[Road]:
 
 
 def begin(road: Road, *, now_s: float = 105.0, shares: tuple[Share, ...] = (Share(0.0, 1.0),)) -> None:
-    road.begin(GOOD, shares=shares, seed=1, queue_bytes_max=3000, from_s=50.0, now_s=now_s)
+    road.begin(GOOD, shares=shares, seed=1, queue_bytes_max=3000, drops_gaps=False, from_s=50.0, now_s=now_s)
 
 
 def test_before_a_run_a_link_is_as_good_as_none(road: Road) -> None:

@@ -55,8 +55,23 @@ def scenarios(*, as_json: bool) -> None:
 @click.option("--every", "every_s", type=float, metavar="SECONDS", help="Write a message so often, each way.")
 @click.option("--file", "file_bytes", type=int, default=0, metavar="BYTES", help="Send a file beside the messages.")
 @click.option("--queue", "queue_bytes_max", type=int, metavar="BYTES", help="What may wait at the link, each way.")
+@click.option(
+    "--gaps",
+    type=click.Choice(["held", "dropped"]),
+    default="held",
+    show_default=True,
+    help="What a gap of a recording does to packets.",
+)
 @click.option("--from", "from_s", type=float, default=0.0, metavar="SECONDS", help="Begin so far into the recordings.")
-@click.option("--patience", "patience_s", type=float, default=60.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--patience",
+    "patience_s",
+    type=float,
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait so long at most for what is missing at the end.",
+)
 @click.option("--sockets", is_flag=True, help="Use no namespaces, but the relay of sockets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.pass_context
@@ -75,6 +90,7 @@ def run(
     every_s: float | None,
     file_bytes: int,
     queue_bytes_max: int | None,
+    gaps: str,
     from_s: float,
     patience_s: float,
     sockets: bool,
@@ -98,6 +114,7 @@ def run(
         wish=Wish(seed=seed, outage_s=outage_s, outages=outages, pace=pace),
         every_s=every_s,
         queue_bytes_max=queue_bytes_max or QUEUE_BYTES_MAX,
+        drops_gaps=gaps == "dropped",
         from_s=from_s,
         patience_s=patience_s,
         file_bytes=file_bytes,

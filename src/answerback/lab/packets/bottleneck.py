@@ -19,6 +19,7 @@ from enum import Enum, unique
 from math import inf
 from typing import Final, Generic, TypeVar
 
+from answerback.lab.links import EDGE_S
 from answerback.lab.packets.weather import Draws, Weather
 from answerback.lab.schedule import Gate, Schedule
 
@@ -35,6 +36,7 @@ class Drop(Enum):
     LOST = "lost"
     HOLE = "black hole"
     TOO_LONG = "too long"
+    GAP = "gap of the recording"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class Bottleneck(Generic[T]):
     ) -> None:
         """Begin empty at a moment of the schedule; `way` keeps the chances of two directions apart."""
         self.tally: Final = Tally()
-        self._gate: Final = Gate(schedule)
+        self._schedule: Final = schedule
+        self._gate = Gate(schedule)
         self._draws: Final = Draws(seed=seed, way=way)
         self._weather = weather
         self._queue: Final[deque[_Waiting[T]]] = deque()
@@ -127,6 +130,9 @@ class Bottleneck(Generic[T]):
         self._advance(at_s)
         self.tally.offered += 1
         self.tally.offered_bytes += size_bytes
+        if self._weather.drops_gaps and self._schedule.outages.at(at_s + EDGE_S) is not None:
+            self.tally.drops[Drop.GAP] += 1
+            return Drop.GAP
         if self._queued_bytes + size_bytes > self._weather.queue_bytes_max:
             self.tally.drops[Drop.QUEUE_FULL] += 1
             return Drop.QUEUE_FULL
@@ -163,9 +169,32 @@ class Bottleneck(Generic[T]):
     # ---- private ---------------------------------------------------------------------------------------------------
 
     def _advance(self, now_s: float) -> None:
-        """Let leave what has left by now, each at its own moment."""
+        """Let leave what has left by now, each at its own moment; with the beginning of a gap the rest may vanish."""
         assert now_s >= self._now_s, f"time went back from {self._now_s} to {now_s}"
+        if self._weather.drops_gaps and self._queue:
+            gap_s = self._gap_s(after_s=self._now_s)
+            if gap_s is not None and gap_s <= now_s:
+                self._leave_until(gap_s)
+                self._give_up()
+        self._leave_until(now_s)
         self._now_s = now_s
+
+    def _gap_s(self, *, after_s: float) -> float | None:
+        """When a gap next begins."""
+        outages = self._schedule.outages
+        edge_s = outages.next_edge_s(after_s)
+        if edge_s is not None and outages.at(edge_s + EDGE_S) is None:
+            return outages.next_edge_s(edge_s + EDGE_S)
+        return edge_s
+
+    def _give_up(self) -> None:
+        """Drop all that waits, and the time of the link that was set aside for it."""
+        self.tally.drops[Drop.GAP] += len(self._queue)
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._gate = Gate(self._schedule)
+
+    def _leave_until(self, now_s: float) -> None:
         queue = self._queue
         while queue and queue[0].left_s <= now_s:
             waiting = queue.popleft()

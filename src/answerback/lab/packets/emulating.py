@@ -57,6 +57,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     outages: int
     pace: float
     queue_bytes_max: int
+    drops_gaps: bool
     from_s: float
 
 
@@ -133,6 +134,7 @@ class Emulator:
                 shares=self._plot.shares if road.number == 0 else self._plot.shares[:1],
                 seed=job.seed,
                 queue_bytes_max=job.queue_bytes_max,
+                drops_gaps=job.drops_gaps,
                 from_s=job.from_s,
                 now_s=now_s,
             )

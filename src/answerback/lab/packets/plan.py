@@ -31,6 +31,8 @@ class Plan:
     every_s: float | None = None
     """How far apart messages are written, each way; the scenario says where nothing is asked for."""
     queue_bytes_max: int = QUEUE_BYTES_MAX
+    drops_gaps: bool = False
+    """Whether packets vanish in the gaps of recordings, instead of waiting for their end."""
     from_s: float = 0.0
     patience_s: float = PATIENCE_S_USUAL
     file_bytes: int = 0

@@ -118,7 +118,15 @@ class Road:
         self._add_routes()
 
     def begin(
-        self, link: Link, *, shares: tuple[Share, ...], seed: int, queue_bytes_max: int, from_s: float, now_s: float
+        self,
+        link: Link,
+        *,
+        shares: tuple[Share, ...],
+        seed: int,
+        queue_bytes_max: int,
+        drops_gaps: bool,
+        from_s: float,
+        now_s: float,
     ) -> None:
         """Play a link from now on."""
         self.traffic = Traffic()
@@ -129,7 +137,7 @@ class Road:
 
         def way(name: str, schedule: Schedule) -> Way:
             played = Faded(schedule, shifted) if len(shares) > 1 else schedule
-            weather = weather_of(link, queue_bytes_max=queue_bytes_max)
+            weather = weather_of(link, queue_bytes_max=queue_bytes_max, drops_gaps=drops_gaps)
             chance = f"{name}{self.number}"
             return Way(played, weather, seed=seed, name=chance, origin_s=origin_s, from_s=from_s)
 

@@ -77,6 +77,7 @@ class NamespaceStage:
             outages=self._plan.wish.outages,
             pace=self._plan.wish.pace,
             queue_bytes_max=self._plan.queue_bytes_max,
+            drops_gaps=self._plan.drops_gaps,
             from_s=self._plan.from_s,
         )
         self._stack.push_async_callback(self._emulator.stop)

@@ -46,6 +46,9 @@ class Weather:
     queue_bytes_max: int = QUEUE_BYTES_MAX
     packet_bytes_max: int = PACKET_BYTES_MAX
     """Longer packets vanish, and nobody is told: a black hole of path MTU discovery."""
+    drops_gaps: bool = False
+    """Whether what would have to wait through a gap of the schedule vanishes instead: a recording tells that nothing
+    crossed, not whether a modem held it or its network had given it up."""
     hole: bool = False
     """Whether everything that leaves vanishes, and nobody is told."""
 
@@ -61,9 +64,9 @@ class Weather:
             raise UsageError("a link without room for a packet carries nothing; say `hole` for that")
 
 
-def weather_of(link: Link, *, queue_bytes_max: int = QUEUE_BYTES_MAX) -> Weather:
+def weather_of(link: Link, *, queue_bytes_max: int = QUEUE_BYTES_MAX, drops_gaps: bool = False) -> Weather:
     """Give the weather of a link as it is known by its name or its recording, the same in both directions."""
-    return Weather(delay_at=link.delay_at, loss=link.loss, queue_bytes_max=queue_bytes_max)
+    return Weather(delay_at=link.delay_at, loss=link.loss, queue_bytes_max=queue_bytes_max, drops_gaps=drops_gaps)
 
 
 class Draws:
