@@ -13,6 +13,7 @@ from answerback.model.ids import AccountId, DeviceId, EnvelopeId
 from answerback.model.message import Lane
 from answerback.model.timeline import Stage
 from answerback.wire.codec import decode_client_frame
+from answerback.wire.flight import Kind
 from answerback.wire.frames import Acceptance, Accepted, Inquire, Located, LookUp, Refusal, Refused, Whereabouts
 from tests.core.families import Family, begin, machines_of
 from tests.core.specimens import NOW, at, envelope_for, kept, letter, stages_told
@@ -142,11 +143,11 @@ def test_each_copy_the_relay_names_is_accepted_and_their_bytes_are_one_sample_of
 
 
 def test_a_slow_sample_counts_only_if_the_window_was_full() -> None:
-    for share, is_counted in ((3, False), (2, True)):
+    for share, is_counted in ((4, False), (1, True)):
         confirmation, copies = under_way()
         machines = confirmation.machines
         machines.link.confirmed(10_000, 1.0, window_full=True)
-        machines.outbox.flying_bytes = -(-machines.link.window_bytes // share)
+        machines.flight.left("rest", int(machines.flight.window_bytes / share), kind=Kind.CHUNK, now_s=1.0)
         confirmation.accepted(Accepted([Acceptance(envelope(copies[0]), 2, 0)]), now=LATER)
         assert (machines.link.rate_bytes_per_s < 10_000) == is_counted
 

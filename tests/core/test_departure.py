@@ -60,7 +60,8 @@ def test_no_more_is_under_way_than_the_window_and_one_envelope() -> None:
     for number in range(60):
         ann.send("bea", text=f"{number}" + "x" * 3000)
     machines = ann.engine.machines
-    assert machines.link.window_bytes <= machines.outbox.flying_bytes < machines.link.window_bytes + 8000
+    assert machines.flight.flying_bytes == machines.outbox.flying_bytes
+    assert machines.flight.window_bytes - 8000 < machines.flight.flying_bytes < machines.flight.window_bytes + 8000
     urgent = ann.send("bea", text="urgent", urgency=Urgency.URGENT)
     world.run(0.5)
     assert ann.stage(urgent) >= Stage.QUEUED

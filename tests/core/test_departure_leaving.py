@@ -29,6 +29,7 @@ from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery
 from answerback.model.message import Lane
 from answerback.model.timeline import Stage
+from answerback.wire.flight import Kind
 from answerback.wire.frames import Claim, LookUp, Submit
 from answerback.wire.letters import Slip
 from tests.core.families import Family, begin, machines_of
@@ -154,6 +155,7 @@ def test_a_frame_is_closed_when_it_is_full_by_count_or_by_size(monkeypatch: pyte
     writer.departure.pump(now=NOW)
     assert copy.sealed is not None
     monkeypatch.setattr(departure_module, "FRAME_BYTES", 2 * len(copy.sealed))
+    writer.machines.flight.window_bytes = 100 * len(copy.sealed)
     for number in (5, 6, 7, 8):
         writer.promises(number, devices=1)
     assert [len(batch) for batch in submitted(writer.departure.pump(now=NOW))] == [2, 2]
@@ -161,16 +163,16 @@ def test_a_frame_is_closed_when_it_is_full_by_count_or_by_size(monkeypatch: pyte
 
 def test_bulk_stops_at_the_window_and_urgent_at_twice_the_window() -> None:
     writer = Writer()
-    outbox, window = writer.machines.outbox, writer.machines.link.window_bytes
-    outbox.flying_bytes = window
+    flight, window = writer.machines.flight, int(writer.machines.flight.window_bytes)
+    flight.left("file", window, kind=Kind.CHUNK, now_s=NOW.now_s)
     writer.promises(1, devices=1)
     assert writer.departure.pump(now=NOW) == []
     (urgent,) = writer.promises(2, devices=1, lane=Lane.URGENT)
     assert submitted(writer.departure.pump(now=NOW)) == [[urgent.device]]
-    outbox.flying_bytes = STRICT_WINDOW_FACTOR * window
+    flight.left("file", STRICT_WINDOW_FACTOR * window, kind=Kind.CHUNK, now_s=NOW.now_s)
     writer.promises(3, devices=1, lane=Lane.URGENT)
     assert writer.departure.pump(now=NOW) == []
-    outbox.flying_bytes = window - 1
+    flight.left("file", window // 2, kind=Kind.CHUNK, now_s=NOW.now_s)
     assert len(submitted(writer.departure.pump(now=NOW))) == 1
 
 

@@ -32,7 +32,7 @@ class Confirmation:
         """These copies are on the relay's disk."""
         machines = self.machines
         effects: list[Effect] = []
-        window_full = machines.outbox.flying_bytes * 2 >= machines.link.window_bytes
+        window_full = machines.flight.flying_bytes * 2 >= machines.flight.window_bytes
         byte_count, first_sent_s = 0, now.now_s
         for entry in frame.entries:
             copy = machines.outbox.copy_of(entry.id)

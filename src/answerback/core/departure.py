@@ -273,9 +273,10 @@ class Departure:
             return effects
         batches: list[list[Envelope]] = []
         batch_bytes = FRAME_BYTES
-        while self._room(STRICT_WINDOW_FACTOR):
+        flight = machines.flight
+        while flight.flying_bytes < STRICT_WINDOW_FACTOR * flight.window_bytes:
             # Asked only for what has room: a turn given back would cost its lane its share.
-            turn = machines.lanes.next(strict_only=not self._room(1))
+            turn = machines.lanes.next(strict_only=not flight.has_room(now_s=now.now_s))
             if turn is None:
                 break
             copy = machines.outbox.copy(turn[1])
@@ -296,9 +297,6 @@ class Departure:
             machines.life += 1
             effects.append(Save(machines.relay_met()))
         return [*effects, *(Transmit(Submit(batch, machines.life)) for batch in batches)]
-
-    def _room(self, windows: int) -> bool:
-        return self.machines.outbox.flying_bytes < self.machines.link.window_bytes * windows
 
     def _sealed(self, copy: Copy, *, now: Moment) -> tuple[Envelope | None, list[Effect]]:
         machines = self.machines

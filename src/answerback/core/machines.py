@@ -18,6 +18,7 @@ from answerback.core.sessions import Sessions
 from answerback.core.threads import Threads
 from answerback.core.transfers import Transfers
 from answerback.model.ids import AccountId, DeviceId
+from answerback.wire.flight import Flight
 
 Randomness = Callable[[int], bytes]
 """So many random bytes: the operating system's in an agent, seeded in a simulator."""
@@ -63,6 +64,11 @@ class Machines:
     """The relay's store and run met last."""
     life: int = 0
     """How often this device has said hello, or sealed: a copy of its disk knows less."""
+
+    @property
+    def flight(self) -> Flight:
+        """What is on its way to the relay, and how much of it there may be."""
+        return self.outbox.flight
 
     def relay_met(self) -> KeepRelay:
         """What is to be remembered of the relay met last, and of what it was told."""

@@ -30,6 +30,7 @@ from answerback.model.envelope import Envelope
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Lane
 from answerback.model.timeline import Evidence, Stage, Step
+from answerback.wire.flight import Flight, Kind
 
 LETTERS_MAX = 50_000
 """Bound on unfinished letters: at 2 KiB each this is 100 MiB of journal, what a phone can spare."""
@@ -132,6 +133,8 @@ class Outbox:
     _order: int = 0
     flying_bytes: int = 0
     """Sent in this connection and not yet accepted or refused."""
+    flight: Flight = field(default_factory=Flight)
+    """The same, and whatever else is on its way to the relay: what it teaches of the link."""
 
     # ---- looking
 
@@ -226,7 +229,9 @@ class Outbox:
         """The copy is being handed to the connection."""
         copy.attempts += 1
         copy.sent_s, copy.retry_at_s = now.now_s, None
-        self.flying_bytes += len(copy.sealed or b"")
+        size_bytes = len(copy.sealed or b"")
+        self.flying_bytes += size_bytes
+        self.flight.left(copy.key, size_bytes, kind=Kind.MAIL, now_s=now.now_s)
 
     def written(self, envelope: EnvelopeId, *, now: Moment) -> list[Effect]:
         """The socket took the copy's bytes."""
@@ -241,6 +246,7 @@ class Outbox:
         copy = self._by_envelope.get(envelope)
         if copy is None:
             return []
+        self.flight.arrived(copy.key, now_s=now.now_s)
         self._landed(copy)
         if not copy.open:
             return []
@@ -308,6 +314,7 @@ class Outbox:
     def connection_lost(self) -> list[Copy]:
         """What was under way is not: give back the copies to queue again."""
         self.flying_bytes = 0
+        self.flight.end(Kind.MAIL)
         again = []
         for promise in self._promises.values():
             for copy in promise.copies.values():
@@ -375,6 +382,7 @@ class Outbox:
     def _landed(self, copy: Copy) -> None:
         if copy.sent_s is not None:
             copy.sent_s = None
+            self.flight.forget(copy.key)
             self.flying_bytes = max(0, self.flying_bytes - len(copy.sealed or b""))
 
     def _index(self, copy: Copy) -> None:

@@ -30,7 +30,8 @@ WINDOW_CHUNKS = 8
 PACKET_BYTES = 1_200
 """What surely crosses in one packet; less would be mostly headers."""
 CHUNK_BYTES_MAX = 64 * 1024
-WINDOW_BYTES_START = 8 * PACKET_BYTES
+WINDOW_BYTES_START = 12 * PACKET_BYTES
+"""About what TCP itself begins with (RFC 6928): before anything is known, that much leaves anyway."""
 WINDOW_BYTES_MIN = 3 * PACKET_BYTES
 """A second on 30 kbit/s. With less a lost packet is noticed by TCP's timer only, and nothing is measured any more."""
 WINDOW_BYTES_MAX = 8 * 1024 * 1024
