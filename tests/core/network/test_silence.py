@@ -1,10 +1,12 @@
 """Proves that silence is noticed soon where something is owed, and never where nothing is."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core.effects import Reason, Wake
 from answerback.core.network.silence import (
+    PATIENCE_GAIN,
     PATIENCE_MAX,
     RHYTHM_COUNT_MIN,
     RHYTHM_S_MIN,
@@ -81,7 +83,7 @@ def test_a_false_alarm_teaches_patience_and_answers_in_time_take_it_back() -> No
     silence.heard(now_s=0.7)
     patient = silence.due(0.3)
     assert patient is not None
-    assert patient.at_s == 0.7 + 2 * SILENCE_RTOS * 0.3
+    assert patient.at_s == pytest.approx(0.7 + PATIENCE_GAIN * SILENCE_RTOS * 0.3)
     for number in range(40):
         silence.heard(now_s=1.0 + number * 0.1)
     soon = silence.due(0.3)

@@ -6,7 +6,7 @@ import pytest
 
 from answerback.lab.policies.policy import PassiveTcp
 from answerback.lab.policies.rivals import BackOff, FixedPing
-from answerback.lab.policies.trial import Trial
+from answerback.lab.policies.trial import BEFORE_S, Trial
 from tests.lab.policies.scenes import hole
 
 
@@ -27,7 +27,7 @@ def test_passive_tcp_sends_no_probe_and_waits_about_as_long_again() -> None:
 
 def test_a_fixed_ping_finds_out_one_interval_after_an_unanswered_one() -> None:
     sent_s = syns_s(FixedPing(30.0, phase=0.5), 120.0)
-    assert sent_s[0] == pytest.approx(15.0 - 4.0 + 30.0, abs=0.3)
+    assert sent_s[0] == pytest.approx(15.0 - BEFORE_S + 30.0)
     assert sent_s[1] - sent_s[0] == pytest.approx(1.0)
 
 

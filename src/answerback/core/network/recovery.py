@@ -23,9 +23,6 @@ from answerback.core.network.probe_budget import FIRST_S, IN_FRONT, PROBE_BYTES,
 PROMISE_S = 1.0
 PROMISE_SHARE = 0.1
 """Delay after recovery: at most a second, or this share of what the outage lasted."""
-LATE_SHARE = 0.04
-"""So many outages may end right after a probe and break the promise by a little: it is one about the 95th
-percentile."""
 SPACING_S_MIN = 0.25
 """Closer probes tell nothing more: a connection then takes as long."""
 SPACING_S_MAX = 60.0
@@ -34,11 +31,14 @@ SETUP_ROUND_TRIPS = 3.5
 SETUP_ROUND_TRIPS_MAX = 12.0
 """A set-up that took longer was held up by something that will not be there every time."""
 SETUP_GAIN = 0.25
-JITTER = 0.1
-"""Each spacing is drawn from so much around it: devices that fell together must not ask together."""
+JITTER = 0.06
+"""Each spacing is drawn up to so much shorter: devices that fell together must not ask together. Not more: the promise
+and the budget leave little room."""
 STEADY_S = 5.0
 """A connection that says its end sooner was none: a relay that welcomes and falls over would be stormed by its
 devices."""
+EVIDENCE_BURST_S = 0.8
+"""After evidence that begins an outage anew, so long as closely as is of use: its first packet may be lost as well."""
 EVIDENCE_S_MIN = 0.2
 EVIDENCE_S_MAX = 5.0
 """Evidence that comes closer together is one, since systems tell of a single change in a dozen events; and each that
@@ -56,7 +56,7 @@ chance."""
 RETRIES_MAX = 10.0
 RETRY_REFILL_S = 30.0
 """Retries at a relay that refuses: so many at once, then one each time this passes, however often it is called back."""
-STANDSTILL = 2.0
+STANDSTILL = 1.5
 STANDSTILL_S_MIN = 0.4
 STANDSTILL_S_MAX = 4.0
 """A set-up that takes so many times what it should stands still, and the timetable goes on beside it: its packets may
@@ -120,7 +120,8 @@ class Recovery:
     _retries: float = RETRIES_MAX
     _retries_at_s: float = 0.0
     _open_probes: int = 0
-    """Probes since anything worked."""
+    """Probes since anything worked, and how many of them the kernel sent again."""
+    _repeats: int = 0
 
     @property
     def wake_at(self) -> Wake | None:
@@ -192,6 +193,7 @@ class Recovery:
     def repeated(self, *, now_s: float) -> None:
         """The kernel sent a probe again: that was one more."""
         self.budget.spend(now_s=now_s)
+        self._repeats += 1
         if self._next is not None and self._next.reason is Reason.CONNECT_CADENCE:
             self._next = Wake(self._free_at_s(self._next.at_s), Reason.CONNECT_CADENCE)
 
@@ -203,12 +205,19 @@ class Recovery:
         """
         if self._began_s is None:
             return now_s
-        rest_s = (self.setup_round_trips - 1) * took_s
-        from_s = now_s if self._is_anew else max(now_s, self._began_s + rest_s)
+        from_s = now_s if self._is_anew else max(now_s, self._began_s + self.rest_s(took_s))
         if not self._is_told:
-            until_s = from_s + min(max(STANDSTILL * rest_s, STANDSTILL_S_MIN), STANDSTILL_S_MAX)
+            until_s = from_s + self.standstill_s(took_s)
             self._next = Wake(self._free_at_s(until_s), Reason.CONNECT_CADENCE)
         return from_s
+
+    def rest_s(self, took_s: float) -> float:
+        """What is left of setting up a connection whose probe came back after so long."""
+        return (self.setup_round_trips - 1) * took_s
+
+    def standstill_s(self, took_s: float) -> float:
+        """How long a set-up may go on whose probe took so long, before it counts as standing still."""
+        return min(max(STANDSTILL * self.rest_s(took_s), STANDSTILL_S_MIN), STANDSTILL_S_MAX)
 
     def succeeded(self, *, now_s: float, took_s: float | None = None, old: bool = False) -> None:
         """A connection carries mail; `took_s` since its probe was sent. With `old`, the doubted one itself spoke."""
@@ -222,9 +231,9 @@ class Recovery:
         if self._began_s is not None and self._open_probes:
             if not old or ended_s - self._began_s >= PROMISE_S:  # a shorter one was no outage but a slow answer
                 self.outages.learn(ended_s - self._began_s)
-            self.wasted += max(self._open_probes - (0 if old else 1), 0)
+            self.wasted += max(self._open_probes + self._repeats - (0 if old else 1), 0)
         self._next, self._up_since_s = None, now_s
-        self._open_probes, self._hints_in_vain, self._is_anew = 0, 0, False
+        self._open_probes, self._repeats, self._hints_in_vain, self._is_anew = 0, 0, 0, False
         self._began_s = None
 
     def refused(self, *, now_s: float, draw: float) -> None:
@@ -284,11 +293,13 @@ class Recovery:
     def _following(self, now_s: float, draw: float) -> Wake:
         if self._is_absent:
             return Wake(now_s + ABSENT_S, Reason.CONNECT_CADENCE)
-        spacing_s = self._spacing_s(now_s) * (1 + JITTER * (draw - 0.5))
+        spacing_s = self._spacing_s(now_s) * (1 - JITTER * draw)
         return Wake(self._free_at_s(now_s + spacing_s), Reason.CONNECT_CADENCE)
 
     def _spacing_s(self, now_s: float) -> float:
         age_s = max(now_s - self._fresh_s, 0.0)
+        if self._fresh_s == self._evidence_s and age_s < EVIDENCE_BURST_S:
+            return SPACING_S_MIN
         promised_s = self._promised_s(age_s)
         scarcity = self._scarcity(age_s, now_s)
         if scarcity >= 1.0:
@@ -299,17 +310,18 @@ class Recovery:
     def _promised_s(self, age_s: float) -> float:
         """The widest spacing that still keeps the promise, or half of it where the way is too long to keep it."""
         promise_s = max(PROMISE_S, PROMISE_SHARE * age_s)
-        return min(max(promise_s - self.setup_s, promise_s / 2) / (1 - LATE_SHARE), SPACING_S_MAX)
+        return min(max(promise_s - self.setup_s, promise_s / 2), SPACING_S_MAX)
 
     def _scarcity(self, age_s: float, now_s: float) -> float:
         """What keeping the promise through the first minute takes, in shares of what may still be sent in it."""
-        return self._needed(age_s) / max(self.budget.left(now_s=now_s), 1)
+        packets_each = 1 + self._repeats / max(self._open_probes, 1)
+        return self._needed(age_s) * packets_each / max(self.budget.left(now_s=now_s), 1)
 
     def _needed(self, age_s: float) -> float:
         """How many probes keep the promise until the first minute is over."""
         count, at_s = 0.0, age_s
         while at_s < FIRST_S:
-            at_s += self._promised_s(at_s)
+            at_s += self._promised_s(at_s) * (1 - JITTER / 2)
             count += 1
         return count
 

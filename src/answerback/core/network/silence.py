@@ -17,18 +17,18 @@ SILENCE_S_MIN = 0.4
 """A relay answers after its disk has: tens of milliseconds, seldom hundreds."""
 SILENCE_S_MAX = 1.0
 """Silence is worth a packet of 60 bytes after this long on any link; on a slow one a false alarm teaches patience."""
-RHYTHM_GAPS = 2.0
-"""Silence of so many usual gaps (smoothed, plus four deviations) breaks a rhythm."""
 RHYTHM_S_MIN = 1.0
 RHYTHM_S_MAX = 20.0
-"""A rhythm slower than the keep-alive is none."""
+"""A gap longer than usual by four deviations breaks a rhythm (as RFC 6298 judges an answer late); a rhythm slower than
+the keep-alive is none."""
 RHYTHM_COUNT_MIN = 8
 """Arrivals before there is a rhythm."""
 GAP_GAIN = 1 / 8
-PATIENCE_MAX = 4.0
-PATIENCE_GAIN = 2.0
+PATIENCE_MAX = 2.0
+PATIENCE_GAIN = 1.5
 PATIENCE_LOSS = 0.9
-"""A false alarm doubles the silence that is borne; each answer in time takes a tenth of that back."""
+"""A false alarm makes the silence that is borne half as long again, and each answer in time takes a tenth of that back.
+Not more: an alarm costs a packet, and what is not noticed is not recovered from."""
 TOGETHER_S = 0.02
 """Frames that come this close are one arrival: a batch has no rhythm."""
 
@@ -96,7 +96,7 @@ class Silence:
     def _rhythm_s(self) -> float | None:
         if self._arrivals < RHYTHM_COUNT_MIN:
             return None
-        rhythm_s = max(RHYTHM_GAPS * (self._gap_s + 4 * self._gap_deviation_s), RHYTHM_S_MIN)
+        rhythm_s = max(self._gap_s + 4 * self._gap_deviation_s, RHYTHM_S_MIN)
         return rhythm_s if rhythm_s <= RHYTHM_S_MAX else None
 
     def _learn(self, gap_s: float) -> None:

@@ -5,7 +5,7 @@ from random import Random
 
 from answerback.core.network.estimate import Estimate
 from answerback.core.network.outages import Outages
-from answerback.core.network.probe_budget import IN_FRONT, Platform, ProbeBudget
+from answerback.core.network.probe_budget import IN_FRONT, Allowance, Platform, ProbeBudget
 from answerback.core.network.recovery import Evidence, Recovery
 from answerback.core.network.silence import Silence
 from answerback.lab.policies.policy import Action, Ask, Close, Open, PassiveTcp, Proceed
@@ -55,12 +55,11 @@ class Ours(PassiveTcp):
         *,
         random: Random,
         outages: Outages | None = None,
-        platform: Platform = Platform.DESKTOP,
+        allowance: Allowance = IN_FRONT[Platform.DESKTOP],
         by_datagram: bool = False,
     ) -> None:
         self._by_datagram = by_datagram
         self._asked_s = float("-inf")
-        allowance = IN_FRONT[platform]
         self.recovery = Recovery(ProbeBudget(allowance), outages if outages is not None else Outages())
         self.silence = Silence()
         self._random = random
@@ -109,8 +108,12 @@ class Ours(PassiveTcp):
         if attempt is None:
             return []
         attempt.took_s = now_s - attempt.sent_s
-        attempts = self._flying.attempts.values()
-        if any(each.go_s is not None and each is not attempt for each in attempts):
+        ready_s = now_s + self.recovery.rest_s(attempt.took_s)
+        others = [each for each in self._flying.attempts.values() if each.go_s is not None and each is not attempt]
+        if any(
+            each.go_s + self.recovery.rest_s(each.took_s) <= ready_s and not self._is_still(each, now_s)
+            for each in others
+        ):
             attempt.go_s = now_s
             return []
         attempt.go_s, attempt.is_first = self.recovery.answered(took_s=attempt.took_s, now_s=now_s), True
@@ -169,6 +172,10 @@ class Ours(PassiveTcp):
             answer_s = ATTEMPT_S_MAX
         self._flying.attempts[number] = _Attempt(now_s, answer_s, is_repeated=go_s is not None)
         return Open(number)
+
+    def _is_still(self, attempt: _Attempt, now_s: float) -> bool:
+        assert attempt.go_s is not None
+        return now_s > attempt.go_s + self.recovery.standstill_s(attempt.took_s)
 
     def _look_at_attempts(self, now_s: float) -> list[Action]:
         actions: list[Action] = []

@@ -1,10 +1,12 @@
 """Plays one outage to one policy, and says how long after its end the first mail arrived, and at what price.
 
 Theory. A device writes a text every 0.2 s, or reads one as often; its connection stands when the trial begins. An
-answer is owed while a text (or a receipt, for a reader) is not accepted by the relay. From the moment the outage ends,
+answer is owed while a text (or a receipt, for a reader) is not accepted by the relay. Texts are answered by receipts,
+which the relay hands to the writer; whatever it hands over it is owed a `Took`. From the moment the outage ends,
 time counts until the first mail arrives: at the relay if the device writes, at the device if it reads.
 """
 
+import statistics
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from random import Random
@@ -18,19 +20,25 @@ from answerback.lab.schedule import Outage
 from answerback.model.ids import DeviceId
 from answerback.relay.calling import Calling
 
-BEFORE_S = 4.0
+BEFORE_S = 10.0
 """How long mail flows before the outage: enough for a rhythm."""
 PATIENCE_S = 400.0
 """How long after its end the first mail is waited for: three of TCP's longest timeouts."""
 EVERY_S = 0.2
+QUEUE_S = 0.03
+"""What a quiet link adds to its distance, before anything is measured."""
 TEXT_BYTES = 1800
 """A text of 200 characters, sealed and framed."""
 ACCEPTED_BYTES = 90
+TOOK_BYTES = 40
+READER_S = 0.15
+"""How long after a text the other side's receipt is at the relay."""
 RECEIPT_BYTES = 1720
 DATAGRAM_BYTES = 76
 """IPv4, UDP, and 48 bytes that say and prove who asks."""
 FLYING_MAX = 32
 """Texts under way at once; those that wait are written down and cost nothing."""
+MINUTE_S = 60.0
 RADIO_S = 5.0
 """A packet that comes later than this after the one before wakes the radio."""
 
@@ -68,8 +76,11 @@ class Outcome:
     length_s: float
     delay_s: float = PATIENCE_S
     rtt_s: float = 0.0
-    probes: int = 0
-    probes_first_minute: int = 0
+    """What the relay's acceptance of a text took before the outage (median)."""
+    probes_s: list[float] = field(default_factory=list)
+    """When probes left, after the outage's beginning."""
+    false_alarms: int = 0
+    """Probes before the outage: nothing was wrong then."""
     packets: int = 0
     """Everything the device sent between the outage's beginning and the first mail after it."""
     bytes: int = 0
@@ -77,6 +88,23 @@ class Outcome:
     wakeups: int = 0
     moments: list[tuple[float, str]] = field(default_factory=list)
     """Every packet of the device in that time, and what it was."""
+
+    @property
+    def probes(self) -> int:
+        """All of them."""
+        return len(self.probes_s)
+
+    @property
+    def probes_first_minute(self) -> int:
+        """Those of the outage's first minute."""
+        return sum(at_s < MINUTE_S for at_s in self.probes_s)
+
+    @property
+    def probes_minute_after(self) -> int:
+        """The most in any minute after the first."""
+        late_s = [at_s for at_s in self.probes_s if MINUTE_S <= at_s < self.length_s]
+        whole_s = MINUTE_S - 1e-6
+        return max((sum(from_s <= at_s < from_s + whole_s for at_s in late_s) for from_s in late_s), default=0)
 
 
 @dataclass(slots=True)
@@ -86,6 +114,18 @@ class _Mail:
 
 @dataclass(slots=True)
 class _Accepted:
+    number: int
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The reader's receipt, on its way to the writer."""
+
+    number: int
+
+
+@dataclass(slots=True)
+class _Took:
     number: int
 
 
@@ -102,16 +142,20 @@ class Trial:
         self._policy = policy
         self._traced = traced
         self.agenda = Agenda(max(case.outage.start_s - BEFORE_S, 0.0))
+        self._random = random
         self._path = Path(case.link, gap=case.gap, hole=case.hole, random=random)
         self.outcome = Outcome(case.outage.end_s - case.outage.start_s)
         self._done = False
         self._sessions: dict[int, Session] = {}
         self._current = self._session(0)
         self._relay_current = self._current
-        self._unaccepted: dict[int, tuple[float, int]] = {}
+        self._unaccepted: dict[int, tuple[float | None, int]] = {}
         """What the device sent and the relay did not accept: number to when and size."""
-        self._untaken: set[int] = set()
+        self._untaken: dict[int, _Mail | _Answer] = {}
         """What the relay has for the device and the device has not taken."""
+        self._answered: set[int] = set()
+        """Texts that were answered: what comes twice is not answered twice."""
+        self._round_trips_s: list[float] = []
         self._written = 0
         self._wake = 0
         self._sent_s = float("-inf")
@@ -122,13 +166,14 @@ class Trial:
     def play(self) -> Outcome:
         """Play it to its end."""
         outage, now_s = self._case.outage, self.agenda.now_s
-        self.outcome.rtt_s = 2 * self._case.link.delay_at(now_s) + 0.03
-        self._current.assume_up(rtt_s=self.outcome.rtt_s)
-        self._act(self._policy.begin(rtt_s=self.outcome.rtt_s, now_s=now_s))
-        self.agenda.note(now_s, self._text)
+        rtt_s = 2 * self._case.link.delay_at(now_s) + QUEUE_S
+        self._current.assume_up(rtt_s=rtt_s)
+        self._act(self._policy.begin(rtt_s=rtt_s, now_s=now_s))
+        self.agenda.note(now_s + EVERY_S * self._random.random(), self._text)
         if self._case.is_announced:
             self.agenda.note(outage.end_s, lambda: self._act(self._policy.announced(now_s=self.agenda.now_s)))
         self.agenda.play(until_s=outage.end_s + PATIENCE_S, done=lambda: self._done)
+        self.outcome.rtt_s = statistics.median(self._round_trips_s or [rtt_s])
         return self.outcome
 
     # ---- mail
@@ -139,15 +184,21 @@ class Trial:
         if self._case.role is Role.WRITES:
             self._submit(_Mail(self._written), TEXT_BYTES)
         else:
-            self._untaken.add(self._written)
-            if len(self._untaken) <= FLYING_MAX:
-                self._relay_current.down.write(_Mail(self._written), TEXT_BYTES)
-            self._expect_device()
+            self._hand_over(_Mail(self._written))
+
+    def _hand_over(self, item: _Mail | _Answer) -> None:
+        if item.number in self._answered or item.number in self._untaken:
+            return  # the text came twice
+        self._untaken[item.number] = item
+        if len(self._untaken) <= FLYING_MAX:
+            self._relay_current.down.write(item, _size_bytes(item))
+        self._expect_device()
 
     def _submit(self, item: _Mail | _Receipt, size_bytes: int) -> None:
         was_owed = bool(self._unaccepted)
-        self._unaccepted[item.number] = (self.agenda.now_s, size_bytes)
-        if len(self._unaccepted) <= FLYING_MAX and not self._current.is_closed:
+        leaves = len(self._unaccepted) < FLYING_MAX and not self._current.is_closed
+        self._unaccepted[item.number] = (self.agenda.now_s if leaves else None, size_bytes)
+        if leaves:
             self._current.up.write(item, size_bytes)
         if not was_owed:
             self._act(self._policy.owes(owed=True, now_s=self.agenda.now_s))
@@ -156,12 +207,15 @@ class Trial:
         if self._calls:
             self._calling.heard(_DEVICE, now_s=self.agenda.now_s)
         match item:
-            case _Mail(number) | _Receipt(number):
+            case _Mail(number):
                 session.down.write(_Accepted(number), ACCEPTED_BYTES)
-                self._untaken.discard(number)
+                self._arrived()
+                self.agenda.note(self.agenda.now_s + READER_S, lambda: self._hand_over(_Answer(number)))
+            case _Receipt(number):
+                session.down.write(_Accepted(number), ACCEPTED_BYTES)
+            case _Took(number):
+                self._untaken.pop(number, None)
                 self._expect_device()
-                if isinstance(item, _Mail):
-                    self._arrived()
             case Say():
                 session.down.write(_Accepted(0), ACCEPTED_BYTES)
 
@@ -171,12 +225,26 @@ class Trial:
         match item:
             case _Mail(number):
                 self._arrived()
-                self._submit(_Receipt(number), RECEIPT_BYTES)
+                session.up.write(_Took(number), TOOK_BYTES)
+                if number not in self._answered:
+                    self._answered.add(number)
+                    self._submit(_Receipt(number), RECEIPT_BYTES)
+            case _Answer(number):
+                self._answered.add(number)
+                session.up.write(_Took(number), TOOK_BYTES)
             case _Accepted(number) if number in self._unaccepted:
                 sent_s, _ = self._unaccepted.pop(number)
-                self._policy.measured(self.agenda.now_s - sent_s, now_s=self.agenda.now_s)
+                self._measured(sent_s)
                 if not self._unaccepted:
                     self._act(self._policy.owes(owed=False, now_s=self.agenda.now_s))
+
+    def _measured(self, sent_s: float | None) -> None:
+        if sent_s is None:
+            return
+        took_s = self.agenda.now_s - sent_s
+        if self.agenda.now_s < self._case.outage.start_s:
+            self._round_trips_s.append(took_s)
+        self._policy.measured(took_s, now_s=self.agenda.now_s)
 
     def _arrived(self) -> None:
         if not self._done and self.agenda.now_s >= self._case.outage.end_s:
@@ -201,15 +269,17 @@ class Trial:
 
     def _relay_knows(self, session: Session) -> None:
         self._relay_current = session
-        for number in sorted(self._untaken)[:FLYING_MAX]:
-            session.down.write(_Mail(number), TEXT_BYTES)
+        for _, item in sorted(self._untaken.items())[:FLYING_MAX]:
+            session.down.write(item, _size_bytes(item))
 
     def _welcomed(self, session: Session) -> None:
         self._current.close()
         self._current = session
         self._act(self._policy.welcomed(session.number, now_s=self.agenda.now_s))
         is_writer = self._case.role is Role.WRITES
-        for number, (_, size_bytes) in sorted(self._unaccepted.items())[:FLYING_MAX]:
+        # What is sent twice measures nothing (Karn's rule).
+        self._unaccepted = {number: (None, size_bytes) for number, (_, size_bytes) in sorted(self._unaccepted.items())}
+        for number, (_, size_bytes) in list(self._unaccepted.items())[:FLYING_MAX]:
             session.up.write(_Mail(number) if is_writer else _Receipt(number), size_bytes)
 
     # ---- packets
@@ -223,6 +293,7 @@ class Trial:
     def _count(self, size_bytes: int, what: str) -> None:
         now_s, outcome, start_s = self.agenda.now_s, self.outcome, self._case.outage.start_s
         if now_s < start_s:
+            outcome.false_alarms += what == "probe"
             self._sent_s = now_s
             return
         outcome.packets += 1
@@ -230,8 +301,7 @@ class Trial:
         outcome.wakeups += now_s - self._sent_s > RADIO_S
         self._sent_s = now_s
         if what == "probe":
-            outcome.probes += 1
-            outcome.probes_first_minute += now_s < start_s + 60.0
+            outcome.probes_s.append(now_s - start_s)
         if self._traced:
             outcome.moments.append((now_s - start_s, what))
 
@@ -298,6 +368,10 @@ class Trial:
             if lands_s is not None:
                 self.agenda.note(lands_s, lambda: self._act(self._policy.called(now_s=self.agenda.now_s)))
         self._look()
+
+
+def _size_bytes(item: _Mail | _Answer) -> int:
+    return TEXT_BYTES if isinstance(item, _Mail) else RECEIPT_BYTES
 
 
 _DEVICE = DeviceId(b"device")
