@@ -99,7 +99,10 @@ class Room:
         """Carry one piece, as after a restart: with a carrier that remembers nothing."""
         fresh = FileCarrier(self.journal, Staging(self.folder), url=self.relay.url, pin=None)
         ears = Ears()
-        (await fresh.carry(piece))(ears, NOW)  # type: ignore[arg-type]
+        try:
+            (await fresh.carry(piece))(ears, NOW)  # type: ignore[arg-type]
+        finally:
+            await fresh.close()
         for told in ears.told:
             told.pop("now", None)
         return ears.told

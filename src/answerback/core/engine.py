@@ -437,7 +437,7 @@ class Engine:
         effects += [Transmit(question) for question in machines.questions.more()]
         effects += self._confirmation.inquire()
         effects += machines.transfers.next(
-            token=machines.token, rate_bytes_per_s=machines.link.rate_bytes_per_s, now_s=now.now_s
+            token=machines.token, rate_bytes_per_s=machines.flight.rate_bytes_per_s, now_s=now.now_s
         )
         owed = machines.outbox.flying_bytes > 0 or machines.questions.waiting or machines.catchup.waiting
         flying_bytes = machines.outbox.flying_bytes

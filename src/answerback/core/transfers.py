@@ -2,7 +2,8 @@
 
 Theory. A file is encrypted once, staged on this device's disk and travels as a blob. Its message's copies leave only
 when the whole blob is at the relay; the recipient's device answers back only when it has the whole file. A piece is
-sized to about a second of the measured rate. One transfer runs at a time: two would share the same link.
+what is put on a disk at once, some seconds of the measured rate; on its way it is cut into chunks, and how many of
+those may be under way is decided by `wire/flight.py`. One transfer runs at a time: two would share the same link.
 
 A transfer belongs to one author's message, never to a blob alone: whoever shares a group knows the ids of its blobs,
 and could name one first, with a key that does not open it, to keep the file from everybody else.
@@ -17,8 +18,9 @@ from answerback.model.ids import AccountId, BlobId, MessageId
 
 PIECE_BYTES_MIN = 16 * 1024
 PIECE_BYTES_START = 32 * 1024
-PIECE_BYTES_MAX = 512 * 1024
-PIECE_S = 1.0
+PIECE_BYTES_MAX = 1024 * 1024
+PIECE_S = 8.0
+"""Between two pieces the line is empty for a round trip and a write to disk: a hundredth of this on most links."""
 AGAIN_S = 2.0
 """After a piece that failed while the connection stands; the connection's own fate decides the rest."""
 MISSING_AGAIN_S = 60.0

@@ -34,6 +34,7 @@ from answerback.model.errors import AnswerbackError, PeerError, StorageError, Us
 from answerback.model.ids import BlobId
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
+from answerback.transport.chunks import Gate
 from answerback.transport.failures import Unreachable
 from answerback.transport.ports import Ports, RelayLine
 from answerback.wire.frames import ClientFrame, Submit
@@ -75,6 +76,7 @@ class Agent:
         self.failure: BaseException | None = None
         """A defect that stopped this agent; whoever waits for anything is told."""
         self.engine = self._restored()
+        files.share(Gate(lambda: self.engine.machines.flight, ports.monotonic_s, made_room=self._made_room))
 
     # ---- life
 
@@ -90,6 +92,7 @@ class Agent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._files.close()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Hear all news from now on; returns how to stop hearing."""
@@ -301,6 +304,10 @@ class Agent:
                     self._try(lambda engine, now, written=written: engine.written(written, now=now))  # type: ignore[misc]
 
     # ---- files
+
+    def _made_room(self) -> None:
+        if len(self.engine.machines.lanes):  # mail goes first
+            self._try(lambda engine, now: engine.wake(now=now))
 
     async def _carry(self, piece: Upload | Download) -> None:
         self._try(await self._files.carry(piece))

@@ -17,20 +17,21 @@ from answerback.model.ids import BlobId
 from answerback.model.message import Attachment, Message
 from answerback.storage.journal import Journal
 from answerback.storage.staging import Staging
+from answerback.transport.chunks import Gate
 from answerback.transport.failures import Deferred, Unreachable
-from answerback.transport.relay_http import RelayHttp
+from answerback.transport.file_road import FileRoad
 
 log = logging.getLogger(__name__)
 
 Outcome = Callable[[Engine, Moment], list[Effect]]
 PIECE_S_MAX = 60.0
-"""A piece is about a second's worth; one that takes a minute is on a link that is gone."""
+"""A piece is a few seconds' worth; one that takes a minute is on a link that is gone, and what came of it is kept."""
 DISK_AGAIN_S = 30.0
 """After the disk refused a piece: each costs a piece's worth of somebody's data, and making room takes a person."""
 
 
 class BlobRoad(Protocol):
-    """What is asked of a relay's HTTP side."""
+    """What is asked of the way to a relay's blobs."""
 
     async def upload_piece(self, blob: BlobId, content: bytes, *, offset: int, total_bytes: int, token: bytes) -> int:
         """Send one piece; return how many bytes the relay has."""
@@ -55,7 +56,16 @@ class FileCarrier:
     ) -> None:
         self._journal: Final = journal
         self._staging: Final = staging
-        self._open_relay: Final = open_relay or (lambda: RelayHttp(url, pin=pin or b""))
+        self._road: Final = FileRoad(url, pin=pin or b"")
+        self._open_relay: Final = open_relay or (lambda: self._road)
+
+    def share(self, gate: Gate) -> None:
+        """Have files leave only as there is room for them beside the mail."""
+        self._road.gate = gate
+
+    async def close(self) -> None:
+        """Let go of the relay."""
+        await self._road.close()
 
     async def carry(self, piece: Upload | Download) -> Outcome:
         """Move one piece and say what came of it, as the change the engine is to make."""

@@ -31,8 +31,11 @@ from answerback.storage.database import Database, open_database
 from answerback.storage.durable import create_file
 from answerback.storage.group_commit import Committed, GroupCommit
 from answerback.storage.relay_store import LEAP_MAX, HandleLookup, RelayStore
+from answerback.transport.chunks import Gate
+from answerback.transport.sockets import hold_little
 from answerback.wire.codec import decode_client_frame, encode, read_resume_header
 from answerback.wire.connection import FRAMES_PATH, RESUME_HEADER
+from answerback.wire.flight import Flight
 from answerback.wire.frames import FRAME_BYTES_MAX, Resume
 
 STORE_FILE = "relay.db"
@@ -140,6 +143,23 @@ class RelayNode:
         """Tell which device a bearer token was given to in this run of the relay."""
         return self.exchange.device_of_token(token)
 
+    def gate_of(self, device: DeviceId) -> Gate:
+        """Bound a device's files by the flight of its mail, as long as it is connected, and let mail go first."""
+        own, mailboxes = Flight(), self.exchange.mailboxes
+
+        def flight() -> Flight:
+            hand_over = mailboxes.hand_over(device)
+            return hand_over.flight if hand_over is not None else own
+
+        def mail_waits() -> bool:
+            hand_over = mailboxes.hand_over(device)
+            return hand_over is not None and hand_over.has_mail
+
+        def made_room() -> None:
+            self._carry_out(mailboxes.made_room(device, moment=_now()))
+
+        return Gate(flight, lambda: _now().now_s, mail_waits, made_room)
+
     # ---- inputs ----------------------------------------------------------------------------------------------------
 
     async def frames(self, request: web.Request) -> web.WebSocketResponse:
@@ -149,6 +169,7 @@ class RelayNode:
             await websocket.prepare(request)
         except ValueError as error:  # aiohttp foresees a key that is no base64, but not one that is no ASCII
             raise web.HTTPBadRequest(text="this is no WebSocket's key") from error
+        hold_little(request.transport.get_extra_info("socket") if request.transport else None)
         self._number += 1
         number = self._number
         link = self._links[number] = Link(number, self, websocket, request.transport)

@@ -240,11 +240,16 @@ class BlobRoutes:
         return find_visible(self._reader, _blob(request), device, now_ms=_wall_ms())
 
     def _device(self, request: web.Request) -> DeviceId:
-        match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-        device = self._device_of_token(bytes.fromhex(match[1])) if match and len(match[1]) % 2 == 0 else None
-        if device is None:
-            raise Refusal(Cause.ACCOUNT_NOT_REGISTERED, "this token is not known (any more)")
-        return device
+        return asking_device(request, self._device_of_token)
+
+
+def asking_device(request: web.Request, device_of_token: DeviceOfToken) -> DeviceId:
+    """Tell which device asks, or raise a Refusal."""
+    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    device = device_of_token(bytes.fromhex(match[1])) if match and len(match[1]) % 2 == 0 else None
+    if device is None:
+        raise Refusal(Cause.ACCOUNT_NOT_REGISTERED, "this token is not known (any more)")
+    return device
 
 
 def find_visible(rows: BlobRows, blob: BlobId, device: DeviceId, *, now_ms: int) -> BlobRow:

@@ -190,6 +190,15 @@ class Mailboxes:
         hand_over.is_paused = not on
         return self._pump(connection.device, hand_over, moment) if on else []
 
+    def hand_over(self, device: DeviceId) -> HandOver | None:
+        """Find the mail on its way to a device that is here: its files share the way."""
+        return self._hand_overs.get(device)
+
+    def made_room(self, device: DeviceId, *, moment: Moment) -> list[Effect]:
+        """Learn that a part of a file has come to a device: mail may use the room before another part does."""
+        hand_over = self._hand_overs.get(device)
+        return self._pump(device, hand_over, moment) if hand_over is not None and hand_over.has_mail else []
+
     def wake(self, *, moment: Moment) -> list[Effect]:
         """Try again what could not be read, and forget buckets that are full anyway."""
         now_s = moment.now_s

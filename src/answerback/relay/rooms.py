@@ -14,6 +14,7 @@ from answerback.model.errors import StorageError
 from answerback.relay.accounts import AccountRoutes, Accounts, Courier, Errands, Listed
 from answerback.relay.blobs import BlobLimits, BlobRoutes, BlobShelf, DeviceOfToken, sweep_for_ever
 from answerback.relay.boxes import BoxRoutes
+from answerback.relay.file_line import FileLines, GateOf, own_gate
 from answerback.relay.health import HealthRoutes
 from answerback.relay.http import Door, HttpLimits, add_safe_headers
 from answerback.storage.account_store import AccountStore
@@ -22,6 +23,7 @@ from answerback.storage.database import Database
 from answerback.storage.group_commit import GroupCommit
 from answerback.storage.relay_directory import newest_list, put_first_list, put_list
 from answerback.storage.turns import Turns
+from answerback.wire.files import FILES_PATH
 
 _log = logging.getLogger(__name__)
 FORGET_EVERY_S = 300.0
@@ -46,6 +48,8 @@ class HttpNeeds:
     http_limits: HttpLimits
     blob_limits: BlobLimits
     metrics_token: str = field(default="", repr=False)
+    gate_of: GateOf = own_gate
+    """What bounds the files on their way to a device: its mail's flight, where mail is carried as well."""
 
 
 class HttpSide:
@@ -68,12 +72,22 @@ class HttpSide:
             device_of_token=needs.device_of_token,
             limits=needs.blob_limits,
         )
+        lines = FileLines(
+            shelf=self.shelf,
+            reader=BlobRows(needs.reader),
+            objects=objects,
+            device_of_token=needs.device_of_token,
+            limits=needs.blob_limits,
+            gate_of=needs.gate_of,
+        )
         accounts = AccountRoutes(self.door, turns=self._turns, accounts=self._accounts, errands=self._errands)
         health = HealthRoutes(beat=self._beat, registry=needs.registry, metrics_token=needs.metrics_token)
         self.boxes = BoxRoutes(self.door)
         self.application = web.Application(middlewares=[self.door.middleware()])
         for room in (accounts, self.boxes, blobs, health):
             self.application.add_routes(room.routes())
+        self.door.long_lived.add(FILES_PATH)
+        self.application.add_routes([web.get(FILES_PATH, lines.serve, allow_head=False)])
         self.application.on_response_prepare.append(add_safe_headers)
 
     async def tend(self) -> None:

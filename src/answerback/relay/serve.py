@@ -149,6 +149,7 @@ def _http_side(
             http_limits=settings.http,
             blob_limits=settings.blobs,
             metrics_token=settings.metrics_token,
+            gate_of=node.gate_of,
         )
     )
     side.door.long_lived.add(FRAMES_PATH)

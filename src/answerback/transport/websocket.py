@@ -10,6 +10,7 @@ import aiohttp
 from answerback.model.causes import Cause
 from answerback.model.errors import PeerError
 from answerback.transport.failures import Unreachable, unreachable
+from answerback.transport.sockets import hold_little
 from answerback.wire.codec import decode_relay_frame, encode
 from answerback.wire.frames import FRAME_BYTES_MAX, ClientFrame, RelayFrame
 
@@ -72,6 +73,7 @@ class WebSocketLine:
         except BaseException:
             await session.close()
             raise
+        hold_little(socket.get_extra_info("socket"))
         return cls(session, cast("_Socket", socket))
 
     async def send(self, frames: list[ClientFrame]) -> None:
