@@ -28,7 +28,7 @@ from answerback.relay.blobs import (
     no_such_blob,
     read_parts,
 )
-from answerback.relay.http import Refusal, refusal_of, said, too_large
+from answerback.relay.http import Refusal, refusal_of, too_large
 from answerback.storage.blobs import BlobObjects, BlobRow, BlobRows
 from answerback.transport.chunks import ChunkLine, Gate, OwnGate
 from answerback.transport.sockets import hold_little
@@ -71,15 +71,18 @@ class FileLines:
         self._limits = limits
         self._gate_of = gate_of
         self._present = Presence(each_max=LINES_PER_DEVICE_MAX, all_max=LINES_MAX)
+        self._lines: set[ChunkLine] = set()
+
+    async def close(self) -> None:
+        """End every line; what has come of a piece is kept."""
+        for line in list(self._lines):
+            await line.close()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Carry one device's line from its upgrade to its end."""
-        try:
-            device = asking_device(request, self._device_of_token)
-        except Refusal as refusal:
-            return said(refusal)
+        device = asking_device(request, self._device_of_token)
         if not self._present.enter(device.hex()):
-            return said(Refusal(Cause.RELAY_BUSY, "too many lines for files at once", retry_after_ms=2_000))
+            raise Refusal(Cause.RELAY_BUSY, "too many lines for files at once", retry_after_ms=2_000)
         try:
             return await self._serve(request, device)
         finally:
@@ -93,10 +96,12 @@ class FileLines:
             raise web.HTTPBadRequest(text="this is no WebSocket's key") from error
         hold_little(request.transport.get_extra_info("socket") if request.transport else None)
         line = ChunkLine(websocket, self._gate_of(device))
+        self._lines.add(line)
         try:
             with suppress(PeerError, TimeoutError, ConnectionError):  # there is nobody left to tell
                 await self._converse(line, device)
         finally:
+            self._lines.discard(line)
             await line.close()
             await websocket.close()
         return websocket

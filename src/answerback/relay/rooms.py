@@ -72,7 +72,7 @@ class HttpSide:
             device_of_token=needs.device_of_token,
             limits=needs.blob_limits,
         )
-        lines = FileLines(
+        self.lines = FileLines(
             shelf=self.shelf,
             reader=BlobRows(needs.reader),
             objects=objects,
@@ -86,8 +86,7 @@ class HttpSide:
         self.application = web.Application(middlewares=[self.door.middleware()])
         for room in (accounts, self.boxes, blobs, health):
             self.application.add_routes(room.routes())
-        self.door.long_lived.add(FILES_PATH)
-        self.application.add_routes([web.get(FILES_PATH, lines.serve, allow_head=False)])
+        self.application.add_routes([web.get(FILES_PATH, self.lines.serve, allow_head=False)])
         self.application.on_response_prepare.append(add_safe_headers)
 
     async def tend(self) -> None:
@@ -100,6 +99,7 @@ class HttpSide:
     async def close(self, *, within_s: float) -> None:
         """Take no more requests, and return when those that have begun have ended, or after a while."""
         self.boxes.close()
+        await self.lines.close()
         await self.door.close(within_s=within_s)
 
     async def _forget_for_ever(self) -> None:
