@@ -111,12 +111,15 @@ class Engine:
         machines = self.machines
         if machines.outbox.full or len(self._departure.drafts) >= LETTERS_MAX:
             raise UsageError(f"{LETTERS_MAX} letters already wait; wait until some have left")
+        lowered = machines.urgent_budget.judge(urgency, now_s=now.now_s) is not urgency
+        urgency = Urgency.NORMAL if lowered else urgency
         stamp = machines.threads.clock.tick(wall_ms=machines.clock.stamp_ms(now))
         identity = message_id(wall_ms=stamp.wall_ms, randomness=machines.randomness(10))
         draft = KeepDraft(
             identity, tuple(handles), tuple(accounts), text, attachment, urgency, stamp, lifetime_s, now.wall_ms
         )
-        return identity, self._then(self._departure.draft(draft, now=now), now)
+        told: list[Effect] = [Tell(Warned(Cause.QUEUE_URGENT_SPENT))] if lowered else []
+        return identity, self._then([*self._departure.draft(draft, now=now), *told], now)
 
     def read(self, messages: Sequence[Message], *, now: Moment) -> list[Effect]:
         """The person has read these: tell their authors' devices."""

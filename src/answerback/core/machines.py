@@ -8,6 +8,7 @@ from answerback.core.effects import KeepRelay
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
 from answerback.core.link import Link
+from answerback.core.network.urgent_budget import UrgentBudget
 from answerback.core.outbox import Outbox
 from answerback.core.pacing import Pacing
 from answerback.core.questions import Questions
@@ -57,6 +58,7 @@ class Machines:
     catchup: Catchup = field(default_factory=Catchup)
     transfers: Transfers = field(default_factory=Transfers)
     threads: Threads = field(default_factory=Threads)
+    urgent_budget: UrgentBudget = field(default_factory=UrgentBudget)
     token: bytes = field(default=b"", repr=False)
     """Bearer token for blobs, from the last welcome."""
     store: bytes = b""

@@ -42,6 +42,11 @@ CAUSES: dict[Cause, Advice] = {
         "As soon as they are here, the message is sealed for each device and leaves.",
         "Nothing is needed.",
     ),
+    Cause.QUEUE_URGENT_SPENT: Advice(
+        "So many messages were called urgent that this one goes as a normal one.",
+        "It is sent like any other; one more may be urgent each minute.",
+        "Nothing is needed. Keep --urgent for what cannot wait.",
+    ),
     # ---- between this device and the relay
     Cause.NETWORK_NO_PATH: Advice(
         "This device has no way to the relay: it seems to be offline.",

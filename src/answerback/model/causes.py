@@ -30,6 +30,7 @@ class Cause(Enum):
     QUEUE_CONFIRMATION_DUE = "queue.confirmation_due"
     QUEUE_UPLOADING = "queue.uploading"
     QUEUE_FETCHING_KEYS = "queue.fetching_keys"
+    QUEUE_URGENT_SPENT = "queue.urgent_spent"
     NETWORK_NO_PATH = "network.no_path"
     NETWORK_RELAY_UNREACHABLE = "network.relay_unreachable"
     NETWORK_NAME_UNRESOLVED = "network.name_unresolved"
