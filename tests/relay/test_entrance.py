@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import socket
+import sys
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from answerback.model.errors import UsageError
-from answerback.relay.entrance import Entrance
+from answerback.relay.entrance import Entrance, _age_s, _is_there
 from answerback.relay.metrics import EntranceMetrics
 from answerback.relay.turnstile import BURST
 
@@ -152,3 +154,26 @@ def test_who_waits_when_it_closes_is_let_go() -> None:
             writer.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how long a connection has waited")
+def test_time_spent_in_the_systems_own_line_counts() -> None:
+    async def story() -> None:
+        with socket.create_server((HOST, 0)) as listening, socket.create_connection(listening.getsockname()) as knocks:
+            knocks.sendall(b"hello")
+            taken, _ = listening.accept()
+            with taken:
+                began_s = time.monotonic()
+                while _age_s(taken) < 0.05:  # noqa: ASYNC110 - the system tells nobody
+                    await asyncio.sleep(0.005)
+                assert time.monotonic() - began_s == pytest.approx(0.05, abs=0.04)
+                assert _is_there(taken)
+                knocks.close()
+                while _is_there(taken):  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.001)
+
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await story()
+
+    asyncio.run(bounded())

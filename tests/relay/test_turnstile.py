@@ -112,3 +112,12 @@ def test_who_has_waited_for_ever_is_forgotten() -> None:
     assert turnstile.forget(now_s=GONE_S - 1) == []
     assert turnstile.forget(now_s=GONE_S) == [0, 1]
     assert turnstile.waiting == 0
+
+
+def test_a_turn_that_did_not_look_at_the_loop_says_nothing_of_it() -> None:
+    turnstile = crowd(10_000)
+    run(turnstile, from_s=0.0, until_s=0.5, lag_s=LATE_S)
+    slow_per_s = turnstile.per_s
+    for turn in range(20):
+        turnstile.turn(now_s=0.5 + turn * 0.01, lag_s=None if turn % 2 else LATE_S)
+    assert turnstile.per_s < slow_per_s, "arrivals are no proof of a loop that is in time"

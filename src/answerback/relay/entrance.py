@@ -9,6 +9,8 @@ import logging
 import os
 import socket
 import ssl
+import struct
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -23,12 +25,15 @@ TLS_HELLO_S_MAX = 15.0
 """How long a TLS handshake may take: three round trips on the worst link we know, and no more for a scanner."""
 TURN_S = 0.005
 """How often the turnstile turns while somebody waits: a few handshakes each time."""
+LOOK_S = 0.02
+"""How often it is looked how late the loop is while nobody waits and somebody begins: a few times a handshake."""
 AGAIN_S = 0.5
 """After the system would give no connection, for want of files: there may be some again soon."""
 COUNT_S = 0.1
 """Between two counts of those that are served: counting costs as much as there are."""
-_ESTABLISHED = 1  # tcp_info.tcpi_state, in <netinet/tcp.h>
-_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None)
+_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
+_ESTABLISHED = 1  # struct tcp_info of <linux/tcp.h>: tcpi_state, the first byte
+_HEARD = struct.Struct("=52xI")  # tcpi_last_data_recv, in ms
 
 _log = logging.getLogger(__name__)
 
@@ -118,11 +123,10 @@ class Entrance:
             return
         self._number += 1
         self._waiting[self._number] = connected
-        self.turnstile.arrive(self._number, now_s=now_s)
+        self.turnstile.arrive(self._number, now_s=now_s - _age_s(connected))
+        self._turn(lag_s=None)
         if self._turning is None:
-            self._turn(lag_s=0.0)
-            if self._waiting:
-                self._turning = self._spawn(self._keep_turning())
+            self._turning = self._spawn(self._keep_turning())
 
     def _has_room(self, now_s: float) -> bool:
         if now_s - self._counted_s >= COUNT_S:
@@ -133,13 +137,14 @@ class Entrance:
 
     async def _keep_turning(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting:
-            due_s = loop.time() + TURN_S
-            await asyncio.sleep(TURN_S)
+        while self._waiting or self._beginning:
+            pause_s = TURN_S if self._waiting else LOOK_S
+            due_s = loop.time() + pause_s
+            await asyncio.sleep(pause_s)
             self._turn(lag_s=max(loop.time() - due_s, 0.0))
         self._turning = None
 
-    def _turn(self, *, lag_s: float) -> None:
+    def _turn(self, *, lag_s: float | None) -> None:
         now_s = asyncio.get_running_loop().time()
         left = self.turnstile.turn(now_s=now_s, lag_s=lag_s)
         while left > 0 and (number := self.turnstile.begin(now_s=now_s)) is not None:
@@ -191,6 +196,17 @@ def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def _age_s(connected: socket.socket) -> float:
+    """Say how long ago a connection said its first word, where the system tells: it may have waited there already."""
+    if _TCP_INFO is None:
+        return 0.0
+    try:
+        found = connected.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _HEARD.size)
+    except OSError:
+        return 0.0
+    return float(_HEARD.unpack(found)[0]) / 1000 if len(found) == _HEARD.size else 0.0
 
 
 def _is_there(connected: socket.socket) -> bool:

@@ -1,7 +1,7 @@
 """Lets a crowd in at the pace the relay keeps up with, and lets the others wait where waiting costs nothing.
 
-Theory. Measured: most of what a returning device costs is its TLS handshake, and being turned away politely costs three
-quarters of being served. A relay that begins all handshakes at once ends them all late, when whoever asked has given up
+Theory. Measured: much of what a returning device costs is spent before its first frame, and also when it is turned away
+politely. A relay that begins all handshakes at once ends them all late, when whoever asked has given up
 and asks again: it works without end and serves nobody. So whoever arrives waits in front of the handshake, in the order
 of arrival, and the turnstile begins as many as the event loop takes without being late. That is the only measure it
 has of the relay's capacity: nothing is configured, and nothing is remembered that could keep it slow when the crowd is
@@ -63,15 +63,16 @@ class Turnstile:
         """Somebody is at the door."""
         self._fresh.append((now_s, key))
 
-    def turn(self, *, now_s: float, lag_s: float) -> int:
-        """Say how many may begin now, the event loop being so late."""
+    def turn(self, *, now_s: float, lag_s: float | None) -> int:
+        """Say how many may begin now, the event loop being so late; none means that it was not looked at."""
         if self._at_s is None:
             self._at_s = self._look_s = now_s
         self._credit = min(self._credit + (now_s - self._at_s) * self.per_s, BURST)
         self._at_s = now_s
-        self._least_lag_s = lag_s if self._least_lag_s is None else min(self._least_lag_s, lag_s)
-        if now_s - self._look_s >= LOOK_S:
-            self._judge(now_s)
+        if lag_s is not None:
+            self._least_lag_s = lag_s if self._least_lag_s is None else min(self._least_lag_s, lag_s)
+        if now_s - self._look_s >= LOOK_S and self._least_lag_s is not None:
+            self._judge(now_s, self._least_lag_s)
         self._was_short = self._was_short or not self.waiting
         return int(self._credit)
 
@@ -97,12 +98,12 @@ class Turnstile:
             gone.append(self._late.popleft()[1])
         return gone
 
-    def _judge(self, now_s: float) -> None:
+    def _judge(self, now_s: float, least_lag_s: float) -> None:
         sample_per_s = self._begun / (now_s - self._look_s)
         if not self._was_short:
             gain = CAPACITY_GAIN if self.capacity_per_s else 1.0
             self.capacity_per_s += gain * (sample_per_s - self.capacity_per_s)
-        if (self._least_lag_s or 0.0) > LAG_S_MAX:
+        if least_lag_s > LAG_S_MAX:
             self.per_s = max(self.per_s * SLOWER, PER_S_MIN)
         elif not self._was_short:
             self.per_s = min(self.per_s * FASTER, PER_S_MAX)
