@@ -47,6 +47,14 @@ def test_one_written_after_the_trouble_waited_from_then_on() -> None:
     assert recovered_s(ledger.letters.values(), way=DOWN, end_s=5.0) is None
 
 
+def test_the_slowest_urgent_message_of_a_trouble_is_told() -> None:
+    ledger = ledger_of(("up-0", 1.0, [9.0]), ("up-1", 2.5, [3.5]), ("down-0", 3.0, [5.3]), ("up-2", 4.0, [9.0]))
+    for name in ("up-0", "up-1", "down-0"):
+        ledger.letters[name].urgent = True
+    [told] = recoveries_of(list(ledger.letters.values()), None, [OUTAGE])
+    assert told.urgent_s == pytest.approx(2.3)
+
+
 def test_spreads_go_by_rank() -> None:
     found = spread([number / 1000 for number in range(1, 101)])
     assert (found.count, found.p50_ms, found.p99_ms, found.max_ms) == (100, 51.0, 100.0, 100.0)

@@ -17,8 +17,8 @@ def test_one_seed_tells_one_story(scenario: Scenario) -> None:
 
 @each_scenario
 def test_everything_happens_within_the_run_and_ends_well(scenario: Scenario) -> None:
-    for seed in range(5):
-        plot = scenario.plot(Wish(seed=seed))
+    for seed, pace in ((1, 1.0), (2, 1.0), (3, 0.05), (4, 0.3), (5, 3.0)):
+        plot = scenario.plot(Wish(seed=seed, pace=pace))
         assert all(0 <= happening.at_s < plot.duration_s for happening in plot.happenings)
         assert all(trouble.start_s <= trouble.end_s < plot.duration_s for trouble in plot.troubles)
         last = {type(happening.deed): happening.deed for happening in plot.happenings}
@@ -28,6 +28,7 @@ def test_everything_happens_within_the_run_and_ends_well(scenario: Scenario) -> 
         if plot.troubles and Befall in last:
             assert last[Befall] in {Befall(), Befall(ways=("down",))}
         assert plot.shares[-1].share == 1.0
+        assert [share.from_s for share in plot.shares] == sorted(share.from_s for share in plot.shares)
 
 
 @each_scenario

@@ -162,6 +162,8 @@ def _tell(outcome: "Outcome") -> None:
         kind = "recorded" if stretch.recorded else "announced" if stretch.announced else "silent"
         told = f"trouble    {stretch.start_s:.1f} to {stretch.end_s:.1f} s on path {stretch.path + 1}, {kind}: "
         told += f"first message after it up {_after(each.up_s)}, down {_after(each.down_s)}"
+        if each.urgent_s is not None:
+            told += f"; the slowest urgent one took {each.urgent_s:.2f} s"
         if each.packets is not None:
             told += f"; meanwhile {each.attempts} attempts, {each.packets} packets, {each.bytes} bytes"
         click.echo(told)

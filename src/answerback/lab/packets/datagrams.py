@@ -3,6 +3,7 @@
 import struct
 from dataclasses import dataclass
 
+IPV4 = 4
 TCP = 6
 UDP = 17
 
@@ -32,7 +33,7 @@ class Flow:
 
 def flow_of(packet: bytes) -> Flow | None:
     """Read the addresses of a whole TCP or UDP packet of IPv4; nothing of any other."""
-    if len(packet) < _HEADER_BYTES or packet[0] >> 4 != 4:
+    if len(packet) < _HEADER_BYTES or packet[0] >> 4 != IPV4:
         return None
     header_bytes = (packet[0] & 0x0F) * _WORD_BYTES
     protocol = packet[9]

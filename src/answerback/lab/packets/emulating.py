@@ -21,6 +21,8 @@ import msgspec
 from answerback.lab.links import Link, parse_link
 from answerback.lab.packets.accuracy import Accuracy, accuracy_of
 from answerback.lab.packets.addresses import OUTSIDE, OUTSIDE_BITS, PORTAL, RELAY, packed
+from answerback.lab.packets.border import Stop
+from answerback.lab.packets.datagrams import IPV4
 from answerback.lab.packets.netlink import Netlink
 from answerback.lab.packets.reaching import Reach, reach, stretches_of
 from answerback.lab.packets.roads import Road, Way
@@ -98,6 +100,8 @@ class Emulator:
         self._ahead: list[Happening] = []
         self._began_s = now_s
         self._pause_s_max = 0.0
+        self._strays = 0
+        """Packets for an address that no path has any more."""
 
     def run(self) -> None:
         """Carry packets until told to end."""
@@ -139,7 +143,7 @@ class Emulator:
                 now_s=now_s,
             )
         self._ahead = sorted(self._plot.happenings, key=lambda happening: happening.at_s)
-        self._pause_s_max = 0.0
+        self._pause_s_max, self._strays = 0.0, 0
         answer({"event": "begun", "at_s": now_s})
 
     def _wake_s(self) -> float:
@@ -156,7 +160,7 @@ class Emulator:
     def _read_near(self, road: Road) -> None:
         for packet in packets(road.tun):
             now_s = time.monotonic()
-            if packet[0] >> 4 == 4:  # what the system tries on its own in IPv6 has nowhere to go
+            if packet[0] >> 4 == IPV4:  # what the system tries on its own in IPv6 has nowhere to go
                 road.traffic.take(packet, at_s=now_s - road.up.origin_s)
                 road.up.offer(packet, now_s=now_s)
 
@@ -168,6 +172,9 @@ class Emulator:
                     inward = road.border.inward(packet, at_s=now_s)
                     if inward is not None:
                         road.down.offer(inward, now_s=now_s)
+                    break
+            else:
+                self._strays += packet[0] >> 4 == IPV4
 
     def _let_happen(self) -> None:
         now_s = time.monotonic()
@@ -187,6 +194,12 @@ class Emulator:
                     os.write(self._job.far_tun, outward)
                 road.up.wrote(arrival, now_s=time.monotonic())
 
+    def _drops(self) -> dict[str, int]:
+        found: Counter[str] = Counter({Stop.UNMAPPED.value: self._strays})
+        for road in self._roads:
+            found.update(road.drops())
+        return dict(+found)
+
     def _report(self) -> Report:
         lasted_s, from_s = time.monotonic() - self._began_s, self._job.from_s
         stretches = stretches_of(self._plot.troubles, self._links, from_s=from_s, lasted_s=lasted_s)
@@ -202,7 +215,7 @@ class Emulator:
             up_bytes=sum(tally.offered_bytes for tally in ups),
             down_packets=sum(tally.offered for tally in downs),
             down_bytes=sum(tally.offered_bytes for tally in downs),
-            drops=dict(sum((road.drops() for road in self._roads), Counter())),
+            drops=self._drops(),
             rebindings=sum(road.border.translation.rebindings for road in self._roads),
             reaches=[reach(self._roads[each.path].traffic, each, from_s=from_s) for each in stretches],
         )

@@ -69,6 +69,8 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     came."""
     down_s: float | None
     """The same, to the device."""
+    urgent_s: float | None
+    """The longest delay of an urgent message that was written meanwhile, either way."""
     attempts: int | None = None
     packets: int | None = None
     bytes: int | None = None
@@ -147,22 +149,31 @@ def recovered_s(letters: Iterable[Letter], *, way: str, end_s: float) -> float |
     return round(min(arrived)[1], 4) if arrived else None
 
 
+def _urgent_s(letters: Iterable[Letter], stretch: Stretch) -> float | None:
+    written = [
+        letter
+        for letter in letters
+        if letter.urgent and letter.promised_s is not None and stretch.start_s <= letter.promised_s <= stretch.end_s
+    ]
+    return max((round(each, 4) for each in delays_s(written)), default=None)
+
+
 def recoveries_of(letters: Sequence[Letter], report: Report | None, stretches: Iterable[Stretch]) -> list[Recovery]:
     """Tell of each trouble; without an emulator there are no packets to tell of."""
 
-    def came(stretch: Stretch) -> tuple[float | None, float | None]:
-        return (
-            recovered_s(letters, way=UP, end_s=stretch.end_s),
-            recovered_s(letters, way=DOWN, end_s=stretch.end_s),
+    def recovery_of(stretch: Stretch) -> Recovery:
+        return Recovery(
+            stretch=stretch,
+            up_s=recovered_s(letters, way=UP, end_s=stretch.end_s),
+            down_s=recovered_s(letters, way=DOWN, end_s=stretch.end_s),
+            urgent_s=_urgent_s(letters, stretch),
         )
 
     if report is None:
-        return [Recovery(stretch=each, up_s=came(each)[0], down_s=came(each)[1]) for each in stretches]
+        return [recovery_of(each) for each in stretches]
     return [
-        Recovery(
-            stretch=each.stretch,
-            up_s=came(each.stretch)[0],
-            down_s=came(each.stretch)[1],
+        msgspec.structs.replace(
+            recovery_of(each.stretch),
             attempts=each.attempts,
             packets=each.packets,
             bytes=each.bytes,

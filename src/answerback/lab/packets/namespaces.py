@@ -6,7 +6,6 @@ own interfaces and routes are never touched.
 """
 
 import ctypes
-import fcntl
 import os
 import socket
 import struct
@@ -23,6 +22,7 @@ T = TypeVar("T")
 
 TUN_DEVICE: Final = "/dev/net/tun"
 LOOPBACK_INDEX: Final = 1
+NOT_LINUX: Final = "network namespaces are a thing of Linux"
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 _SET_TUN, _SET_CARRIER = 0x400454CA, 0x400454E2
@@ -79,7 +79,7 @@ def open_tun(namespace: Namespace, name: str) -> Tun:
         except OSError as error:
             raise NamespacesRefused(f"{TUN_DEVICE} cannot be opened: {error.strerror}") from error
         try:
-            fcntl.ioctl(number, _SET_TUN, struct.pack("16sH22x", name.encode(), _IS_TUN | _NO_HEADER))
+            _control(number, _SET_TUN, struct.pack("16sH22x", name.encode(), _IS_TUN | _NO_HEADER))
         except OSError as error:
             os.close(number)
             raise NamespacesRefused(f"no TUN device can be made: {error.strerror}") from error
@@ -90,7 +90,7 @@ def open_tun(namespace: Namespace, name: str) -> Tun:
 
 def set_carrier(number: int, *, on: bool) -> None:
     """Tell the system whether the network device behind a descriptor has its cable in."""
-    fcntl.ioctl(number, _SET_CARRIER, struct.pack("i", on))
+    _control(number, _SET_CARRIER, struct.pack("i", on))
 
 
 def enter(held: int) -> None:
@@ -103,6 +103,8 @@ def become_own_root() -> None:
 
     Root needs none. Raises `NamespacesRefused` where the system does not allow it, and has then changed nothing.
     """
+    if not hasattr(os, "geteuid"):
+        raise NamespacesRefused(NOT_LINUX)
     if os.geteuid() == 0:
         return
     # Some systems give a user namespace without any rights in it, and there is no way back: so a child tries first.
@@ -127,11 +129,17 @@ def _enter_own_users() -> None:
     Path("/proc/self/gid_map").write_text(f"0 {group} 1", encoding="ascii")
 
 
+def _control(number: int, request: int, argument: bytes) -> None:
+    import fcntl  # noqa: PLC0415 - Windows has none, and must be able to say that it has no namespaces either
+
+    fcntl.ioctl(number, request, argument)
+
+
 def _call(name: str, *arguments: int) -> None:
     try:
         call = getattr(ctypes.CDLL(None, use_errno=True), name)
     except (AttributeError, OSError) as error:
-        raise NamespacesRefused("network namespaces are a thing of Linux") from error
+        raise NamespacesRefused(NOT_LINUX) from error
     if call(*arguments) != 0:
         raise NamespacesRefused(f"no network namespace can be made: {os.strerror(ctypes.get_errno())}")
 

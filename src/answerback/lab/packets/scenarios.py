@@ -26,6 +26,9 @@ STEADY_S = 30.0
 FLAPPING_S = 20.0
 """How long an interface that flaps does."""
 
+FADE_S = 2.5
+"""A link thins out within this; sooner where calm is shorter."""
+
 AFTER_S = 8.0
 """How long a run goes on after the last thing has happened."""
 
@@ -241,10 +244,11 @@ def _fade(script: Script) -> Plot:
     happenings: list[Happening] = []
     shares = [Share(0.0, 1.0)]
     stretches = script.stretches()
+    slowness = min(1.0, script.calm_s / FADE_S)
     for start_s, end_s in stretches:
         for before_s, share, loss in ((2.0, 0.5, 0.02), (1.0, 0.2, 0.1), (0.5, 0.05, 0.3)):
-            shares.append(Share(start_s - before_s, share))
-            happenings.append(Happening(start_s - before_s, Befall((("loss", loss),))))
+            shares.append(Share(start_s - before_s * slowness, share))
+            happenings.append(Happening(start_s - before_s * slowness, Befall((("loss", loss),))))
         happenings.append(Happening(start_s, Befall((("hole", True),))))
         happenings.append(Happening(end_s, Befall()))
         shares.append(Share(end_s, 1.0))
