@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from answerback.model.errors import StorageError, StoreFullError
 from answerback.relay.health import PAGE, HealthRoutes
+from answerback.relay.metrics import EntranceMetrics
 from tests.relay.standing import Standing, standing
 
 
@@ -22,7 +23,7 @@ def test_health_writes_and_reads_and_says_no_secrets(tmp_path: Path) -> None:
         async with standing(tmp_path) as relay:
             status, said = await health(relay)
             assert (status, said["well"], said["store"]) == (200, True, "writable")
-            assert set(said) == {"well", "version", "uptime_s", "store", "store_ms"}
+            assert set(said) == {"well", "version", "uptime_s", "store", "store_ms", "waiting", "strain"}
             assert relay.database.row("SELECT length(beat) FROM pulse") == (8,)
 
     asyncio.run(run())
@@ -94,3 +95,14 @@ def test_metrics_are_for_this_machine_unless_a_token_is_set(tmp_path: Path) -> N
             assert await ask(relay, Authorization="Bearer word") == 200
 
     asyncio.run(run())
+
+
+def test_health_says_who_waits_and_what_is_put_off(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with standing(tmp_path) as relay:
+            entrance = EntranceMetrics(relay.registry)
+            entrance.waiting.set(7)
+            _, said = await health(relay)
+            assert (said["waiting"], said["strain"]) == (7, 0)
+
+    asyncio.run(story())

@@ -3,8 +3,11 @@
 from answerback.model.causes import Cause
 from answerback.model.errors import StorageError
 from answerback.model.ids import DeviceId, EnvelopeId
-from answerback.relay.effects import Close, Send
+from answerback.model.message import Lane
+from answerback.relay.admission import Admission, Strain
+from answerback.relay.effects import Close, Event, Note, Send
 from answerback.relay.metrics import RelayMetrics
+from answerback.relay.resumption import Judgement
 from answerback.storage.group_commit import Committed
 from answerback.storage.relay_commands import NOTHING_TAKEN, Done, Sweep, Take
 from answerback.wire.frames import Acceptance, Accepted, Farewell, Pong, Refusal, Refused
@@ -46,3 +49,31 @@ def test_a_commit_is_counted_and_what_was_taken_by_it() -> None:
     assert value(metrics, "commits_failed_total") == 1
     assert value(metrics, "commit_seconds_count") == 2
     assert value(metrics, "commit_commands_sum") == 4
+
+
+def test_tickets_and_times_to_come_back_are_counted() -> None:
+    metrics = RelayMetrics()
+    metrics.said(
+        [
+            Note(Event.TICKET, 1, detail=Judgement.STALE.value),
+            Note(Event.OPENED, 1),
+            Send(1, Farewell(Cause.RELAY_STOPPING.value, 5_000)),
+            Send(1, Farewell(Cause.ACCOUNT_DEVICE_REVOKED.value, -1)),
+        ]
+    )
+    assert {each.value: value(metrics, "tickets_total", judgement=each.value) for each in Judgement} == {
+        **dict.fromkeys((each.value for each in Judgement), 0),
+        Judgement.STALE.value: 1,
+    }
+    assert value(metrics, "returns_given_total") == 1
+
+
+def test_what_is_put_off_is_counted_once_however_often_it_is_looked_at() -> None:
+    metrics, admission = RelayMetrics(), Admission(lambda: 0.0, strain=Strain.BULK)
+    admission.put_off_count[Lane.BULK] = 3
+    admission.return_ms(after_s=5.0, now_s=0.0)
+    for _ in range(2):
+        metrics.admitted(admission, now_s=0.0)
+    assert value(metrics, "envelopes_put_off_total", lane="bulk") == 3
+    assert value(metrics, "strain") == Strain.BULK
+    assert (value(metrics, "returns_ahead_seconds") or 0.0) >= 5.0

@@ -94,7 +94,12 @@ class HealthRoutes:
             uptime_s=int(time.monotonic() - self._began_s),
             store=store,
             store_ms=round(1000 * (time.monotonic() - began_s), 1),
+            waiting=self._number("answerback_entrance_waiting"),
+            strain=self._number("answerback_strain"),
         )
+
+    def _number(self, name: str) -> int:
+        return int(self._registry.get_sample_value(name) or 0)
 
     async def _store_state(self) -> str:
         mark = secrets.token_bytes(MARK_BYTES)

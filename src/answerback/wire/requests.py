@@ -95,6 +95,10 @@ class Health(Body, frozen=True):
     store: str
     """`writable`, or the kind of error the write met."""
     store_ms: float
+    waiting: int = 0
+    """Connections that wait to begin."""
+    strain: int = 0
+    """What is put off now: 0 nothing, 1 background mail, 2 bulk too, 3 normal mail too."""
 
 
 class RefusalBody(Body, frozen=True):
