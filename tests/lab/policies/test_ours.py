@@ -1,4 +1,4 @@
-"""Proves the promises about delay after recovery, packet by packet, on a plain link."""
+"""Proves the pledges about delay after recovery, packet by packet, on a plain link."""
 
 import statistics
 from random import Random
@@ -28,7 +28,7 @@ def mean_delay_s(outcomes: list[Outcome]) -> float:
 
 
 def share_kept(outcomes: list[Outcome]) -> float:
-    """How many kept the promise."""
+    """How many kept the pledge."""
     return statistics.fmean(each.delay_s <= max(1.0, 0.1 * each.length_s) for each in outcomes)
 
 

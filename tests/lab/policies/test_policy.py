@@ -7,7 +7,7 @@ def test_passive_tcp_asks_for_nothing_whatever_it_is_told() -> None:
     policy = PassiveTcp()
     done = [
         *policy.begin(rtt_s=0.1, now_s=1.0),
-        *policy.heard(now_s=2.0),
+        *policy.heard(is_progress=True, now_s=2.0),
         *policy.owes(owed=True, now_s=3.0),
         *policy.welcomed(1, now_s=4.0),
         *policy.answered(now_s=5.0),

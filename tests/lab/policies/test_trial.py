@@ -50,7 +50,7 @@ def test_a_policy_is_told_what_a_program_can_see_and_in_order() -> None:
         def wake_at_s(self) -> float | None:
             return None if self.asked else 18.0
 
-        def heard(self, *, now_s: float) -> list[Action]:
+        def heard(self, *, is_progress: bool, now_s: float) -> list[Action]:
             self.seen.append((now_s, "heard"))
             return []
 

@@ -46,6 +46,8 @@ class Outages:
     """How many ended at each age, faded."""
     ages_s: list[float] = field(default_factory=lambda: [0.0] * BIN_COUNT)
     """How many seconds of each age were lived through, faded."""
+    _hazards: list[float] = field(default_factory=list, repr=False, compare=False)
+    """What follows from these for each bin; empty while it has to be worked out anew."""
 
     def learn(self, length_s: float, *, ended: bool = True) -> None:
         """Take in an outage; one that was not seen to end survived so long at least."""
@@ -53,6 +55,7 @@ class Outages:
             return
         self.ends = [weight * FADE for weight in self.ends]
         self.ages_s = [weight * FADE for weight in self.ages_s]
+        self._hazards.clear()
         last = _bin_of(length_s)
         for index in range(last + 1):
             until_s = min(length_s, EDGES_S[index + 1]) if index < BIN_COUNT - 1 else length_s
@@ -62,7 +65,11 @@ class Outages:
 
     def hazard(self, age_s: float) -> float:
         """The chance, per second, that an outage of this age ends now."""
-        index = _bin_of(age_s)
+        if not self._hazards:
+            self._hazards.extend(self._hazard_in(index) for index in range(BIN_COUNT))
+        return self._hazards[_bin_of(age_s)]
+
+    def _hazard_in(self, index: int) -> float:
         # Neighbours count half: what was counted is a few dozen at best, and an edge must not be a cliff.
         near = [(at, 1.0 if at == index else 0.5) for at in range(max(index - 1, 0), min(index + 2, BIN_COUNT))]
         ends = sum(weight * (self.ends[at] + _PRIOR_ENDS[at]) for at, weight in near)

@@ -1,10 +1,11 @@
 """Says when to ask whether the path is back, and why then.
 
 Theory. An outage has an age, and what a person notices is the delay after its end in proportion to it: a second after a
-short one, a tenth of it after a long one. That is the promise, so the next probe is due before the promise would be
-broken, less the time a connection then takes to set up. Within the promise, the best moment follows from the hazard:
-the spacing at which one more probe costs as much as the delay it saves is `sqrt(2 * price / hazard)` (the inspection
-problem of reliability theory). Probes are single packets and may overlap; who answers becomes the connection.
+short one, a tenth of it after a long one. That is the pledge, so the next probe is due before the pledge would be
+broken, less the time a connection then takes to set up. Within the pledge, the best moment follows from the hazard: the
+spacing at which one more probe costs as much as the delay it saves is `sqrt(2 * price / hazard)` (the inspection
+problem of reliability theory); where the budget is short, the price rises. Probes are single packets and may overlap;
+who answers becomes the connection.
 
 What is known beats what is guessed. Evidence (the network changed, the relay called, a person looks) asks at once, and
 goes on as if the outage had just begun, for it often comes before the route does. Without an interface nobody asks. A
@@ -20,19 +21,22 @@ from answerback.core.effects import Reason, Wake
 from answerback.core.network.outages import Outages
 from answerback.core.network.probe_budget import FIRST_S, IN_FRONT, PROBE_BYTES, Platform, ProbeBudget
 
-PROMISE_S = 1.0
-PROMISE_SHARE = 0.1
+PLEDGE_S = 1.0
+PLEDGE_SHARE = 0.1
 """Delay after recovery: at most a second, or this share of what the outage lasted."""
 SPACING_S_MIN = 0.25
 """Closer probes tell nothing more: a connection then takes as long."""
 SPACING_S_MAX = 60.0
+PRICE_STEP = 1.25
+"""While what is left of the first minute's budget does not suffice at a price, the price rises by this: so what can be
+spared goes where it saves most, which is in the first seconds and again towards the end of the minute."""
 SETUP_ROUND_TRIPS = 3.5
 """From the packet that is answered to mail at the relay: TCP, TLS, WebSocket with a ticket, half a one for mail."""
 SETUP_ROUND_TRIPS_MAX = 12.0
 """A set-up that took longer was held up by something that will not be there every time."""
 SETUP_GAIN = 0.25
 JITTER = 0.06
-"""Each spacing is drawn up to so much shorter: devices that fell together must not ask together. Not more: the promise
+"""Each spacing is drawn up to so much shorter: devices that fell together must not ask together. Not more: the pledge
 and the budget leave little room."""
 STEADY_S = 5.0
 """A connection that says its end sooner was none: a relay that welcomes and falls over would be stormed by its
@@ -100,7 +104,10 @@ class Recovery:
     budget: ProbeBudget = field(default_factory=lambda: ProbeBudget(IN_FRONT[Platform.DESKTOP]))
     outages: Outages = field(default_factory=Outages)
     rtt_s: float = 0.1
-    """The path's round trip, as last estimated; the caller keeps it up to date."""
+    rto_s: float = 0.5
+    """The path's round trip and how long an answer may take, as last estimated; the caller keeps them up to date."""
+    by_datagram: bool = False
+    """Old outages are asked about by datagram, which no kernel repeats and whose answer may take its time."""
     setup_round_trips: float = SETUP_ROUND_TRIPS
     """From an answered probe to the first mail, as learned."""
     wasted: int = 0
@@ -110,6 +117,8 @@ class Recovery:
     """When the outage began: the last that was heard before it."""
     _fresh_s: float = 0.0
     """From when its age counts for the timetable: its beginning, or evidence that begins it anew."""
+    _price_s: float = 0.0
+    """What a probe of the first minute costs in this outage, so that the budget suffices."""
     _up_since_s: float = -math.inf
     _is_absent: bool = False
     _evidence_s: float = -math.inf
@@ -119,6 +128,7 @@ class Recovery:
     _refusals: int = 0
     _retries: float = RETRIES_MAX
     _retries_at_s: float = 0.0
+    _number: int = 0
     _open_probes: int = 0
     """Probes since anything worked, and how many of them the kernel sent again."""
     _repeats: int = 0
@@ -178,15 +188,20 @@ class Recovery:
         if self._began_s is None:
             self._begin(now_s)
         self.budget.spend(now_s=now_s)
+        self._number += 1
         self._open_probes += 1
         self._next = self._following(now_s, draw)
         return reason
 
-    def answer_s(self, *, number: int, rto_s: float, now_s: float) -> float:
-        """How long the answer to a probe is waited for; `number` counts them."""
-        is_old = self._began_s is not None and now_s - self._began_s > LONG_AGE_S
-        can_spare = is_old and self._scarcity(now_s - self._fresh_s, now_s) < 1.0
-        is_long = number % LONG_EVERY_SLOW == 0 if rto_s > ANSWER_S else can_spare and number % LONG_EVERY == 0
+    def is_old(self, now_s: float) -> bool:
+        """Whether datagrams ask better than SYNs: a link that was gone for long may be slow when it is back."""
+        return now_s - self._fresh_s > LONG_AGE_S
+
+    def answer_s(self, *, now_s: float) -> float:
+        """How long the answer to the probe just taken is waited for."""
+        age_s = now_s - self._fresh_s
+        can_spare = self.rto_s > ANSWER_S or (self.is_old(now_s) and self._scarcity(age_s, now_s) < 1.0)
+        is_long = can_spare and self._is_long(self._number, now_s)
         # Its repetition is a probe too, and has to be within what may be sent.
         return ANSWER_S_LONG if is_long and self._free_at_s(now_s + 1.0) <= now_s + FREE_S else ANSWER_S
 
@@ -229,7 +244,7 @@ class Recovery:
         # The end lies between the last probe that was not answered and the one that was, and on the way from there.
         ended_s = now_s - (took_s or 0.0)
         if self._began_s is not None and self._open_probes:
-            if not old or ended_s - self._began_s >= PROMISE_S:  # a shorter one was no outage but a slow answer
+            if not old or ended_s - self._began_s >= PLEDGE_S:  # a shorter one was no outage but a slow answer
                 self.outages.learn(ended_s - self._began_s)
             self.wasted += max(self._open_probes + self._repeats - (0 if old else 1), 0)
         self._next, self._up_since_s = None, now_s
@@ -266,7 +281,8 @@ class Recovery:
             return
         self._evidence_s = now_s
         self._hints_in_vain += 1
-        self._fresh_s = now_s if evidence in _FRESH else self._fresh_s
+        if evidence in _FRESH:
+            self._fresh_s, self._price_s = now_s, self.budget.allowance.price_s
         self._is_anew = self._is_anew or evidence in _ANEW
         self._next = Wake(min(self._free_at_s(now_s), self._next.at_s), Reason.CONNECT_EVIDENCE)
 
@@ -286,44 +302,55 @@ class Recovery:
 
     def _begin(self, began_s: float) -> None:
         self._began_s = self._fresh_s = began_s
+        self._price_s = self.budget.allowance.price_s
 
     def _free_at_s(self, at_s: float) -> float:
         return self.budget.free_at_s(at_s, fresh_s=self._fresh_s)
+
+    def _is_long(self, number: int, now_s: float) -> bool:
+        age_s, twice_s = now_s - self._fresh_s, 2 * FIRST_S / self.budget.allowance.per_minute
+        if self.by_datagram or (age_s >= FIRST_S and self._pledged_s(age_s) < twice_s):
+            return False
+        return number % (LONG_EVERY_SLOW if self.rto_s > ANSWER_S else LONG_EVERY) == 0
 
     def _following(self, now_s: float, draw: float) -> Wake:
         if self._is_absent:
             return Wake(now_s + ABSENT_S, Reason.CONNECT_CADENCE)
         spacing_s = self._spacing_s(now_s) * (1 - JITTER * draw)
+        if now_s >= self._fresh_s + FIRST_S and self._is_long(self._number + 1, now_s):
+            spacing_s += FIRST_S / self.budget.allowance.per_minute  # it will be two packets
         return Wake(self._free_at_s(now_s + spacing_s), Reason.CONNECT_CADENCE)
 
     def _spacing_s(self, now_s: float) -> float:
         age_s = max(now_s - self._fresh_s, 0.0)
         if self._fresh_s == self._evidence_s and age_s < EVIDENCE_BURST_S:
             return SPACING_S_MIN
-        promised_s = self._promised_s(age_s)
         scarcity = self._scarcity(age_s, now_s)
         if scarcity >= 1.0:
-            return promised_s * scarcity
-        wished_s = math.sqrt(2 * self.budget.allowance.price_s / self.outages.hazard(age_s))
-        return max(min(wished_s, promised_s), SPACING_S_MIN)
+            return self._pledged_s(age_s) * scarcity
+        if age_s >= FIRST_S:
+            return self._wished_s(age_s, self.budget.allowance.price_s)
+        while self._scarcity(age_s, now_s, price_s=self._price_s) > 1.0:
+            self._price_s *= PRICE_STEP
+        return self._wished_s(age_s, self._price_s)
 
-    def _promised_s(self, age_s: float) -> float:
-        """The widest spacing that still keeps the promise, or half of it where the way is too long to keep it."""
-        promise_s = max(PROMISE_S, PROMISE_SHARE * age_s)
-        return min(max(promise_s - self.setup_s, promise_s / 2), SPACING_S_MAX)
+    def _wished_s(self, age_s: float, price_s: float) -> float:
+        """The best spacing at a price for each probe; never so wide that it breaks the pledge."""
+        best_s = math.sqrt(2 * price_s / self.outages.hazard(age_s))
+        return max(min(best_s, self._pledged_s(age_s)), SPACING_S_MIN)
 
-    def _scarcity(self, age_s: float, now_s: float) -> float:
-        """What keeping the promise through the first minute takes, in shares of what may still be sent in it."""
-        packets_each = 1 + self._repeats / max(self._open_probes, 1)
-        return self._needed(age_s) * packets_each / max(self.budget.left(now_s=now_s), 1)
+    def _pledged_s(self, age_s: float) -> float:
+        """The widest spacing that still keeps the pledge, or half of it where the way is too long to keep it."""
+        pledge_s = max(PLEDGE_S, PLEDGE_SHARE * age_s)
+        return min(max(pledge_s - self.setup_s, pledge_s / 2), SPACING_S_MAX)
 
-    def _needed(self, age_s: float) -> float:
-        """How many probes keep the promise until the first minute is over."""
+    def _scarcity(self, age_s: float, now_s: float, *, price_s: float = math.inf) -> float:
+        """What going on like this through the first minute takes, in shares of what may still be sent in it."""
         count, at_s = 0.0, age_s
         while at_s < FIRST_S:
-            at_s += self._promised_s(at_s) * (1 - JITTER / 2)
-            count += 1
-        return count
+            at_s += self._wished_s(at_s, price_s) * (1 - JITTER / 2)
+            count += 1 + self._repeats / max(self._open_probes, 1)
+        return count / max(self.budget.left(now_s=now_s), 1)
 
     def _retries_by(self, now_s: float) -> float:
         return min(self._retries + (now_s - self._retries_at_s) / RETRY_REFILL_S, RETRIES_MAX)

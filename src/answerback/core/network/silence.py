@@ -64,6 +64,11 @@ class Silence:
         elif self._owed_since_s is None:
             self._owed_since_s = now_s
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether an answer is owed."""
+        return self._owed_since_s is not None
+
     def restart(self, *, now_s: float) -> None:
         """A new connection: what was owed on the old one is owed from now."""
         self.heard_s, self._is_asked, self._arrivals = now_s, False, 0

@@ -58,9 +58,9 @@ class Ours(PassiveTcp):
         allowance: Allowance = IN_FRONT[Platform.DESKTOP],
         by_datagram: bool = False,
     ) -> None:
-        self._by_datagram = by_datagram
         self._asked_s = float("-inf")
         self.recovery = Recovery(ProbeBudget(allowance), outages if outages is not None else Outages())
+        self.recovery.by_datagram = by_datagram
         self.silence = Silence()
         self._random = random
         self._flying = _Flying()
@@ -81,11 +81,15 @@ class Ours(PassiveTcp):
         self.silence.restart(now_s=now_s)
         return []
 
-    def heard(self, *, now_s: float) -> list[Action]:
-        """The connection in use speaks: whatever was doubted, it lives."""
+    def heard(self, *, is_progress: bool, now_s: float) -> list[Action]:
+        """The connection in use speaks: it lives, unless our own way on it still waits for TCP to send again."""
+        was_owed = self.silence.is_owed
         self.silence.heard(now_s=now_s)
         if not self.recovery.is_out:
             return []
+        if was_owed and not is_progress:
+            self.recovery.hint(Evidence.HEARD, now_s=now_s)
+            return self.wake(now_s=now_s)
         self.silence.ended(noticed_s=self._noticed_s, rto_s=self.estimate.rto_s, now_s=now_s)
         self.recovery.succeeded(now_s=now_s, old=True)
         return self._close_all()
@@ -95,7 +99,7 @@ class Ours(PassiveTcp):
         if now_s - rtt_s <= self._noticed_s:
             return  # it crossed a silence: that was no round trip (Karn's rule)
         self.estimate.round_trip(rtt_s, now_s=now_s)
-        self.recovery.rtt_s = self.estimate.rtt_s
+        self.recovery.rtt_s, self.recovery.rto_s = self.estimate.rtt_s, self.estimate.rto_s
 
     def owes(self, *, owed: bool, now_s: float) -> list[Action]:
         """Silence counts while anything is owed."""
@@ -108,12 +112,8 @@ class Ours(PassiveTcp):
         if attempt is None:
             return []
         attempt.took_s = now_s - attempt.sent_s
-        ready_s = now_s + self.recovery.rest_s(attempt.took_s)
-        others = [each for each in self._flying.attempts.values() if each.go_s is not None and each is not attempt]
-        if any(
-            each.go_s + self.recovery.rest_s(each.took_s) <= ready_s and not self._is_still(each, now_s)
-            for each in others
-        ):
+        others = [each for each in self._flying.attempts.values() if each is not attempt]
+        if any(self._is_ahead(each, attempt, now_s) for each in others):
             attempt.go_s = now_s
             return []
         attempt.go_s, attempt.is_first = self.recovery.answered(took_s=attempt.took_s, now_s=now_s), True
@@ -152,7 +152,7 @@ class Ours(PassiveTcp):
             return [*actions, Proceed(in_hand[-1])]
         if self.recovery.due(now_s=now_s, draw=self._random.random()) is None:
             return actions
-        if self._by_datagram:
+        if self.recovery.by_datagram and self.recovery.is_old(now_s):
             self._asked_s = now_s
             return [*actions, Ask()]
         return [*actions, self._open(now_s)]
@@ -166,16 +166,17 @@ class Ours(PassiveTcp):
 
     def _open(self, now_s: float, go_s: float | None = None) -> Action:
         self._flying.count += 1
-        rto_s, number = self.estimate.rto_s, self._flying.count
-        answer_s = self.recovery.answer_s(number=number, rto_s=rto_s, now_s=now_s)
+        number, answer_s = self._flying.count, self.recovery.answer_s(now_s=now_s)
         if go_s is not None:
             answer_s = ATTEMPT_S_MAX
         self._flying.attempts[number] = _Attempt(now_s, answer_s, is_repeated=go_s is not None)
         return Open(number)
 
-    def _is_still(self, attempt: _Attempt, now_s: float) -> bool:
-        assert attempt.go_s is not None
-        return now_s > attempt.go_s + self.recovery.standstill_s(attempt.took_s)
+    def _is_ahead(self, one: _Attempt, other: _Attempt, now_s: float) -> bool:
+        """Whether one attempt was answered, does not stand still, and should be there before another one is."""
+        if one.go_s is None or now_s > one.go_s + self.recovery.standstill_s(one.took_s):
+            return False
+        return one.go_s + self.recovery.rest_s(one.took_s) <= now_s + self.recovery.rest_s(other.took_s)
 
     def _look_at_attempts(self, now_s: float) -> list[Action]:
         actions: list[Action] = []

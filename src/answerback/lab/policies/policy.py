@@ -59,8 +59,8 @@ class PassiveTcp:
         """A connection stands, with this round trip."""
         return []
 
-    def heard(self, *, now_s: float) -> list[Action]:
-        """Bytes came on the connection in use."""
+    def heard(self, *, is_progress: bool, now_s: float) -> list[Action]:
+        """Bytes came on the connection in use; `is_progress` if they answer what is owed an answer."""
         return []
 
     def measured(self, rtt_s: float, *, now_s: float) -> None:

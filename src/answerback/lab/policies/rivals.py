@@ -33,7 +33,7 @@ class FixedPing(PassiveTcp):
         self._heard_s, self._due_s = now_s, now_s + self._interval_s * self._phase
         return []
 
-    def heard(self, *, now_s: float) -> list[Action]:
+    def heard(self, *, is_progress: bool, now_s: float) -> list[Action]:
         """The connection lives: an attempt at another is not needed."""
         self._heard_s, self._pinged_s = now_s, None
         return self._give_up()
@@ -112,7 +112,7 @@ class BackOff(PassiveTcp):
         self._heard_s = now_s
         return []
 
-    def heard(self, *, now_s: float) -> list[Action]:
+    def heard(self, *, is_progress: bool, now_s: float) -> list[Action]:
         """The connection lives."""
         self._heard_s, self._asked_s, self._next_s, self._failures = now_s, None, None, 0
         return self._give_up()

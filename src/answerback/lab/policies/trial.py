@@ -221,7 +221,8 @@ class Trial:
 
     def _at_device(self, session: Session, item: object) -> None:
         if session is self._current:
-            self._act(self._policy.heard(now_s=self.agenda.now_s))
+            is_progress = isinstance(item, _Accepted) and item.number in self._unaccepted
+            self._act(self._policy.heard(is_progress=is_progress, now_s=self.agenda.now_s))
         match item:
             case _Mail(number):
                 self._arrived()
