@@ -16,6 +16,7 @@ of retries does. The surprising rule: there is no back-off in the first seconds,
 import math
 from dataclasses import dataclass, field
 from enum import Enum, unique
+from itertools import pairwise
 
 from answerback.core.effects import Reason, Wake
 from answerback.core.network.outages import Outages
@@ -91,6 +92,7 @@ class Evidence(Enum):
     HEARD = "something was heard"
 
 
+_SHARES = tuple((index / 16) ** 2 for index in range(17))
 _FRESH = frozenset({Evidence.NETWORK_CHANGED, Evidence.WOKE, Evidence.IN_FRONT})
 """After these what went before says nothing about how soon the path is back."""
 _ANEW = frozenset({Evidence.NETWORK_CHANGED, Evidence.WOKE})
@@ -346,11 +348,12 @@ class Recovery:
 
     def _scarcity(self, age_s: float, now_s: float, *, price_s: float = math.inf) -> float:
         """What going on like this through the first minute takes, in shares of what may still be sent in it."""
-        count, at_s = 0.0, age_s
-        while at_s < FIRST_S:
-            at_s += self._wished_s(at_s, price_s) * (1 - JITTER / 2)
-            count += 1 + self._repeats / max(self._open_probes, 1)
-        return count / max(self.budget.left(now_s=now_s), 1)
+        if age_s >= FIRST_S:
+            return 0.0
+        # The integral of 1/spacing, in slices that grow: where spacings are short they change fast.
+        edges_s = [age_s + (FIRST_S - age_s) * share for share in _SHARES]
+        count = sum((b - a) / self._wished_s((a + b) / 2, price_s) for a, b in pairwise(edges_s)) / (1 - JITTER / 2)
+        return count * (1 + self._repeats / max(self._open_probes, 1)) / max(self.budget.left(now_s=now_s), 1)
 
     def _retries_by(self, now_s: float) -> float:
         return min(self._retries + (now_s - self._retries_at_s) / RETRY_REFILL_S, RETRIES_MAX)
