@@ -1,0 +1,1 @@
+"""Measures how soon mail flows again after an outage, ours beside others, in virtual time."""
