@@ -29,6 +29,7 @@ from answerback.core.effects import (
 from answerback.core.engine import LOOK_S, Engine
 from answerback.core.lanes import Hold
 from answerback.core.memory import Memory
+from answerback.core.transfers import PIECE_S
 from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId
@@ -264,10 +265,10 @@ def test_an_answer_is_owed_while_anything_is_asked_or_under_way_and_else_not() -
 def test_a_piece_of_a_file_is_as_large_as_the_measured_rate_allows() -> None:
     device = Device()
     device.connects(1.0)
-    device.machines.link.confirmed(123_456, 1.0, window_full=True)
+    device.machines.flight.rate_bytes_per_s = 100_000.0
     device.machines.transfers.add((device.ann.account, message_number(1)), FILE.blob, uploading=True, total_bytes=10**7)
     (piece,) = [effect for effect in device.engine.wake(now=at(2.0)) if isinstance(effect, Upload)]
-    assert piece.length == 123_456
+    assert piece.length == int(100_000 * PIECE_S)
 
 
 def test_what_was_too_much_to_ask_at_once_is_asked_when_there_is_room() -> None:

@@ -13,6 +13,7 @@ from answerback.core.transfers import (
 )
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, BlobId
+from answerback.wire.turns import SMALL_BYTES_MAX
 from tests.core.specimens import BLOB, message_number
 
 TOKEN = b"token"
@@ -32,7 +33,7 @@ def uploading(total_bytes: int = TOTAL) -> Transfers:
 
 def test_one_piece_is_under_way_at_a_time() -> None:
     transfers = uploading()
-    transfers.add((AUTHOR, message_number(2)), BlobId(b"c" * 16), uploading=False, total_bytes=10)
+    transfers.add((AUTHOR, message_number(2)), BlobId(b"c" * 16), uploading=False, total_bytes=TOTAL)
     assert transfers.next(token=b"", rate_bytes_per_s=0, now_s=0) == []
     assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0) == [
         Upload(AUTHOR, MESSAGE, BLOB, 0, PIECE_BYTES_START, TOKEN)
@@ -46,6 +47,22 @@ def test_a_piece_is_some_seconds_of_the_measured_rate() -> None:
         (piece,) = uploading(10**7).next(token=TOKEN, rate_bytes_per_s=rate, now_s=0)
         assert isinstance(piece, Upload)
         assert piece.length == expected
+
+
+def test_a_small_file_does_not_wait_for_all_of_a_large_one_nor_the_large_one_for_ever() -> None:
+    transfers = Transfers()
+    transfers.add((AUTHOR, message_number(1)), BLOB, uploading=True, total_bytes=10**8)
+    for number in range(2, 140):
+        transfers.add((AUTHOR, message_number(number)), BLOB, uploading=True, total_bytes=SMALL_BYTES_MAX)
+    order = []
+    for _ in range(120):
+        (piece,) = transfers.next(token=TOKEN, rate_bytes_per_s=10**6, now_s=0)
+        assert isinstance(piece, Upload)
+        order.append(piece.message)
+        transfers.moved(piece, done_bytes=piece.offset + piece.length)
+    assert message_number(2) in order[:2]
+    assert order.count(message_number(1)) > 1
+    assert len(set(order)) > 10
 
 
 def test_a_file_is_there_when_its_last_byte_is() -> None:
@@ -166,7 +183,7 @@ def test_what_was_added_is_on_disk_before_its_first_piece_leaves_and_goes_on_aft
 def test_a_piece_that_fails_lets_the_next_file_go_first_and_one_unknown_changes_nothing() -> None:
     transfers = uploading()
     second = AUTHOR, message_number(2)
-    transfers.add(second, BlobId(b"c" * 16), uploading=False, total_bytes=10)
+    transfers.add(second, BlobId(b"c" * 16), uploading=False, total_bytes=TOTAL)
     (piece,) = transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
     transfers.failed(Upload(AUTHOR, message_number(9), BLOB, 0, 1, TOKEN), missing=False, now_s=0.0)
     assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0) == [], "another one's end is not this one's"
@@ -214,7 +231,7 @@ def test_a_file_given_up_is_said_to_be_missing_and_never_said_to_be_there() -> N
 def test_a_file_nobody_wants_any_more_is_let_go_and_stays_so_after_a_restart() -> None:
     transfers = uploading()
     other = AUTHOR, message_number(2)
-    transfers.add(other, BlobId(b"c" * 16), uploading=True, total_bytes=10)
+    transfers.add(other, BlobId(b"c" * 16), uploading=True, total_bytes=TOTAL)
     transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
     assert transfers.abandon((AUTHOR, message_number(9))) == []
     assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0) == [], "another one's end is not this one's"
@@ -230,9 +247,9 @@ def test_files_of_messages_that_have_ended_are_brought_no_more_but_for_the_piece
     transfers = Transfers()
     posts = [(AUTHOR, message_number(number)) for number in (1, 2, 3)]
     for number, post in enumerate(posts, start=1):
-        transfers.add(post, BlobId(bytes([number]) * 16), uploading=True, total_bytes=10)
+        transfers.add(post, BlobId(bytes([number]) * 16), uploading=True, total_bytes=TOTAL)
     coming = AUTHOR, message_number(4)
-    transfers.add(coming, BLOB, uploading=False, total_bytes=10)
+    transfers.add(coming, BLOB, uploading=False, total_bytes=TOTAL)
     transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=0)
     (saved,) = transfers.retire({posts[1][1]})
     assert isinstance(saved, Save)

@@ -18,7 +18,7 @@ def two_phones() -> tuple[World, Phone, Phone]:
 
 def test_a_file_goes_before_its_message_and_delivery_is_told_when_it_is_there() -> None:
     world, ann, bea = two_phones()
-    file = world.file(300_000)
+    file = world.file(3_000_000)
     identity = ann.send("bea", text="photo", file=file)
     world.run(STEP_S * 4)
     assert bea.texts == ["met"]
@@ -34,7 +34,7 @@ def test_a_file_goes_before_its_message_and_delivery_is_told_when_it_is_there() 
 
 def test_a_file_goes_on_where_it_stopped() -> None:
     world, ann, bea = two_phones()
-    file = world.file(300_000)
+    file = world.file(3_000_000)
     ann.send("bea", text="photo", file=file)
     world.run(STEP_S * 6)
     there_bytes = world.relay.store.blobs[file.blob]
@@ -64,7 +64,7 @@ def test_a_file_the_relay_has_lost_is_brought_again_by_its_sender() -> None:
 
 def test_an_upload_whose_beginning_was_lost_begins_anew() -> None:
     world, ann, bea = two_phones()
-    file = world.file(300_000)
+    file = world.file(3_000_000)
     ann.send("bea", text="photo", file=file)
     world.run(STEP_S * 6)
     world.relay.store.blobs.clear()
@@ -109,7 +109,7 @@ def test_a_member_of_a_group_who_names_anothers_file_first_keeps_it_from_nobody(
     mal.send("bea", text="met")
     world.run(5)
     bea.stop()
-    file = world.file(300_000)
+    file = world.file(3_000_000)
     identity = ann.send("bea", "mal", text="photo", file=file)
     world.run_until(lambda: "photo" in mal.texts, at_most_s=30.0)
     mal.send("bea", text="mine", file=file)

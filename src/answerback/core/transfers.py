@@ -4,6 +4,7 @@ Theory. A file is encrypted once, staged on this device's disk and travels as a 
 when the whole blob is at the relay; the recipient's device answers back only when it has the whole file. A piece is
 what is put on a disk at once, some seconds of the measured rate; on its way it is cut into chunks, and how many of
 those may be under way is decided by `wire/flight.py`. One transfer runs at a time: two would share the same link.
+Small files have turns of their own among the large ones (`wire/turns.py`).
 
 A transfer belongs to one author's message, never to a blob alone: whoever shares a group knows the ids of its blobs,
 and could name one first, with a key that does not open it, to keep the file from everybody else.
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from answerback.core.effects import Download, Effect, FileReady, KeepTransfer, Reason, Save, Tell, Upload, Wake
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, BlobId, MessageId
+from answerback.model.message import Lane, Urgency
+from answerback.wire.turns import Turns, lane_of_file
 
 PIECE_BYTES_MIN = 16 * 1024
 PIECE_BYTES_START = 32 * 1024
@@ -47,6 +50,11 @@ class _Transfer:
     def key(self) -> PostKey:
         return self.author, self.message
 
+    @property
+    def lane(self) -> Lane:
+        """By its size: what else is known of it is sealed, or in the letter."""
+        return lane_of_file(Urgency.NORMAL, media_type="", size_bytes=self.total_bytes)
+
     def fact(self, *, finished: bool) -> Save:
         return Save(
             KeepTransfer(
@@ -61,6 +69,7 @@ class Transfers:
 
     _transfers: dict[PostKey, _Transfer] = field(default_factory=dict)
     _running: PostKey | None = None
+    _turns: Turns = field(default_factory=Turns)
     _given_up: set[PostKey] = field(default_factory=set)
     """Files that will not come: their messages are never said to be delivered."""
 
@@ -90,10 +99,16 @@ class Transfers:
         ready = [transfer for transfer in self._transfers.values() if transfer.again_s <= now_s]
         if not ready:
             return []
-        transfer = ready[0]
+        by_lane: dict[Lane, _Transfer] = {}
+        for waiting in ready:
+            by_lane.setdefault(waiting.lane, waiting)
+        lane = self._turns.next(by_lane, has_room=True)
+        assert lane is not None, "no file is nobody's turn"
+        transfer = by_lane[lane]
         wanted = int(rate_bytes_per_s * PIECE_S) if rate_bytes_per_s else PIECE_BYTES_START
         length = min(max(wanted, PIECE_BYTES_MIN), PIECE_BYTES_MAX, transfer.total_bytes - transfer.done_bytes)
         self._running = transfer.key
+        self._turns.spent(lane, length)
         kind = Upload if transfer.uploading else Download
         return [kind(transfer.author, transfer.message, transfer.blob, transfer.done_bytes, length, token)]
 

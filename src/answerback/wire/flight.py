@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 
 CHUNK_S = 0.05
-"""Of the measured rate: less than `QUEUE_S`, or the time a chunk takes by itself would be taken for a queue."""
-WINDOW_CHUNKS = 8
+"""Of the measured rate: no more than `QUEUE_S`, or the time a chunk takes by itself would be taken for a queue."""
+WINDOW_CHUNKS = 5
 """Smaller than that where the window is: answers then come often enough to steer by."""
 PACKET_BYTES = 1_200
 """What surely crosses in one packet; less would be mostly headers."""
@@ -36,10 +36,10 @@ WINDOW_BYTES_MIN = 3 * PACKET_BYTES
 """A second on 30 kbit/s. With less a lost packet is noticed by TCP's timer only, and nothing is measured any more."""
 WINDOW_BYTES_MAX = 8 * 1024 * 1024
 """What 300 Mbit/s carry in 0.2 s; and the most that waits in memory for one connection."""
-QUEUE_S = 0.06
+QUEUE_S = 0.05
 """How much queue of our own making is aimed at. LEDBAT allows 0.1 s: a whole chunk, and what a text may wait in all."""
 RATE_GAIN = 0.25
-"""Of one sample. With half of it the window follows single bursts; with an eighth a fade is noticed too late."""
+"""Of one sample. From an eighth to a half it makes little difference."""
 GROWTH = 0.3
 """Of what was answered for, where that was the whole window and found no queue."""
 GAPS_S_MAX = 0.2
