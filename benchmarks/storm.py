@@ -22,7 +22,7 @@ from answerback.faces.benchmarking.figures import percentile
 from answerback.faces.benchmarking.hosting import run
 from answerback.lab import storms
 from answerback.lab.storms import POLICIES, Costs, Course, Storm, cadence
-from answerback.relay.admission import CAPACITY_PER_S, Admission
+from answerback.relay.admission import Admission
 from benchmarks.storms import handshakes, picture, returning
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,12 +109,10 @@ def virtual(costs: Costs) -> list[Row]:
             for has_turnstile in (True, False):
                 storm = dataclasses.replace(usual, policy=policy, has_turnstile=has_turnstile)
                 rows.append(_row(name, factor, storm))
-        for known in (True, False):
-            capacity_per_s = 1 / usual.costs.one_s if known else CAPACITY_PER_S
-            admission = Admission(random.Random(1).random, capacity_per_s=capacity_per_s)
-            told_s = [admission.return_ms(after_s=TOLD_STOP_S, now_s=0.0) / 1000 - TOLD_STOP_S for _ in range(CROWD)]
-            storm = dataclasses.replace(usual, stop_s=TOLD_STOP_S, first_s=lambda _chance, n, told_s=told_s: told_s[n])
-            rows.append(_row("told when to come" + ("" if known else ", capacity not known yet"), factor, storm))
+        admission = Admission(random.Random(1).random, capacity_per_s=1 / usual.costs.one_s)
+        told_s = [admission.return_ms(after_s=TOLD_STOP_S, now_s=0.0) / 1000 - TOLD_STOP_S for _ in range(CROWD)]
+        storm = dataclasses.replace(usual, stop_s=TOLD_STOP_S, first_s=lambda _chance, n, told_s=told_s: told_s[n])
+        rows.append(_row("told when to come", factor, storm))
     return rows
 
 

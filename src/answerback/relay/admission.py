@@ -25,8 +25,8 @@ COMMIT_S = 0.5
 """A commit of a disk at its worst takes some tens of milliseconds."""
 WAIT_S = 2.0
 """A crowd that waits outside for longer is a storm."""
-CAPACITY_PER_S = 600.0
-"""Devices let in a second, before it was ever measured: too many for a small machine, whose turnstile sees to it."""
+CAPACITY_PER_S = 300.0
+"""Devices let in a second, before it was ever measured: too many at once cost a slow machine more than waiting does."""
 SLOT_SHARE = 0.9
 """How much of its capacity the relay gives away in advance: some come unannounced."""
 SLOT_S_MAX = 15 * 60.0
