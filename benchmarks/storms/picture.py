@@ -77,7 +77,9 @@ def _panel(left_px: float, panel: Panel) -> list[str]:
 def _curve(left_px: float, panel: Panel, curve: Curve) -> str:
     points: list[str] = []
     for index in range(0, len(curve.welcomed_s), max(len(curve.welcomed_s) // 400, 1)):
-        x = left_px + PANEL_PX * min(curve.welcomed_s[index], panel.end_s) / panel.end_s
+        if curve.welcomed_s[index] > panel.end_s:
+            break
+        x = left_px + PANEL_PX * curve.welcomed_s[index] / panel.end_s
         points.append(f"{x:.1f},{TOP_PX + HEIGHT_PX * (1 - index / panel.clients):.1f}")
     share = sum(each_s <= panel.end_s for each_s in curve.welcomed_s) / panel.clients
     end_x = left_px + PANEL_PX * min(max(curve.welcomed_s, default=panel.end_s), panel.end_s) / panel.end_s
