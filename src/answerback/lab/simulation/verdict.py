@@ -177,6 +177,8 @@ def _copy_kept(town: Town, sent: Sent, author: Villager, there: Villager) -> Non
         pass
     elif stage is None and (is_over or there.listed_ms >= sent.at_ms or _is_hidden(town, there)):
         pass  # a device that came later, or a message whose time was over before it was addressed
+    elif stage is None and sent.file is not None and author.device in town.truth.lost_files:
+        pass  # it ended, and that was said, when its file was gone: before that device was known
     else:
         told = "has no copy" if stage is None else f"ended as {stage.name}"
         town.chronicle.object("kept", author.name, f"{what} {told}, and {'is' if is_here else 'is not'} there")
