@@ -50,6 +50,8 @@ class Disk:
     steps: list[Line] = field(default_factory=list)
     reached: dict[tuple[MessageId, DeviceId], Stage] = field(default_factory=dict)
     """The stage of each copy, also after its promise has ended."""
+    ended: dict[tuple[MessageId, DeviceId], KeepCopy] = field(default_factory=dict)
+    """The copies of messages whose promise has ended."""
     files: set[BlobId] = field(default_factory=set)
     """Received files that are whole."""
 
@@ -70,12 +72,17 @@ class Disk:
                 before = self.reached.get((message_id, device))
                 if before is not None and (before < step.stage or before.final):
                     self.reached[message_id, device] = step.stage
+                    if (copy := self.ended.get((message_id, device))) is not None:
+                        self.ended[message_id, device] = replace(copy, stage=step.stage)
                     self.steps.append((message_id, device, step))
             case KeepCopy():
                 self._copy(fact)
             case DropDraft(identity):
                 self.facts.pop((KeepDraft, identity), None)
             case DropOutgoing(identity):
+                shown = any(known == identity for _, known in self.messages)
+                copies = [copy for copy in self.of(KeepCopy) if shown and copy.message == identity]
+                self.ended |= {(copy.message, copy.device): replace(copy, sealed=None) for copy in copies}
                 self._drop((KeepOutgoing, identity), (KeepCopy, identity))
             case DropRatchet(device, lane, session):
                 self._drop((KeepRatchet, device, lane, session))
@@ -125,6 +132,7 @@ class Disk:
             drafts=self.of(KeepDraft),
             outgoing=self.of(KeepOutgoing),
             copies=self.of(KeepCopy),
+            ended=tuple(self.ended.values()),
             ratchets=self.of(KeepRatchet),
             seal_secrets=self.of(KeepSealSecret),
             device_lists=self.of(KeepDeviceList),

@@ -10,11 +10,13 @@ from answerback.core.effects import (
     KeepCursor,
     KeepDraft,
     KeepRelay,
+    KeepTransfer,
     LinkChanged,
     Reason,
     Save,
     Tell,
     Transmit,
+    Upload,
     Wake,
     Warned,
 )
@@ -69,6 +71,34 @@ def test_a_promise_is_a_draft_with_all_that_was_said_until_every_handle_is_known
     assert device.engine.drafted_files == {FILE.blob}
     assert frames(effects) == [], "no network is needed"
     assert Resolve(1, "cid") in frames(device.connects(3.0))
+
+
+def sends_file(device: Device) -> Upload:
+    """Promise a message with a file to Bea, and name the file's first piece."""
+    identity, _ = device.engine.send(
+        handles=["bea"], text="", attachment=FILE, urgency=Urgency.NORMAL, lifetime_s=600, now=at(2.0)
+    )
+    return Upload(device.ann.account, identity, FILE.blob, 0, FILE.sealed_bytes, b"token")
+
+
+def test_a_file_that_is_gone_from_this_disk_ends_every_copy_of_its_message_with_that_cause() -> None:
+    device = Device()
+    piece = sends_file(device)
+    facts = kept(device.engine.file_gone(piece, now=at(3.0)))
+    assert [fact.finished for fact in facts if isinstance(fact, KeepTransfer)] == [True]
+    copies = [fact for fact in facts if isinstance(fact, KeepCopy)]
+    assert [fact.cause for fact in copies] == [Cause.MESSAGE_FILE_MISSING] * 2
+    assert {fact.device for fact in copies} == {keys.device_id for keys in device.bea.keys}
+    assert kept(device.engine.file_gone(piece, now=at(4.0))) == [], "the message has ended"
+
+
+def test_a_file_that_is_gone_before_its_devices_are_known_is_begun_anew_and_said_then() -> None:
+    device = Device()
+    piece = sends_file(device)
+    device.engine.moved(piece, done_bytes=40, now=at(2.5))
+    device.machines.outbox.unaddress(piece.message)
+    assert kept(device.engine.file_gone(piece, now=at(3.0))) == []
+    assert device.machines.transfers.progress((piece.author, piece.message)) == (0, FILE.sealed_bytes)
 
 
 def test_more_promises_than_a_device_can_keep_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

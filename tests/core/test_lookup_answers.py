@@ -5,6 +5,7 @@ from answerback.core.departure import ABSENT_AGAIN_S, Departure
 from answerback.core.effects import (
     Answered,
     DropDraft,
+    DropOutgoing,
     Effect,
     KeepContact,
     KeepCopy,
@@ -267,6 +268,15 @@ def test_a_list_the_relay_has_taken_is_kept_and_letters_get_copies_for_its_new_d
     assert facts[:2] == [KeepDeviceList(asker.ann.account, 3, newer), KeepOwnList(3, newer)]
     assert [fact.account for fact in facts if isinstance(fact, KeepCopy)] == [asker.ann.account]
     assert [frame.account for frame in frames(effects) if isinstance(frame, LookUp)] == [asker.ann.account]
+
+
+def test_a_note_to_oneself_written_while_a_device_is_being_added_waits_for_it() -> None:
+    asker = Asker()
+    asker.lookup.announce(longer(asker.ann))
+    asker.machines.outbox.accept(letter(1, recipients=(asker.ann.account,)), now=NOW)
+    assert DropOutgoing(message_number(1)) not in kept(asker.departure.address(message_number(1)))
+    effects = asker.lookup.announced(Announced(1, 3), now=NOW)
+    assert [fact.account for fact in kept(effects) if isinstance(fact, KeepCopy)] == [asker.ann.account]
 
 
 def test_a_list_the_relay_refused_is_said_and_the_newest_one_looked_up() -> None:

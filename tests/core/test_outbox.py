@@ -1,5 +1,7 @@
 """Proves that a promise ends with proof only, whatever the order of events."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -296,3 +298,33 @@ def test_a_crash_between_any_two_events_loses_no_promise(events: list[tuple[str,
         happen(outbox, copy, "deliver")
     assert len(outbox) == 0
     assert all(copy.account == BEA for copy in copies)
+
+
+def test_a_receipt_for_what_was_never_sent_there_is_left_to_the_disk_and_not_told() -> None:
+    outbox = Outbox()
+    (copy,) = laid_out(outbox, 1, PHONE)
+    under_way(outbox, copy)
+    outbox.answered([copy.message], PHONE, Stage.DELIVERED, now=NOW)
+    for forged in ([copy.message], [message_number(9)]):
+        effects = outbox.answered(forged, LAPTOP, Stage.READ, now=NOW)
+        assert [type(fact) for fact in kept(effects)] == [RaiseStage]
+        assert stages_told(effects) == []
+
+
+def test_after_a_restart_a_receipt_for_what_has_ended_is_told_once_and_only_if_it_says_more() -> None:
+    outbox = Outbox()
+    (copy,) = laid_out(Outbox(), 1, PHONE)
+    delivered, expired = replace(copy.fact(), stage=Stage.DELIVERED), replace(copy.fact(), stage=Stage.EXPIRED)
+    outbox.restore_ended([delivered, replace(expired, message=message_number(2))])
+    assert outbox.answered([message_number(1)], PHONE, Stage.DELIVERED, now=NOW) == []
+    for message, news in ((message_number(1), Stage.READ), (message_number(2), Stage.DELIVERED)):
+        assert stages_told(outbox.answered([message], PHONE, news, now=NOW)) == [news]
+        assert outbox.answered([message], PHONE, news, now=NOW) == []
+
+
+def test_what_expired_in_this_run_may_still_turn_out_to_be_delivered() -> None:
+    outbox = Outbox()
+    (copy,) = laid_out(outbox)
+    outbox.expire(relay_ms=DAY_MS, now=NOW)
+    assert stages_told(outbox.answered([copy.message], PHONE, Stage.DELIVERED, now=NOW)) == [Stage.DELIVERED]
+    assert outbox.answered([copy.message], PHONE, Stage.DELIVERED, now=NOW) == []

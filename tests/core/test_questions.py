@@ -44,6 +44,16 @@ def test_the_same_question_twice_is_one_question() -> None:
     assert WantList(BEA) not in questions
 
 
+def test_a_list_is_being_announced_until_the_relay_has_answered() -> None:
+    questions, newer = Questions(), Signed(b"body", b"mark")
+    questions.ask(WantList(BEA), LookUp(1, BEA, 0))
+    states = [questions.announcing]
+    questions.ask(WantListAnnounced(newer), Announce(2, newer))
+    states.append(questions.announcing)
+    questions.answered(2)
+    assert [*states, questions.announcing] == [False, True, False]
+
+
 def test_a_lost_connection_loses_no_question() -> None:
     questions = Questions()
     frames = [LookUp(1, ANN, 0), Resolve(2, "bea")]

@@ -146,6 +146,7 @@ def test_a_lost_connection_and_a_restart_cost_one_piece_at_most() -> None:
         ]
     )
     assert len(again) == 1
+    assert again.messages == [MESSAGE]
     assert again.progress(POST) == (40_000, TOTAL)
 
 

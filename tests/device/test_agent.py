@@ -97,6 +97,8 @@ def test_what_the_disk_refuses_leaves_this_process_in_no_way(tmp_path: Path, unr
             disk.refusals, disk.unreadable = 1, unreadable
             with pytest.raises(StorageError, match="told to refuse"):
                 await ann.send(BEA, text="refused")
+            wait = ann.wait_of(ann.messages()[0].message.id, None)
+            assert (wait.cause if wait else None) is (Cause.DEVICE_DISK_REFUSES if unreadable else None)
             await place.diary.until(lambda: line.closed)
             assert before == (place.diary.of("ann", "frame"), place.diary.of("ann", "news"))
             await place.diary.until(lambda: len(place.lines["ann"]) == 2)

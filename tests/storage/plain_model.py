@@ -121,6 +121,8 @@ class PlainModel:
                 assert sorted(found, key=_whole) == sorted(expected, key=_whole)
         open_ids = {fact.id for fact in snapshot.outgoing}
         assert list(snapshot.copies) == [copy for copy in self.copies.values() if copy.message in open_ids]
+        over = [replace(copy, sealed=None) for copy in self.copies.values() if copy.message not in open_ids]
+        assert list(snapshot.ended) == over
         assert list(snapshot.seen) == list(self.seen.values())
         assert snapshot.last_stamp == self._last_stamp()
         self._messages_match(history)

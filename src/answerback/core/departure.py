@@ -201,7 +201,7 @@ class Departure:
         for copy in promise.copies.values():
             self.queue(copy)
         stale = [account for account in (*promise.letter.recipients, own.account) if machines.roster.stale(account)]
-        if stale and not promise.letter.devices:
+        if (stale or machines.questions.announcing) and not promise.letter.devices:
             # Not before the newest list is here: the receipts of the devices known so far would end the promise.
             machines.outbox.unaddress(message)
             return [*effects, *(ask for account in stale for ask in self.want_list(account))]

@@ -49,6 +49,8 @@ class Reason(Enum):
     UPKEEP = "upkeep"
     """Keys to refill or rotate."""
     TRANSFER = "transfer"
+    DISK_AGAIN = "disk.again"
+    """The disk refused: try it again."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -409,6 +409,7 @@ class Engine:
             copies.setdefault(copy.message, []).append(copy)
         for letter in memory.outgoing:
             machines.outbox.restore(letter, copies.get(letter.id, ()))
+        machines.outbox.restore_ended(memory.ended)
         for promise in machines.outbox:
             for held in promise.copies.values():
                 self._departure.queue(held)

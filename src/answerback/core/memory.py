@@ -24,6 +24,9 @@ from answerback.model.message import Message
 from answerback.model.stamp import Stamp
 
 START = Stamp(0, 0)
+ENDED_MAX = 4096
+"""Copies remembered after their promise has ended, to know a true receipt from one said again or made up. A receipt for
+an older one is kept, and shown when its message is looked at; nobody is called for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,8 @@ class Memory:
     """Promises not yet kept, in the order they were made."""
     copies: tuple[KeepCopy, ...] = ()
     """Theirs, with the sealed bytes."""
+    ended: tuple[KeepCopy, ...] = ()
+    """Up to `ENDED_MAX` newest copies of promises that have ended, oldest first."""
     ratchets: tuple[KeepRatchet, ...] = ()
     seal_secrets: tuple[KeepSealSecret, ...] = ()
     device_lists: tuple[KeepDeviceList, ...] = ()

@@ -25,6 +25,7 @@ from answerback.core.effects import (
     Tell,
 )
 from answerback.core.lanes import CopyKey
+from answerback.core.memory import ENDED_MAX
 from answerback.model.causes import Cause
 from answerback.model.envelope import Envelope
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
@@ -34,8 +35,6 @@ from answerback.wire.flight import Flight, Kind
 
 LETTERS_MAX = 50_000
 """Bound on unfinished letters: at 2 KiB each this is 100 MiB of journal, what a phone can spare."""
-ENDED_MAX = 4096
-"""Receipts are said again soon after the first time or not at all."""
 RETIME_MS = 2 * 60_000
 """A guess of the relay's time that was no worse than this is left alone."""
 
@@ -128,8 +127,8 @@ class Outbox:
     _promises: dict[MessageId, Promise] = field(default_factory=dict)
     _by_envelope: dict[EnvelopeId, Copy] = field(default_factory=dict)
     _by_sequence: dict[tuple[DeviceId, Lane, int], Copy] = field(default_factory=dict)
-    _ended: dict[CopyKey, int] = field(default_factory=dict)
-    """How far copies came whose promise has ended, so that a receipt said again is not told again."""
+    _ended: dict[CopyKey, Stage] = field(default_factory=dict)
+    """How far the newest copies came whose promise has ended."""
     _order: int = 0
     flying_bytes: int = 0
     """Sent in this connection and not yet accepted or refused."""
@@ -192,6 +191,11 @@ class Outbox:
             copy.boot, copy.accepted_wall_ms = kept.boot, kept.accepted_wall_ms
             promise.copies[copy.device] = copy
             self._index(copy)
+
+    def restore_ended(self, copies: Iterable[KeepCopy]) -> None:
+        """Remember how far copies came whose promise ended in an earlier run, oldest first."""
+        for kept in copies:
+            self._remember((kept.message, kept.device), kept.stage)
 
     def lay_out(self, message: MessageId, targets: Iterable[tuple[AccountId, DeviceId]]) -> list[Effect]:
         """Give a letter its copies; devices that have one already keep it."""
@@ -280,18 +284,27 @@ class Outbox:
         for message in messages:
             step = Step(stage, Evidence.RECEIPT, now.wall_ms)
             copy = self.copy((message, device))
-            if copy is None and message in self._promises:
-                continue  # it was never sent there
             if copy is None:
-                if self._ended.get((message, device), stage - 1) >= stage:
-                    continue
-                self._remember((message, device), stage)
-                effects += [Save(RaiseStage(message, device, step)), Tell(Progressed(message, device, step))]
+                effects += self._answered_late((message, device), step)
             elif copy.stage < stage or copy.stage.final:  # a receipt is stronger than our having given up
                 self._landed(copy)
                 copy.stage, copy.cause = stage, None
                 effects += [Save(copy.fact()), *self._tell(copy, step), *self.settle(message)]
         return effects
+
+    def _answered_late(self, key: CopyKey, step: Step) -> list[Effect]:
+        """A receipt for what is not open: told if its copy is known to have ended before, else left to the disk."""
+        message, device = key
+        if message in self._promises:
+            return []  # it was never sent there
+        raised = Save(RaiseStage(message, device, step))
+        known = self._ended.get(key)
+        if known is None:
+            return [raised]  # the disk knows whether it was ever sent there
+        if known.answered and known >= step.stage:
+            return []
+        self._remember(key, step.stage)
+        return [raised, Tell(Progressed(message, device, step))]
 
     def failed(self, copy: Copy, cause: Cause, *, now: Moment) -> list[Effect]:
         """Nothing more can be done for this copy."""
@@ -362,7 +375,7 @@ class Outbox:
         del self._promises[message]
         for copy in promise.copies.values():
             self._unindex(copy)
-            if copy.stage.answered:
+            if promise.letter.answered:
                 self._remember(copy.key, copy.stage)
         return [Save(DropOutgoing(message))]
 

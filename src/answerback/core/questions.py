@@ -83,6 +83,11 @@ class Questions:
         """Whether this is being asked."""
         return question in self._asked
 
+    @property
+    def announcing(self) -> bool:
+        """Whether a new device list of our own account is being announced."""
+        return any(isinstance(question, WantListAnnounced) for question in self._asked)
+
     def number(self) -> int:
         """The number the next question must carry."""
         return self._number + 1

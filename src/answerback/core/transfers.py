@@ -192,6 +192,11 @@ class Transfers:
         """How many files are on their way."""
         return len(self._transfers)
 
+    @property
+    def messages(self) -> list[MessageId]:
+        """The messages whose files are on their way."""
+        return [message for _, message in self._transfers]
+
     def _ended(self, piece: Upload | Download) -> _Transfer | None:
         post = piece.author, piece.message
         if self._running == post:

@@ -20,6 +20,7 @@ from answerback.core.effects import (
     LinkChanged,
     Moment,
     News,
+    Reason,
     Save,
     Tell,
     Transmit,
@@ -31,7 +32,8 @@ from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
 from answerback.model.causes import Cause
 from answerback.model.errors import AnswerbackError, PeerError, StorageError, UsageError
-from answerback.model.ids import BlobId
+from answerback.model.ids import BlobId, DeviceId, MessageId
+from answerback.model.timeline import Wait
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.transport.chunks import Gate
@@ -70,7 +72,8 @@ class Agent:
         self._timer: asyncio.TimerHandle | None = None
         self._again: asyncio.TimerHandle | None = None
         self._running = False
-        self._ahead_of_disk = False
+        self.ahead_of_disk = False
+        """The disk refused a change and could not be read again yet: the engine is not the truth."""
         self.ended: Final = asyncio.Event()
         """Set by `stop`, or by a defect."""
         self.failure: BaseException | None = None
@@ -123,13 +126,20 @@ class Agent:
         letters = [promise.letter for promise in self.engine.machines.outbox]
         return frozenset(letter.blob for letter in letters if letter.blob is not None) | self.engine.drafted_files
 
+    def wait_of(self, message: MessageId, device: DeviceId | None) -> Wait | None:
+        """Why a message of ours, or one copy of it, stays where it is; while the disk refuses, that is why."""
+        now = self.now
+        if self.ahead_of_disk:
+            return Wait(Cause.DEVICE_DISK_REFUSES, now.wall_ms + round(AGAIN_S * 1000), Reason.DISK_AGAIN.value)
+        return self.engine.wait_of(message, device, now=now)
+
     # ---- changes
 
     def change(self, make: Change) -> None:
         """Make one change and carry out all of its effects, the disk first. Raises `StorageError`, `AgentEnded`."""
         self.check_alive()
         try:
-            if self._ahead_of_disk:
+            if self.ahead_of_disk:
                 self._read_again()
             self.carry_out(make(self.engine, self.now))
         except AnswerbackError:
@@ -181,7 +191,7 @@ class Agent:
         """The engine is ahead of the disk: forget it, and begin again from what is true."""
         log.error("! the journal refused a change; beginning again from the disk")
         self._drop_line()
-        self._ahead_of_disk = True
+        self.ahead_of_disk = True
         with contextlib.suppress(StorageError):  # a disk that cannot even be read is asked before the next change
             self._read_again()
         if self._running and self._again is None:
@@ -189,12 +199,12 @@ class Agent:
 
     def _read_again(self) -> None:
         self.engine = self._restored()
-        self._ahead_of_disk = False
+        self.ahead_of_disk = False
 
     def _start_again(self) -> None:
         self._again = None
         self._try(lambda engine, now: engine.start(now=now))
-        if self._ahead_of_disk and self._running and self._again is None:
+        if self.ahead_of_disk and self._running and self._again is None:
             self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._start_again)
 
     def _restored(self) -> Engine:

@@ -31,7 +31,7 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
 from answerback.model.errors import RefusedError, UsageError
 from answerback.model.handle import parse_handle
-from answerback.model.ids import ID_BYTES, AccountId, BlobId, MessageId
+from answerback.model.ids import ID_BYTES, AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import LIFETIME_S, RECIPIENTS_MAX, TEXT_BYTES_MAX, Attachment, Message, Urgency
 from answerback.model.timeline import Stage, Timeline, Wait
 from answerback.storage.journal import Journal
@@ -246,9 +246,9 @@ class Client:
 
     # ---- asking
 
-    def wait_of(self, message: MessageId, device: bytes | None) -> Wait | None:
+    def wait_of(self, message: MessageId, device: DeviceId | None) -> Wait | None:
         """Why a message, or one copy, stays where it is."""
-        return self.agent.engine.wait_of(message, device, now=self.agent.now)  # type: ignore[arg-type]
+        return self.agent.wait_of(message, device)
 
     def timeline(self, message: MessageId) -> Timeline | None:
         """What became of a message; none if it is unknown."""

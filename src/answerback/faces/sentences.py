@@ -98,6 +98,11 @@ CAUSES: dict[Cause, Advice] = {
         "We made its keys anew, so that nothing is encrypted twice with one key; new messages come as before.",
         "What came after that copy was made is only on your other devices. Restore messages, never a whole device.",
     ),
+    Cause.DEVICE_DISK_REFUSES: Advice(
+        "This device's disk refuses to be written or read.",
+        "Nothing leaves that is not on the disk; we try again every second, and go on by ourselves.",
+        "Make room on the disk. If there is room, the disk or its permissions want a look.",
+    ),
     # ---- the relay
     Cause.RELAY_BUSY: Advice(
         "The relay is busy and asks us to wait.",
@@ -293,6 +298,7 @@ REASONS: dict[str, str] = {  # by the id of a `Reason` of the core: a `Wait` car
     "expiry": "its time ends then",
     "upkeep": "keys are looked after",
     "transfer": "the next piece of the file",
+    "disk.again": "the disk refused, and is tried again",
 }
 """Why the next attempt is then and not sooner."""
 

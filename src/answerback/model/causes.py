@@ -41,6 +41,7 @@ class Cause(Enum):
     TLS_UNTRUSTED = "tls.untrusted"
     CLOCK_SKEWED = "clock.skewed"
     DEVICE_RESTORED = "device.restored"
+    DEVICE_DISK_REFUSES = "device.disk_refuses"
     RELAY_BUSY = "relay.busy"
     RELAY_STOPPING = "relay.stopping"
     RELAY_FAULTY = "relay.faulty"

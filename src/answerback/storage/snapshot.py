@@ -22,7 +22,7 @@ from answerback.core.effects import (
     KeepStream,
     KeepTransfer,
 )
-from answerback.core.memory import Memory
+from answerback.core.memory import ENDED_MAX, Memory
 from answerback.model.causes import cause_of
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId, DeviceId
@@ -52,6 +52,7 @@ def read_snapshot(database: Database) -> Memory:
             drafts=read_drafts(database),
             outgoing=_outgoing(database),
             copies=_copies(database),
+            ended=_ended(database),
             ratchets=_ratchets(database),
             device_keys=_device_keys(database),
             seal_secrets=tuple(
@@ -162,6 +163,15 @@ def _copies(database: Database) -> tuple[KeepCopy, ...]:
         "WHERE message IN (SELECT id FROM outgoing) ORDER BY number"
     )
     return tuple(copy_of(row) for row in rows)
+
+
+def _ended(database: Database) -> tuple[KeepCopy, ...]:
+    rows = database.rows(
+        f"SELECT {COPY_COLUMNS.format(sealed='NULL')} FROM copies "  # noqa: S608
+        "WHERE message NOT IN (SELECT id FROM outgoing) ORDER BY number DESC LIMIT ?",
+        (ENDED_MAX,),
+    )
+    return tuple(copy_of(row) for row in reversed(rows))
 
 
 def _ratchets(database: Database) -> tuple[KeepRatchet, ...]:

@@ -18,12 +18,15 @@ from answerback.core.effects import (
     KeepRatchet,
     KeepSeen,
     Moment,
+    Progressed,
+    RaiseStage,
     Save,
+    Tell,
     Transmit,
 )
 from answerback.core.fanout import Targets, targets
 from answerback.core.inbox import Inbox
-from answerback.core.lanes import Lanes
+from answerback.core.lanes import CopyKey, Lanes
 from answerback.core.outbox import Copy, Outbox, Promise
 from answerback.core.roster import Roster
 from answerback.core.sessions import Opened, Sessions
@@ -35,7 +38,7 @@ from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
 from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.message import Lane, Message
-from answerback.model.timeline import Stage, Wait
+from answerback.model.timeline import Stage, Step, Wait
 from answerback.wire.frames import Took
 from answerback.wire.letters import Inner, Receipt
 
@@ -178,6 +181,14 @@ def receipts_are_taken_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "answered", twice)
 
 
+def receipts_are_believed_from_anybody(patch: pytest.MonkeyPatch) -> None:
+    def told(_outbox: Outbox, key: CopyKey, step: Step) -> list[Effect]:
+        message, device = key
+        return [Save(RaiseStage(message, device, step)), Tell(Progressed(message, device, step))]
+
+    patch.setattr(Outbox, "_answered_late", told)
+
+
 def files_hold_nothing_up(patch: pytest.MonkeyPatch) -> None:
     """A message is said to be delivered, and leaves, before its file."""
     patch.setattr(Transfers, "active", lambda *_: False)
@@ -247,6 +258,7 @@ PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (ratchets_saved_after_sending, {"kept"}, 0),
     (dedupe_comes_after_opening, {"once"}, 0),
     (receipts_are_taken_twice, {"once"}, 0),
+    (receipts_are_believed_from_anybody, {"honest"}, 50),
     (files_hold_nothing_up, {"honest"}, 0),
     (files_leave_in_the_open, {"private"}, 0),
     (own_other_devices_get_nothing, {"kept"}, 0),

@@ -1,7 +1,10 @@
 """Proves that runs add up what their seeds came to, and say which seed to look at."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from answerback.lab.simulation.faults import KINDS
@@ -61,6 +64,21 @@ def test_an_interrupted_run_says_how_far_it_came_and_goes_on_from_there(tmp_path
         assert sorted(logbook.outcomes) == [1, 2]
         whole = simulate(range(1, 4), each=lambda _: None, logbook=logbook)
     assert whole.digest == simulate(range(1, 4), each=lambda _: None).digest
+
+
+def test_nobody_goes_on_playing_when_the_run_was_killed() -> None:
+    play = (
+        "from answerback.lab.simulation.runs import simulate\n"
+        "simulate(range(10_000), each=lambda outcome: print(outcome.seed, flush=True), jobs=2)"
+    )
+    with subprocess.Popen([sys.executable, "-c", play], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"0\n"
+        children = psutil.Process(run.pid).children()
+        run.kill()
+    assert len(children) >= 2
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
 
 
 def test_there_is_at_least_one_core() -> None:

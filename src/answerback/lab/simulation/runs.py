@@ -5,12 +5,13 @@ import hashlib
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def _by_many(seeds: Sequence[int], jobs: int, *, stories: bool) -> Generator[Out
     batches = (seeds[start : start + WORLDS_AT_ONCE] for start in range(0, len(seeds), WORLDS_AT_ONCE))
     under_way: deque[Future[list[Outcome]]] = deque()
     # Not `fork`: a child would inherit what threads of this process hold.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin_worker)
     try:
         for batch in batches:
             under_way.append(pool.submit(_play, list(batch), stories=stories))
@@ -161,5 +162,14 @@ def _short(outcome: Outcome, *, stories: bool) -> Outcome:
     return outcome if stories else replace(outcome, lines=())
 
 
-def _ignore_interrupts() -> None:
+def _begin_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the whole terminal gets Ctrl-C; the parent ends the run
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End as soon as the parent has, whatever ended it: nobody hears of these worlds any more."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)

@@ -14,6 +14,7 @@ from answerback.lab.simulation.witness import EARLY_MS, has_file, has_message
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.errors import StorageError, TrustError
+from answerback.model.ids import MessageId
 from answerback.model.message import Message
 from answerback.model.stamp import in_order
 from answerback.model.timeline import Stage
@@ -40,6 +41,7 @@ def judge(town: Town, *, log: str) -> None:
 
 def unsettled(town: Town) -> Iterator[tuple[str, str]]:
     """Name everything somebody still owes somebody."""
+    forgotten = _forgotten(town)
     for villager in town.villagers:
         if not villager.counts:
             continue
@@ -49,12 +51,18 @@ def unsettled(town: Town) -> Iterator[tuple[str, str]]:
         machines = villager.agent.engine.machines
         if len(machines.outbox):
             yield villager.name, f"{len(machines.outbox)} letters are not settled"
-        if len(machines.transfers):
-            yield villager.name, f"{len(machines.transfers)} files are on their way"
+        awaited = [message for message in machines.transfers.messages if message not in forgotten]
+        if awaited:
+            yield villager.name, f"{len(awaited)} files are on their way"
         if villager.disk.has("SELECT 1 FROM drafts"):
             yield villager.name, "a message has not found its recipients"
         if machines.inbox.ask_at_s is not None:
             yield villager.name, "a number never came"
+
+
+def _forgotten(town: Town) -> set[MessageId]:
+    """Messages that their authors' own journals no longer know: nobody can bring their files again before they end."""
+    return {sent.id for sent in town.truth.sent.values() if (sent.author, sent.id) in town.truth.gone}
 
 
 def reasons(town: Town) -> None:
@@ -62,6 +70,8 @@ def reasons(town: Town) -> None:
     for villager in town.awake:
         agent = villager.agent
         assert agent is not None
+        if agent.ahead_of_disk:
+            continue  # its disk refuses: what it says then is looked at in tests/device
         now = agent.now
         _whole(town, villager)
         for promise in agent.engine.machines.outbox:
@@ -167,6 +177,8 @@ def _copy_kept(town: Town, sent: Sent, author: Villager, there: Villager) -> Non
         pass
     elif stage is None and (is_over or there.listed_ms >= sent.at_ms or _is_hidden(town, there)):
         pass  # a device that came later, or a message whose time was over before it was addressed
+    elif stage is None and sent.file is not None and author.device in town.truth.lost_files:
+        pass  # it ended, and that was said, when its file was gone: before that device was known
     else:
         told = "has no copy" if stage is None else f"ended as {stage.name}"
         town.chronicle.object("kept", author.name, f"{what} {told}, and {'is' if is_here else 'is not'} there")
@@ -248,9 +260,20 @@ def _bounded(town: Town) -> None:
 
 def still_talking(town: Town, before: dict[str, int]) -> None:
     """Object to whoever goes on talking though nothing happens any more."""
+    forgotten = _forgotten(town)
+    agents = [villager.agent for villager in town.awake if villager.agent is not None]
+    if any(forgotten.intersection(agent.engine.machines.transfers.messages) for agent in agents):
+        return  # asked for, ever less often, until the message ends
+    strangers = {villager.name for villager in town.awake if _is_sent_away(villager)}
     for name, count in town.talk.items():
-        if count != before.get(name, 0):
+        if count != before.get(name, 0) and name not in strangers:
             town.chronicle.object("quiet", name, f"sent {count - before.get(name, 0)} frames though nothing happens")
+
+
+def _is_sent_away(villager: Villager) -> bool:
+    """Whether the relay does not know this device: it asks, ever less often, whether it is known again."""
+    link = villager.agent.engine.machines.link if villager.agent is not None else None
+    return link is not None and link.cause is not None and link.cause.layer == "account"
 
 
 def _private(town: Town, log: str) -> None:

@@ -326,6 +326,8 @@ class Villager:
         if agent is not self.agent:
             return
         chronicle, truth = self.town.chronicle, self.town.truth
+        if isinstance(news, Progressed):
+            self.town.witness.told(self, news)
         match news:
             case Arrived(message):
                 truth.shown[self.device, message.author, message.id] += 1

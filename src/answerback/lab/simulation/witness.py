@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from answerback.core.effects import Fact, KeepCopy, KeepMessage, KeepRatchet, KeepSeen, KeepStep, RaiseStage
+from answerback.core.effects import Fact, KeepCopy, KeepMessage, KeepRatchet, KeepSeen, KeepStep, Progressed, RaiseStage
 from answerback.core.lanes import STRICT
 from answerback.lab.simulation.truth import Sent
 from answerback.model.causes import Cause
@@ -46,7 +46,9 @@ class Witness:
         facts = list(facts)
         arrived = False
         for fact in facts:
-            if isinstance(fact, KeepStep | RaiseStage):
+            if isinstance(fact, KeepStep) or (
+                isinstance(fact, RaiseStage) and self._has_copy(who, fact.message, fact.device)
+            ):
                 self._step(who, fact)
             elif isinstance(fact, KeepCopy) and fact.sealed is not None and fact.envelope is not None:
                 self._town.truth.sealed.add(fact.envelope)
@@ -78,7 +80,17 @@ class Witness:
             elif isinstance(frame, Hello):
                 self._took(who, [entry for entry in frame.taken if self._is_believed(who, entry)])
 
+    def told(self, who: "Villager", news: Progressed) -> None:
+        """Object to news of a device that the message was never for; the rest was looked at when it was kept."""
+        if news.device is not None and not self._has_copy(who, news.message, news.device):
+            stage, name = news.step.stage.name, self._name(news.message)
+            self._object("honest", who, f"told {stage} of {name} for a device it never went to")
+
     # ---- private
+
+    @staticmethod
+    def _has_copy(who: "Villager", message: MessageId, device: DeviceId) -> bool:
+        return who.disk.has("SELECT 1 FROM copies WHERE message = ? AND device = ?", (message, device))
 
     def _step(self, who: "Villager", fact: KeepStep | RaiseStage) -> None:
         stage, device = fact.step.stage, fact.device
