@@ -34,6 +34,7 @@ from answerback.wire.frames import (
     RelayFrame,
     Resolve,
     Resolved,
+    Resume,
     Submit,
     Taken,
     Took,
@@ -122,6 +123,8 @@ class Relay:
                 yield Pong(frame.echo, self.clock_ms)
             case Announce():
                 yield self._announce(device, frame)
+            case Resume():
+                raise AssertionError("a ticket is shown in the request for a connection, never on it")
             case _:
                 yield self._keys_and_lists(device, frame)
 

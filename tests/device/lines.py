@@ -22,7 +22,7 @@ from answerback.storage.journal import Journal
 from answerback.transport.failures import Unreachable
 from answerback.transport.ports import Ports
 from answerback.wire.codec import decode_client_frame, encode
-from answerback.wire.frames import Challenge, ClientFrame, RelayFrame
+from answerback.wire.frames import Challenge, ClientFrame, RelayFrame, Resume
 from tests.core.post_office import Relay
 
 _T = TypeVar("_T")
@@ -224,7 +224,7 @@ class Place:
         assert identity is not None
         device = identity.device
 
-        async def open_line() -> Line:
+        async def open_line(resume: Resume | None) -> Line:
             await asyncio.sleep(0)
             if self.failing.get(owner):
                 raise self.failing[owner].popleft()

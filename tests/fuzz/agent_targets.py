@@ -31,6 +31,7 @@ from answerback.storage.vault import KeySource, create_key, open_key
 from answerback.transport.failures import Unreachable
 from answerback.transport.odd_requests import server_log
 from answerback.transport.ports import Ports, RelayLine
+from answerback.wire.frames import Resume
 from tests.fuzz.doorstep import Alarm, Doorstep, Doorway
 from tests.fuzz.draw import Script
 from tests.fuzz.http_targets import ODD_EXPECT, answers_of, loop_and_folder, request
@@ -69,7 +70,7 @@ def registered(folder: Path, *, key: bytes | None) -> Journal:
     return journal
 
 
-async def _no_road() -> RelayLine:
+async def _no_road(resume: Resume | None) -> RelayLine:
     raise Unreachable(Cause.NETWORK_NO_PATH)
 
 

@@ -4,10 +4,11 @@ import time
 
 from answerback.transport.ports import OpenLine, Ports, RelayLine
 from answerback.transport.websocket import WebSocketLine
+from answerback.wire.frames import Resume
 
 
-async def nowhere() -> WebSocketLine:
-    return await WebSocketLine.open("https://127.0.0.1:1", pin=None)
+async def nowhere(resume: Resume | None) -> WebSocketLine:
+    return await WebSocketLine.open("https://127.0.0.1:1", pin=None, resume=resume)
 
 
 def test_the_usual_world_has_this_machines_clocks_and_chance() -> None:

@@ -39,7 +39,7 @@ from answerback.storage.journal import Journal
 from answerback.transport.chunks import Gate
 from answerback.transport.failures import Unreachable
 from answerback.transport.ports import Ports, RelayLine
-from answerback.wire.frames import ClientFrame, Submit
+from answerback.wire.frames import ClientFrame, Resume, Submit
 
 log = logging.getLogger(__name__)
 
@@ -161,8 +161,8 @@ class Agent:
             match effect:
                 case Save():
                     pass
-                case Connect():
-                    self._open_line()
+                case Connect(resume=resume):
+                    self._open_line(resume)
                 case Disconnect(cause):
                     self._drop_line()
                     self._soon(lambda engine, now, cause=cause: engine.lost(cause, now=now))  # type: ignore[misc]
@@ -258,9 +258,9 @@ class Agent:
 
     # ---- the connection
 
-    def _open_line(self) -> None:
+    def _open_line(self, resume: Resume | None) -> None:
         self._drop_line()
-        self._line_task = self._spawn(self._hold_line(), name="line")
+        self._line_task = self._spawn(self._hold_line(resume), name="line")
 
     def _drop_line(self) -> None:
         self._outgoing.clear()
@@ -268,9 +268,9 @@ class Agent:
         if task is not None and not task.done():
             task.cancel()
 
-    async def _hold_line(self) -> None:
+    async def _hold_line(self, resume: Resume | None) -> None:
         try:
-            line = await self._ports.open_line()
+            line = await self._ports.open_line(resume)
         except Unreachable as error:
             self._line_ended(error.cause)
             return

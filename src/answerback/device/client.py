@@ -39,6 +39,7 @@ from answerback.storage.messages import KeptMessage
 from answerback.storage.staging import Staging
 from answerback.transport.ports import OpenLine, Ports
 from answerback.transport.websocket import WebSocketLine
+from answerback.wire.frames import Resume
 from answerback.wire.requests import BLOB_BYTES_MAX
 
 FILE_BYTES_MAX = BLOB_BYTES_MAX - 64 * 1024
@@ -348,7 +349,7 @@ class Hearing:
 
 
 def _line_opener(url: str, pin: bytes | None) -> OpenLine:
-    async def open_line() -> WebSocketLine:
-        return await WebSocketLine.open(url, pin=pin)
+    async def open_line(resume: Resume | None) -> WebSocketLine:
+        return await WebSocketLine.open(url, pin=pin, resume=resume)
 
     return open_line

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from answerback.wire.frames import ClientFrame, RelayFrame
+from answerback.wire.frames import ClientFrame, RelayFrame, Resume
 
 
 class RelayLine(Protocol):
@@ -31,8 +31,8 @@ class RelayLine(Protocol):
 class OpenLine(Protocol):
     """How to reach the relay. Raises `Unreachable` with its cause."""
 
-    async def __call__(self) -> RelayLine:
-        """Open a connection."""
+    async def __call__(self, resume: Resume | None) -> RelayLine:
+        """Open a connection, and show a ticket in the request for it if there is one."""
         ...
 
 

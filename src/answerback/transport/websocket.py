@@ -11,8 +11,9 @@ from answerback.model.causes import Cause
 from answerback.model.errors import PeerError
 from answerback.transport.failures import Unreachable, unreachable
 from answerback.transport.sockets import hold_little
-from answerback.wire.codec import decode_relay_frame, encode
-from answerback.wire.frames import FRAME_BYTES_MAX, ClientFrame, RelayFrame
+from answerback.wire.codec import decode_relay_frame, encode, resume_header
+from answerback.wire.connection import RESUME_HEADER
+from answerback.wire.frames import FRAME_BYTES_MAX, ClientFrame, RelayFrame, Resume
 
 ROUTE = "/v1/frames"
 CONNECT_S_MAX = 15.0
@@ -46,8 +47,11 @@ class WebSocketLine:
         self._socket: Final = socket
 
     @classmethod
-    async def open(cls, url: str, *, pin: bytes | None) -> "WebSocketLine":
-        """Connect. Raises `Unreachable`; a certificate that does not match is its cause `tls.untrusted`."""
+    async def open(cls, url: str, *, pin: bytes | None, resume: Resume | None = None) -> "WebSocketLine":
+        """Connect, showing a ticket if there is one.
+
+        Raises `Unreachable`; a certificate that does not match is its cause `tls.untrusted`.
+        """
         tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(pin) if pin else True
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls, force_close=True), ws_response_class=_Socket
@@ -56,6 +60,7 @@ class WebSocketLine:
             async with asyncio.timeout(CONNECT_S_MAX):
                 socket = await session.ws_connect(
                     url.rstrip("/") + ROUTE,
+                    headers={RESUME_HEADER: resume_header(resume)} if resume else None,
                     autoping=True,
                     compress=0,
                     max_msg_size=FRAME_BYTES_MAX + 1,

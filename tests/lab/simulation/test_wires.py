@@ -11,7 +11,7 @@ from answerback.lab.simulation.wires import Road, Wire, open_wire
 from answerback.model.causes import Cause
 from answerback.transport.failures import Unreachable
 from answerback.wire.codec import decode_client_frame, encode
-from answerback.wire.frames import Ping, Pong
+from answerback.wire.frames import Ping, Pong, Resume
 
 
 class FarEnd:
@@ -22,7 +22,7 @@ class FarEnd:
         self.heard_echoes: list[int] = []
         self.losses = 0
 
-    def connected(self, wire: Wire) -> bool:
+    def connected(self, wire: Wire, resume: Resume | None = None) -> bool:
         return self.is_there
 
     def heard(self, wire: Wire, data: bytes) -> None:

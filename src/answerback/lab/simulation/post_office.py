@@ -24,12 +24,13 @@ from answerback.model.ids import DeviceId
 from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
 from answerback.relay.exchange import Exchange
 from answerback.relay.limits import RelayLimits
+from answerback.relay.resumption import TICKET_KEY_BYTES, TicketKeys
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database, open_database
 from answerback.storage.relay_commands import Answer, Command, ListPut, PutList
 from answerback.storage.relay_store import LEAP_MAX, RESERVE_BYTES, RelayStore
 from answerback.wire.codec import decode_client_frame
-from answerback.wire.frames import Located, Refused, RelayFrame, Submit
+from answerback.wire.frames import Located, Refused, RelayFrame, Resume, Submit
 
 START_MS = 1_800_000_000_000
 AGAIN_S = 2.0
@@ -75,6 +76,7 @@ class PostOffice:
         self._wires: dict[int, Wire] = {}
         self._number = 0
         self._stores = 0
+        self._ticket_key = b""
         self._returning: asyncio.TimerHandle | None = None
         self._unknown: list[PutList] = []
         """Lists that were under way to the disk when the power went: only the disk knows whether they came there."""
@@ -120,6 +122,7 @@ class PostOffice:
             limits=RelayLimits(),
             random_bytes=self._random.randbytes,
             chance=self._random.random,
+            ticket_keys=self._new_ticket_keys(),
         )
         self.shelf = Shelf(self, database, self.objects, self._random)
         self.is_up = True
@@ -184,16 +187,21 @@ class PostOffice:
         """The newest list of each account, as the disk has it."""
         return dict(self.disk.rows("SELECT account, max(version) FROM device_list GROUP BY account"))  # type: ignore[arg-type]
 
+    def _new_ticket_keys(self) -> TicketKeys:
+        keys = TicketKeys(self._random.randbytes(TICKET_KEY_BYTES), self._ticket_key)
+        self._ticket_key = keys.current  # on a disk that survives the power, as in the real shell
+        return keys
+
     # ---- the far side of every connection
 
-    def connected(self, wire: Wire) -> bool:
+    def connected(self, wire: Wire, resume: Resume | None = None) -> bool:
         """Take a new connection, unless nobody is there."""
         if not self.is_up:
             return False
         self._number += 1
         wire.number = self._number
         self._wires[wire.number] = wire
-        self._carry_out(self.exchange.connected(wire.number, moment=self.moment))
+        self._carry_out(self.exchange.connected(wire.number, resume, moment=self.moment))
         return True
 
     def heard(self, wire: Wire, data: bytes) -> None:

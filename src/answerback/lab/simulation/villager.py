@@ -39,7 +39,7 @@ from answerback.storage.journal import SCHEMA, Journal
 from answerback.storage.lock import FolderLock
 from answerback.storage.relay_directory import add_prekeys, put_fallback, put_seal_key
 from answerback.transport.ports import Ports, RelayLine
-from answerback.wire.frames import ClientFrame
+from answerback.wire.frames import ClientFrame, Resume
 
 if TYPE_CHECKING:
     from answerback.lab.simulation.town import Town
@@ -283,9 +283,9 @@ class Villager:
             randomness=chance.randbytes,
         )
 
-    async def _open_line(self) -> RelayLine:
+    async def _open_line(self, resume: Resume | None) -> RelayLine:
         self.town.truth.connections[self.device] += 1
-        return await open_wire(self.road, self.town.office, self.name, self._sent)
+        return await open_wire(self.road, self.town.office, self.name, self._sent, resume)
 
     def _sent(self, frames: list[ClientFrame]) -> None:
         self.town.witness.sent(self, frames)

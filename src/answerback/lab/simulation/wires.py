@@ -16,7 +16,7 @@ from answerback.model.causes import Cause
 from answerback.model.ids import EnvelopeId
 from answerback.transport.failures import Unreachable
 from answerback.wire.codec import decode_relay_frame, encode
-from answerback.wire.frames import ClientFrame, Deliver, RelayFrame, Submit
+from answerback.wire.frames import ClientFrame, Deliver, RelayFrame, Resume, Submit
 
 CONNECT_S_MAX = 60.0
 """How long an attempt hangs where packets vanish; the agent gives up long before."""
@@ -25,8 +25,8 @@ CONNECT_S_MAX = 60.0
 class FarSide(Protocol):
     """The relay, as a connection sees it."""
 
-    def connected(self, wire: "Wire") -> bool:
-        """Take a new connection, unless nobody is there."""
+    def connected(self, wire: "Wire", resume: Resume | None) -> bool:
+        """Take a new connection, and the ticket shown with it, unless nobody is there."""
         ...
 
     def heard(self, wire: "Wire", data: bytes) -> None:
@@ -246,7 +246,9 @@ class Wire:
             self._road.wires.remove(self)
 
 
-async def open_wire(road: Road, far: FarSide, device: str, sent: Callable[[list[ClientFrame]], None]) -> Wire:
+async def open_wire(
+    road: Road, far: FarSide, device: str, sent: Callable[[list[ClientFrame]], None], resume: Resume | None = None
+) -> Wire:
     """Reach the relay, or raise `Unreachable`."""
     if road.is_cut or road.up_held or road.down_held:
         await asyncio.sleep(CONNECT_S_MAX)
@@ -255,7 +257,7 @@ async def open_wire(road: Road, far: FarSide, device: str, sent: Callable[[list[
     if road.is_cut:
         raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE)
     wire = Wire(road, far, device, sent)
-    if not far.connected(wire):
+    if not far.connected(wire, resume):
         wire.is_given_up = True
         wire.forget()
         raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE)
