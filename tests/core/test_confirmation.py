@@ -154,12 +154,12 @@ def test_a_slow_sample_counts_only_if_the_window_was_full() -> None:
 
 def test_a_newer_list_named_with_an_acceptance_is_looked_up_before_the_letter_may_end() -> None:
     confirmation, copies = under_way()
-    entries = [Acceptance(envelope(copies[0]), 3, 0), Acceptance(envelope(copies[1]), 2, 0)]
+    entries = [Acceptance(envelope(copies[0]), 2, 0), Acceptance(envelope(copies[1]), 3, 0)]
     effects = confirmation.accepted(Accepted(entries), now=LATER)
     assert looked_up(effects) == [BEA.account]
     assert stages_told(effects) == [Stage.ACCEPTED] * 2
     assert confirmation.machines.roster.stale(BEA.account)
-    promise = confirmation.machines.outbox.promise(copies[0].message)
+    promise = confirmation.machines.outbox.promise(copies[1].message)
     assert promise is not None
     assert not promise.addressed
 

@@ -20,6 +20,7 @@ def test_a_reading_is_as_old_as_half_its_round_trip() -> None:
     assert clock.read(10_000, rtt_s=4.0, now=Moment(1.0, 0))
     assert clock.relay_ms(Moment(1.0, 0)) == 12_000
     assert clock.relay_ms(Moment(3.5, -(10**12))) == 14_500
+    assert clock.stamp_ms(Moment(3.5, 10**12)) == 14_500, "whatever this device's clock says"
 
 
 def test_the_shortest_round_trip_is_believed_until_it_is_old() -> None:

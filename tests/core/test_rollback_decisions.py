@@ -11,11 +11,12 @@ from answerback.core.effects import (
     Transmit,
     Warned,
 )
-from answerback.core.rollback import Rollback
+from answerback.core.rollback import LIFE_BELIEVED_MAX, Rollback
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.message import Lane
-from answerback.wire.frames import Announce, LookUp, Taken, Welcome
+from answerback.wire.codec import decode_client_frame, encode
+from answerback.wire.frames import WIRE_VERSION, Announce, Hello, LookUp, Taken, Welcome
 from tests.core.families import Family, begin, machines_of
 from tests.core.lone_engine import welcome
 from tests.core.specimens import kept
@@ -62,6 +63,18 @@ def test_a_device_that_said_hello_later_than_it_knows_begins_afresh() -> None:
     assert device.machines.life == 5
     device.hears(life=8)
     assert device.machines.life == 8
+
+
+def test_a_relay_cannot_take_from_a_device_the_numbers_it_says_hello_with() -> None:
+    device = Remembering()
+    for said in (2**53 - 1, LIFE_BELIEVED_MAX, LIFE_BELIEVED_MAX + 1):
+        device.hears(life=said)
+        assert device.machines.life == LIFE_BELIEVED_MAX
+    device.machines.life = LIFE_BELIEVED_MAX + 7
+    device.hears(life=2**53 - 1)
+    assert device.machines.life == LIFE_BELIEVED_MAX + 7
+    hello = Hello(WIRE_VERSION, device.ann.keys[0].device_id, bytes(64), [], device.machines.life + 1)
+    assert decode_client_frame(encode(hello)) == hello
 
 
 def test_a_device_that_has_read_further_than_it_knows_begins_afresh_and_reads_nothing_twice() -> None:

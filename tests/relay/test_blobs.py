@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from answerback.model.ids import BlobId, DeviceId
@@ -234,6 +235,28 @@ def test_a_piece_that_vanished_breaks_the_download_off_instead_of_padding_it(tmp
                     await response.read()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("moment", ["prepare", "write", "write_eof"])
+def test_a_reader_who_vanishes_is_no_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, moment: str
+) -> None:
+    async def vanished(_response: web.StreamResponse, *_said: object) -> None:
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            token, url, content = relay.token(), blob_url(relay), secrets.token_bytes(40_000)
+            await upload(relay, url, content, token=token, piece_bytes=20_000)
+            with monkeypatch.context() as patch, suppress(aiohttp.ClientError):
+                patch.setattr(web.StreamResponse, moment, vanished)
+                async with relay.web.get(url, headers=token) as response:
+                    await response.read()
+            async with relay.web.get(url, headers=token) as response:
+                assert await response.read() == content
+
+    asyncio.run(run())
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone"])

@@ -17,6 +17,9 @@ from answerback.core.questions import WantListAnnounced
 from answerback.model.causes import Cause
 from answerback.wire.frames import Announce, Welcome
 
+LIFE_BELIEVED_MAX = 2**52
+"""Half of what a number on the wire may be: a relay that says more would leave this device none to say hello with."""
+
 
 @dataclass(slots=True)
 class Rollback:
@@ -30,7 +33,7 @@ class Rollback:
         machines = self.machines
         if not self._is_older(welcome):
             return []
-        machines.life = max(machines.life, welcome.life)
+        machines.life = max(machines.life, min(welcome.life, LIFE_BELIEVED_MAX))
         effects: list[Effect] = [Tell(Warned(Cause.DEVICE_RESTORED))]
         if welcome.store == machines.store:
             effects += [Save(cursor) for cursor in machines.inbox.catch_up(welcome.taken)]

@@ -209,6 +209,8 @@ class BlobRoutes:
             raise Refusal(Cause.RELAY_BUSY, "too many downloads at once", retry_after_ms=2_000)
         try:
             return await self._stream(request, response, row, start=start, end=end)
+        except ConnectionError:  # the reader has left, which is no news
+            return _broken_off(request, response)
         finally:
             self._downloads.leave(reader)
 
@@ -228,10 +230,7 @@ class BlobRoutes:
             if not response.prepared:
                 raise no_such_blob() if isinstance(error, StoreCorruptError) else error from None
             _log.warning("a download was broken off after it had begun")
-            response.force_close()
-            if request.transport is not None:
-                request.transport.abort()  # shorter than announced: the reader sees that it is not whole
-            return response
+            return _broken_off(request, response)
         await response.write_eof()
         return response
 
@@ -315,6 +314,14 @@ def no_such_blob() -> Refusal:
 
 def _progress(*, stored_bytes: int, total_bytes: int) -> dict[str, str]:
     return {OFFSET_HEADER: str(stored_bytes), LENGTH_HEADER: str(total_bytes)}
+
+
+def _broken_off(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """End the connection with an answer that is shorter than announced: whoever reads it sees that it is not whole."""
+    response.force_close()
+    if request.transport is not None:
+        request.transport.abort()
+    return response
 
 
 def _blob(request: web.Request) -> BlobId:

@@ -1,8 +1,8 @@
-"""Keeps what scanners send from filling the log: a head or a body that is no HTTP is answered, and is no news."""
+"""Keeps what strangers do from filling the log: a head or a body that is no HTTP is answered, and is no news."""
 
 import logging
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 
@@ -14,7 +14,8 @@ class OddRequests(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, UnicodeEncodeError):  # aiohttp cannot write its own refusal of an `Expect` with odd bytes
             return not str(error.object).startswith("Unknown Expect")
-        return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
+        # The last of these is that whoever asked has left while the answer was being written.
+        return not isinstance(error, HttpProcessingError | web.RequestPayloadError | ClientConnectionResetError)
 
 
 def server_log(name: str) -> logging.Logger:
