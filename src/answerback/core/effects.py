@@ -1,8 +1,7 @@
 """The closed list of things a machine may ask for, and the facts it may ask to keep.
 
-A machine never acts: it returns effects. A shell carries out *all* effects of one change before it makes the next, in
-this order: every `Save` of the change in one transaction, then what goes to the network, then `Tell`. A crash between
-any two of them leaves a promise kept or never made ("save, then speak").
+A machine never acts: it returns effects. A shell carries out *all* of one change before it makes the next: every `Save`
+in one transaction, then what goes to the network, then `Tell`. A crash leaves a promise kept, or never made.
 """
 
 from dataclasses import dataclass, field
