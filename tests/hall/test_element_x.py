@@ -30,7 +30,7 @@ def test_one_401_does_not_stop_the_queue_for_good() -> None:
     world, ann, bea = friends()
     world.relay.holds_commits = True
     ann.send("bea", text="under way")
-    ann.send("bea", text="with a file", urgency=Urgency.BACKGROUND, file=world.file())
+    ann.send("bea", text="with a file", urgency=Urgency.BACKGROUND, file=world.file(4_000_000))
     world.run(STEP_S)
     _one_piece_is_refused(ann)
     tell(ann, Farewell(Cause.ACCOUNT_NOT_REGISTERED.value, -1))
