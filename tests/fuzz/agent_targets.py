@@ -1,7 +1,5 @@
 """A person's own agent: its local interface, the files it reads at its start, and its journal with changed bytes."""
 
-import asyncio
-import logging
 import shutil
 import tempfile
 import time
@@ -103,15 +101,8 @@ class LocalRequests:
         runner = web.AppRunner(app, access_log=None, logger=log, handler_cancellation=True)
         await runner.setup()
         self.stack.push_async_callback(runner.cleanup)
-        logging.getLogger().addHandler(self.alarm)
-        self.stack.callback(logging.getLogger().removeHandler, self.alarm)
-        asyncio.get_running_loop().set_exception_handler(self._stumbled)
+        self.alarm.listen(self.stack)
         self.step = Doorstep(runner, self.alarm)
-
-    def _stumbled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        error = context.get("exception")
-        self.alarm.heard.append(f"the event loop: {context.get('message')} {error!r}")
-        self.alarm.errors.append(error if isinstance(error, BaseException) else RuntimeError(str(context)))
 
     async def run(self, data: bytes) -> int:
         """Say bytes, and see what is answered."""

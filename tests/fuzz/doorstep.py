@@ -7,6 +7,7 @@ the real ones; only the socket is missing, so that thousands of connections a se
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from aiohttp import web
@@ -86,6 +87,17 @@ class Alarm(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             self.heard.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
             self.errors.append(record.exc_info[1])
+
+    def listen(self, until: AsyncExitStack) -> None:
+        """Hear the log until that stack is left, and what the running event loop stumbles over."""
+        logging.getLogger().addHandler(self)
+        until.callback(logging.getLogger().removeHandler, self)
+        asyncio.get_running_loop().set_exception_handler(self._stumbled)
+
+    def _stumbled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        self.heard.append(f"the event loop: {context.get('message')} {error!r}")
+        self.errors.append(error if isinstance(error, BaseException) else RuntimeError(str(context)))
 
     def check(self) -> None:
         """Raise what was heard."""

@@ -7,7 +7,6 @@ then it is looked whether an honest client is still served.
 
 import asyncio
 import base64
-import logging
 import re
 import shutil
 import tempfile
@@ -89,15 +88,8 @@ class RelayInside:
         stack.callback(tending.cancel)
         stack.callback(side.boxes.close)
         self.alarm = Alarm()
-        logging.getLogger().addHandler(self.alarm)
-        stack.callback(logging.getLogger().removeHandler, self.alarm)
-        asyncio.get_running_loop().set_exception_handler(self._stumbled)
+        self.alarm.listen(stack)
         self.step = Doorstep(runner, self.alarm)
-
-    def _stumbled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        error = context.get("exception")
-        self.alarm.heard.append(f"the event loop: {context.get('message')} {error!r}")
-        self.alarm.errors.append(error if isinstance(error, BaseException) else RuntimeError(str(context)))
 
 
 def answers_of(said: bytes) -> list[tuple[int, bytes, bytes]]:

@@ -94,6 +94,7 @@ def _ended_by_signals() -> Iterator[None]:
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     heard = []
     for number in numbers:
+        # Windows' loop has none, and only a main thread may: there Ctrl-C is what ends it.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, task.cancel)
             heard.append(number)
