@@ -2,7 +2,7 @@
 
 import time
 
-from answerback.transport.ports import OpenLine, Ports, RelayLine
+from answerback.transport.ports import Dialled, OpenLine, Ports, RelayLine
 from answerback.transport.websocket import WebSocketLine
 from answerback.wire.frames import Resume
 
@@ -25,3 +25,7 @@ def test_the_real_line_has_every_verb_of_its_port() -> None:
     verbs = {name for name in vars(RelayLine) if not name.startswith("_")}
     assert verbs == {"send", "frames", "close"}
     assert verbs <= set(vars(WebSocketLine))
+
+
+def test_a_dialled_connection_goes_on_or_is_let_go_of() -> None:
+    assert {name for name in vars(Dialled) if not name.startswith("_")} == {"proceed", "close"}

@@ -28,6 +28,26 @@ class RelayLine(Protocol):
         ...
 
 
+class Dialled(Protocol):
+    """A TCP connection that stands, to the relay or to the proxy before it."""
+
+    async def proceed(self, resume: Resume | None) -> RelayLine:
+        """Speak TLS and WebSocket on it, showing a ticket if there is one. Raises `Unreachable`, and has closed then."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it at once."""
+        ...
+
+
+class Dial(Protocol):
+    """How to reach the relay over one path; "" is whatever the system chooses. Raises `Unreachable` with its cause."""
+
+    async def __call__(self, path: str) -> Dialled:
+        """Open one TCP connection; to be cancelled is to close it at once."""
+        ...
+
+
 class OpenLine(Protocol):
     """How to reach the relay. Raises `Unreachable` with its cause."""
 
@@ -41,6 +61,7 @@ class Ports:
     """The world, as far as an agent needs it."""
 
     open_line: OpenLine
+    dial: Dial | None = None
     monotonic_s: Callable[[], float] = time.monotonic
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     randomness: Callable[[int], bytes] = os.urandom
