@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerback.core.effects import Disconnect, Fact
+from answerback.core.effects import Disconnect
 from answerback.core.engine import Engine
+from answerback.core.facts import Fact
 from answerback.crypto.identity import DeviceKeys
 from answerback.model.errors import PeerError
 from answerback.model.ids import envelope_id

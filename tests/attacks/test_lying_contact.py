@@ -2,7 +2,8 @@
 
 import pytest
 
-from answerback.core.effects import Arrived, KeepOutgoing, KeepStream, Transmit
+from answerback.core.effects import Arrived, Transmit
+from answerback.core.facts import KeepOutgoing, KeepStream
 from answerback.core.questions import HANDLES_AT_ONCE
 from answerback.model.bounds import INSTANT_MS_MAX, NATURAL_MAX
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, conversation_id

@@ -2,7 +2,8 @@
 
 import pytest
 
-from answerback.core.effects import Connect, Disconnect, KeepCursor, Moment, Save
+from answerback.core.effects import Connect, Disconnect, Moment, Save
+from answerback.core.facts import KeepCursor
 from answerback.core.pacing import TOLD_S_MAX
 from answerback.crypto.identity import DeviceKeys, Purpose
 from answerback.crypto.prekeys import make_seal_key, seal_key_id

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from answerback.core.effects import (
+from answerback.core.facts import (
     DropDraft,
     DropOutgoing,
     DropRatchet,

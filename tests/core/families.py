@@ -1,6 +1,7 @@
 """Accounts with signed device lists and keys, and one device's machines, to try composers with."""
 
-from answerback.core.effects import KeepRatchet, Reason
+from answerback.core.effects import Reason
+from answerback.core.facts import KeepRatchet
 from answerback.core.machines import Machines, Self
 from answerback.core.roster import Roster
 from answerback.core.sessions import Sessions

@@ -1,11 +1,6 @@
 """Keeps one engine without a world, which hears only what a test says to it."""
 
-from answerback.core.effects import (
-    Effect,
-    Moment,
-    Tell,
-    Transmit,
-)
+from answerback.core.effects import Effect, Moment, Tell, Transmit
 from answerback.core.engine import Engine
 from answerback.core.machines import Self
 from answerback.core.memory import Memory

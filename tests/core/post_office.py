@@ -37,6 +37,7 @@ from answerback.wire.frames import (
     Resume,
     Submit,
     Taken,
+    TakeOver,
     Took,
     Welcome,
     Whereabouts,
@@ -117,6 +118,8 @@ class Relay:
                 self.box(device).life = max(self.box(device).life, frame.life)
             case Took():
                 self._took(self.box(device), {taken.lane: taken.position for taken in frame.entries})
+            case TakeOver():
+                self._took(self.box(device), {taken.lane: taken.position for taken in frame.taken})
             case Inquire():
                 yield Located([self._where(asked) for asked in frame.entries])
             case Ping():

@@ -2,13 +2,8 @@
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
-from answerback.core.effects import (
-    Effect,
-    KeepSeen,
-    Tell,
-    Transmit,
-    Warned,
-)
+from answerback.core.effects import Effect, Tell, Transmit, Warned
+from answerback.core.facts import KeepSeen
 from answerback.core.outbox import Copy
 from answerback.model.envelope import Delivery
 from answerback.model.ids import AccountId, BlobId, DeviceId, MessageId

@@ -1,6 +1,7 @@
 """Letters, devices and moments to try machines with."""
 
-from answerback.core.effects import Effect, Fact, KeepOutgoing, Moment, Progressed, Save, Tell
+from answerback.core.effects import Effect, Moment, Progressed, Save, Tell
+from answerback.core.facts import Fact, KeepOutgoing
 from answerback.core.outbox import Copy, Outbox
 from answerback.model.envelope import Envelope
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, MessageId, envelope_id

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from answerback.core.effects import KeepOutgoing
+from answerback.core.facts import KeepOutgoing
 from answerback.model.causes import Cause
 from answerback.model.ids import MessageId
 from answerback.model.message import Lane, Urgency

@@ -1,7 +1,8 @@
 """Proves that what arrives is kept before it is acknowledged, answered once, and checked before it is believed."""
 
 from answerback.core.arrival import PARKED_MAX
-from answerback.core.effects import KeepMessage, KeepSeen, Save, Tell, Transmit, Warned
+from answerback.core.effects import Save, Tell, Transmit, Warned
+from answerback.core.facts import KeepMessage, KeepSeen
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
 from answerback.model.ids import ConversationId, EnvelopeId

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from answerback.core import arrival as arrival_module
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
-from answerback.core.effects import (
-    Arrived,
+from answerback.core.effects import Arrived, Tell, Warned
+from answerback.core.facts import (
     KeepCursor,
     KeepDeviceName,
     KeepMessage,
@@ -15,8 +15,6 @@ from answerback.core.effects import (
     KeepRatchet,
     KeepSeen,
     KeepStream,
-    Tell,
-    Warned,
 )
 from answerback.crypto.prekeys import check_prekey, make_fallback
 from answerback.crypto.seal import lock_letter

@@ -8,12 +8,7 @@ from msgspec.structs import replace
 from answerback.core import arrival as arrival_module
 from answerback.core.arrival import RESEALS_MAX
 from answerback.core.departure import SEAL_KEY_NAMED_S
-from answerback.core.effects import (
-    KeepCopy,
-    KeepOutgoing,
-    KeepStream,
-    KeepTransfer,
-)
+from answerback.core.facts import KeepCopy, KeepOutgoing, KeepStream, KeepTransfer
 from answerback.core.inbox import GAP_GRACE_S
 from answerback.core.lanes import Hold
 from answerback.model.causes import Cause

@@ -3,8 +3,9 @@
 from answerback.core.catchup import ANSWER_DUE_S, RENEW_AFTER_INQUIRIES, RESEAL_AFTER_INQUIRIES
 from answerback.core.confirmation import GONE_AGAIN_S, Confirmation
 from answerback.core.departure import Departure
-from answerback.core.effects import Effect, KeepCopy, Transmit
+from answerback.core.effects import Effect, Transmit
 from answerback.core.engine import LOOK_S
+from answerback.core.facts import KeepCopy
 from answerback.core.lanes import Hold
 from answerback.core.outbox import Copy
 from answerback.core.pacing import TOLD_S_MAX

@@ -1,7 +1,8 @@
 """Proves that a letter asks for what it lacks, leaves in order and within the window, and waits with a cause."""
 
 from answerback.core.departure import FRAME_BYTES, LOCKED_MAX
-from answerback.core.effects import KeepDraft, Transmit
+from answerback.core.effects import Transmit
+from answerback.core.facts import KeepDraft
 from answerback.model.causes import Cause
 from answerback.model.message import Urgency
 from answerback.model.timeline import Stage

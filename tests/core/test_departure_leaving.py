@@ -13,15 +13,8 @@ from answerback.core.departure import (
     SEAL_KEY_OLD_MS,
     STRICT_WINDOW_FACTOR,
 )
-from answerback.core.effects import (
-    Effect,
-    KeepCopy,
-    KeepRatchet,
-    KeepRelay,
-    KeepStep,
-    KeepStream,
-    Moment,
-)
+from answerback.core.effects import Effect, Moment
+from answerback.core.facts import KeepCopy, KeepRatchet, KeepRelay, KeepStep, KeepStream
 from answerback.core.lanes import Hold
 from answerback.crypto.prekeys import make_seal_key
 from answerback.model.causes import Cause

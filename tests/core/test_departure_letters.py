@@ -5,18 +5,8 @@ from dataclasses import replace
 from answerback.core.departure import (
     CONTROL_LIFETIME_MS,
 )
-from answerback.core.effects import (
-    DropDraft,
-    DropOutgoing,
-    KeepCopy,
-    KeepMessage,
-    KeepOutgoing,
-    KeepStep,
-    Progressed,
-    Save,
-    Tell,
-    Transmit,
-)
+from answerback.core.effects import Progressed, Save, Tell, Transmit
+from answerback.core.facts import DropDraft, DropOutgoing, KeepCopy, KeepMessage, KeepOutgoing, KeepStep
 from answerback.model.bounds import INSTANT_MS_MAX
 from answerback.model.causes import Cause
 from answerback.model.ids import conversation_id

@@ -3,23 +3,8 @@
 import pytest
 
 from answerback.core import engine as engine_module
-from answerback.core.effects import (
-    Connect,
-    Disconnect,
-    KeepCopy,
-    KeepCursor,
-    KeepDraft,
-    KeepRelay,
-    KeepTransfer,
-    LinkChanged,
-    Reason,
-    Save,
-    Tell,
-    Transmit,
-    Upload,
-    Wake,
-    Warned,
-)
+from answerback.core.effects import Connect, Disconnect, LinkChanged, Reason, Save, Tell, Transmit, Upload, Wake, Warned
+from answerback.core.facts import KeepCopy, KeepCursor, KeepDraft, KeepRelay, KeepTransfer
 from answerback.core.lanes import Hold
 from answerback.core.link import LinkState
 from answerback.core.memory import Memory

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from answerback.core.effects import (
-    Download,
+from answerback.core.effects import Download, FileReady, Reason, Save, Tell, Upload, Wake
+from answerback.core.engine import LOOK_S, Engine
+from answerback.core.facts import (
     DropOutgoing,
-    FileReady,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -20,13 +20,7 @@ from answerback.core.effects import (
     KeepSeen,
     KeepStream,
     KeepTransfer,
-    Reason,
-    Save,
-    Tell,
-    Upload,
-    Wake,
 )
-from answerback.core.engine import LOOK_S, Engine
 from answerback.core.lanes import Hold
 from answerback.core.memory import Memory
 from answerback.core.transfers import PIECE_S

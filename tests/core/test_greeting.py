@@ -1,6 +1,7 @@
 """A device shows its ticket where that may help, and its life is on the disk before it is said."""
 
-from answerback.core.effects import Connect, Effect, KeepRelay, Reason, Save
+from answerback.core.effects import Connect, Effect, Reason, Save
+from answerback.core.facts import KeepRelay
 from answerback.crypto.resumption import check_proof
 from answerback.model.causes import Cause
 from answerback.wire.frames import Challenge, Hello, Resume, Ticket

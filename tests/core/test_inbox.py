@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core import inbox as inbox_module
-from answerback.core.effects import KeepCursor, KeepSeen, KeepStream
+from answerback.core.facts import KeepCursor, KeepSeen, KeepStream
 from answerback.core.inbox import GAP_AGAIN_S, GAP_AGAIN_S_MAX, GAP_GRACE_S, GAP_NUMBERS_MAX, GAPS_MAX, Inbox
 from answerback.model.envelope import Delivery
 from answerback.model.ids import EnvelopeId

@@ -2,11 +2,10 @@
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import ABSENT_AGAIN_S, Departure
-from answerback.core.effects import (
-    Answered,
+from answerback.core.effects import Answered, Effect, News, Tell, Transmit, Warned
+from answerback.core.facts import (
     DropDraft,
     DropOutgoing,
-    Effect,
     KeepContact,
     KeepCopy,
     KeepDeviceKeys,
@@ -17,10 +16,6 @@ from answerback.core.effects import (
     KeepRatchet,
     KeepSealKey,
     KeepStep,
-    News,
-    Tell,
-    Transmit,
-    Warned,
 )
 from answerback.core.lanes import Hold
 from answerback.core.lookup import DEVICE_LIST, FORGED_AGAIN_S, Lookup

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core import outbox as outbox_module
-from answerback.core.effects import DropOutgoing, KeepCopy, RaiseStage
+from answerback.core.facts import DropOutgoing, KeepCopy, RaiseStage
 from answerback.core.outbox import Copy, Outbox
 from answerback.model.causes import Cause
 from answerback.model.timeline import Stage

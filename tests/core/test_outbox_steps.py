@@ -5,16 +5,8 @@ from dataclasses import replace
 import pytest
 
 from answerback.core import outbox as outbox_module
-from answerback.core.effects import (
-    DropOutgoing,
-    KeepCopy,
-    KeepOutgoing,
-    KeepStep,
-    Progressed,
-    RaiseStage,
-    Save,
-    Tell,
-)
+from answerback.core.effects import Progressed, Save, Tell
+from answerback.core.facts import DropOutgoing, KeepCopy, KeepOutgoing, KeepStep, RaiseStage
 from answerback.core.outbox import RETIME_MS, Outbox
 from answerback.model.causes import Cause
 from answerback.model.ids import EnvelopeId

@@ -7,17 +7,8 @@ import pytest
 from answerback.core.arrival import Arrival, Replies
 from answerback.core.catchup import Catchup
 from answerback.core.departure import Departure
-from answerback.core.effects import (
-    Effect,
-    Fact,
-    KeepCopy,
-    KeepMessage,
-    KeepRatchet,
-    KeepSeen,
-    Moment,
-    Save,
-    Transmit,
-)
+from answerback.core.effects import Effect, Moment, Save, Transmit
+from answerback.core.facts import Fact, KeepCopy, KeepMessage, KeepRatchet, KeepSeen
 from answerback.core.inbox import Inbox
 from answerback.core.outbox import Copy, Outbox, Promise
 from answerback.core.sessions import Opened, Sessions

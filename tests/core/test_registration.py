@@ -1,6 +1,6 @@
 """Proves that keys are refilled, rotated and offered again, and never counted as published before they are."""
 
-from answerback.core.effects import DropSealSecret, KeepDeviceKeys, KeepSealSecret
+from answerback.core.facts import DropSealSecret, KeepDeviceKeys, KeepSealSecret
 from answerback.core.registration import (
     FALLBACK_PERIOD_MS,
     PREKEYS_MIN,

@@ -4,7 +4,8 @@ import copy
 
 import msgspec
 
-from answerback.core.effects import Answered, KeepRatchet, Warned
+from answerback.core.effects import Answered, Warned
+from answerback.core.facts import KeepRatchet
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId
 from answerback.model.message import Lane

@@ -1,16 +1,8 @@
 """Proves what a welcome, a list and an announcement decide about disks that went back in time, one at a time."""
 
 from answerback.core.departure import Departure
-from answerback.core.effects import (
-    DropRatchet,
-    Effect,
-    KeepCursor,
-    KeepOwnList,
-    Save,
-    Tell,
-    Transmit,
-    Warned,
-)
+from answerback.core.effects import Effect, Save, Tell, Transmit, Warned
+from answerback.core.facts import DropRatchet, KeepCursor, KeepOwnList
 from answerback.core.rollback import LIFE_BELIEVED_MAX, Rollback
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerback.core.effects import KeepDeviceList, KeepDeviceName, KeepSealKey
+from answerback.core.facts import KeepDeviceList, KeepDeviceName, KeepSealKey
 from answerback.core.roster import Roster
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list, next_device_list
 from answerback.crypto.prekeys import check_seal_key, make_seal_key

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from answerback.core import sessions as sessions_module
-from answerback.core.effects import DropRatchet, Fact, KeepDeviceKeys, KeepRatchet
+from answerback.core.facts import DropRatchet, Fact, KeepDeviceKeys, KeepRatchet
 from answerback.core.sessions import RENEW_S_MIN, SESSIONS_MAX, NonsenseError, Opened, Sessions
 from answerback.crypto.identity import DeviceKeys
 from answerback.crypto.prekeys import check_prekey, check_seal_key, make_fallback, make_seal_key, prekeys_to_publish

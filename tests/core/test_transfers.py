@@ -1,6 +1,7 @@
 """Proves that files travel in pieces that resume, one at a time, and that what is missing is asked for patiently."""
 
-from answerback.core.effects import Download, FileReady, KeepTransfer, Reason, Save, Tell, Upload, Wake
+from answerback.core.effects import Download, FileReady, Reason, Save, Tell, Upload, Wake
+from answerback.core.facts import KeepTransfer
 from answerback.core.transfers import (
     AGAIN_S,
     MISSING_AGAIN_S,

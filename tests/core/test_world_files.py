@@ -1,6 +1,7 @@
 """Proves that a message with a file is delivered when its file is, and that a lost file is brought again."""
 
-from answerback.core.effects import KeepTransfer, Upload
+from answerback.core.effects import Upload
+from answerback.core.facts import KeepTransfer
 from answerback.model.causes import Cause
 from answerback.model.message import Lane
 from answerback.model.timeline import Stage

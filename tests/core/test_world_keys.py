@@ -1,6 +1,6 @@
 """Proves that lost, spent, rotated and broken keys delay a message and never lose it."""
 
-from answerback.core.effects import KeepRatchet
+from answerback.core.facts import KeepRatchet
 from answerback.model.message import Lane
 from answerback.model.timeline import Stage
 from tests.core.world import Phone, World

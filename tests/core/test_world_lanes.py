@@ -1,6 +1,6 @@
 """Proves that urgent messages overtake hundreds of others, and that none is lost for it."""
 
-from answerback.core.effects import KeepStream
+from answerback.core.facts import KeepStream
 from answerback.model.message import Urgency
 from answerback.model.timeline import Stage
 from tests.core.world import STEP_S, Phone, World

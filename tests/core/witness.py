@@ -3,19 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from answerback.core.effects import (
-    Arrived,
-    Effect,
-    KeepCopy,
-    KeepMessage,
-    KeepSeen,
-    KeepStep,
-    Progressed,
-    RaiseStage,
-    Save,
-    Tell,
-    Transmit,
-)
+from answerback.core.effects import Arrived, Effect, Progressed, Save, Tell, Transmit
+from answerback.core.facts import KeepCopy, KeepMessage, KeepSeen, KeepStep, RaiseStage
 from answerback.lab.simulation.witness import unsaved_ratchets
 from answerback.model.ids import DeviceId, EnvelopeId, MessageId
 from answerback.model.timeline import Stage

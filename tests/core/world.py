@@ -11,8 +11,6 @@ from answerback.core.effects import (
     Disconnect,
     Download,
     Effect,
-    KeepDeviceKeys,
-    KeepDraft,
     Moment,
     News,
     Progressed,
@@ -22,6 +20,7 @@ from answerback.core.effects import (
     Upload,
 )
 from answerback.core.engine import Engine
+from answerback.core.facts import KeepDeviceKeys, KeepDraft
 from answerback.core.machines import Self
 from answerback.crypto.files import sealed_size
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list, next_device_list

@@ -5,12 +5,8 @@ from dataclasses import replace
 from answerback.core.departure import (
     Departure,
 )
-from answerback.core.effects import (
-    Effect,
-    KeepDraft,
-    Moment,
-    Transmit,
-)
+from answerback.core.effects import Effect, Moment, Transmit
+from answerback.core.facts import KeepDraft
 from answerback.core.lanes import Hold
 from answerback.core.outbox import Copy
 from answerback.model.ids import BlobId, DeviceId

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from answerback.core.effects import Fact, KeepDeviceKeys, KeepDeviceList, News
+from answerback.core.effects import News
+from answerback.core.facts import Fact, KeepDeviceKeys, KeepDeviceList
 from answerback.core.memory import Memory
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
 from answerback.device.client import Client

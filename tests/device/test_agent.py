@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import (
-    Arrived,
-    Effect,
-    Fact,
-    KeepCopy,
-    KeepMessage,
-    KeepStep,
-    LinkChanged,
-    Progressed,
-    RaiseStage,
-)
+from answerback.core.effects import Arrived, Effect, LinkChanged, Progressed
 from answerback.core.engine import Engine
+from answerback.core.facts import Fact, KeepCopy, KeepMessage, KeepStep, RaiseStage
 from answerback.device.agent import AgentEnded
 from answerback.device.client import Client
 from answerback.model.causes import Cause

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from answerback.core.effects import Download, Effect, KeepMessage, KeepTransfer, Moment, Upload
+from answerback.core.effects import Download, Effect, Moment, Upload
+from answerback.core.facts import KeepMessage, KeepTransfer
 from answerback.crypto.files import make_file_key, seal_file
 from answerback.device import carrier
 from answerback.device.carrier import FileCarrier

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import KeepDeviceKeys, KeepDeviceList, Tell, Warned
+from answerback.core.effects import Tell, Warned
+from answerback.core.facts import KeepDeviceKeys, KeepDeviceList
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
 from answerback.device import client as client_module
 from answerback.device.client import Client

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from answerback.core.effects import Fact, KeepDeviceList, KeepOwnList
+from answerback.core.facts import Fact, KeepDeviceList, KeepOwnList
 from answerback.crypto.identity import DeviceKeys, RootKey, next_device_list, read_device_list
 from answerback.device.client import Client
 from answerback.device.home import make_journal, open_journal

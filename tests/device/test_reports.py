@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import Fact, KeepCopy, KeepDeviceName, KeepDraft, KeepMessage, KeepStep, RaiseStage
+from answerback.core.facts import Fact, KeepCopy, KeepDeviceName, KeepDraft, KeepMessage, KeepStep, RaiseStage
 from answerback.device.reports import AGENT_STOPPED, timeline
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId, EnvelopeId

@@ -3,7 +3,8 @@
 import copy
 from collections.abc import Iterable
 
-from answerback.core.effects import KeepRatchet, Warned
+from answerback.core.effects import Warned
+from answerback.core.facts import KeepRatchet
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId
 from answerback.model.message import Lane

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import Effect, KeepDraft, KeepOutgoing, Moment, Save, Upload, Warned
+from answerback.core.effects import Effect, Moment, Save, Upload, Warned
 from answerback.core.engine import Engine
+from answerback.core.facts import KeepDraft, KeepOutgoing
 from answerback.core.lanes import CopyKey, Lanes
 from answerback.core.outbox import Outbox
 from answerback.core.pacing import SPACING_S_MAX, Pacing

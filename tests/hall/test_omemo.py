@@ -9,7 +9,8 @@ import pytest
 
 from answerback.core.arrival import Arrival, Replies
 from answerback.core.catchup import Catchup
-from answerback.core.effects import Arrived, Effect, KeepSeen, Moment, News
+from answerback.core.effects import Arrived, Effect, Moment, News
+from answerback.core.facts import KeepSeen
 from answerback.core.inbox import Inbox
 from answerback.core.rollback import Rollback
 from answerback.core.sessions import Opened, Sessions

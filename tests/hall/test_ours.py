@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from answerback.core.effects import Fact, KeepDeviceKeys, KeepStream, Moment, Warned
+from answerback.core.effects import Moment, Warned
+from answerback.core.facts import Fact, KeepDeviceKeys, KeepStream
 from answerback.core.registration import Registration
 from answerback.core.relay_clock import RelayClock
 from answerback.core.sessions import Sessions

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from answerback.core.effects import KeepMessage, KeepSeen
+from answerback.core.facts import KeepMessage, KeepSeen
 from answerback.model.ids import EnvelopeId
 from answerback.model.timeline import Stage
 from answerback.storage.journal import Journal

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from answerback.core.effects import (
+from answerback.core.facts import (
     DropDraft,
     DropOutgoing,
     DropRatchet,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from answerback.core.effects import (
+from answerback.core.facts import (
     DropDraft,
     DropOutgoing,
     DropRatchet,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import KeepContact, KeepDeviceName, KeepMessage
+from answerback.core.facts import KeepContact, KeepDeviceName, KeepMessage
 from answerback.model.errors import UsageError
 from answerback.model.ids import ConversationId, MessageId, message_id_text
 from answerback.storage.journal import Journal

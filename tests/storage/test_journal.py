@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerback.core.effects import DropOutgoing, Fact, KeepMessage, KeepSeen
+from answerback.core.facts import DropOutgoing, Fact, KeepMessage, KeepSeen
 from answerback.model.errors import StorageError, StoreCorruptError, StoreFullError, StoreLockedError
 from answerback.model.ids import EnvelopeId
 from answerback.model.timeline import Stage

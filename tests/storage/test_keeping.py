@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from answerback.core.effects import Fact, KeepMessage, KeepOwnList, RaiseStage
+from answerback.core.facts import Fact, KeepMessage, KeepOwnList, RaiseStage
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.ids import MessageId

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import KeepMessage
+from answerback.core.facts import KeepMessage
 from answerback.model.message import Urgency
 from answerback.storage.journal import Journal
 from tests.storage.samples import ANN, BEA, FILE, IDENTITY, KEY, message_of

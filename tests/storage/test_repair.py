@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import Fact, KeepDeviceKeys, KeepMessage, KeepRatchet, KeepRelay
+from answerback.core.facts import Fact, KeepDeviceKeys, KeepMessage, KeepRatchet, KeepRelay
 from answerback.model.devices import Signed
 from answerback.model.errors import StorageError, StoreCorruptError, StoreLockedError
 from answerback.model.message import Lane

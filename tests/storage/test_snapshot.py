@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import KeepDraft, KeepMessage, KeepSeen, KeepStep
+from answerback.core.facts import KeepDraft, KeepMessage, KeepSeen, KeepStep
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
 from answerback.storage.journal import Journal
 from answerback.storage.layout import JOURNAL_FILE

@@ -10,17 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from answerback.core.departure import Departure
-from answerback.core.effects import (
-    Arrived,
-    Effect,
-    KeepDeviceKeys,
-    KeepMessage,
-    Moment,
-    Save,
-    Tell,
-    Transmit,
-    Warned,
-)
+from answerback.core.effects import Arrived, Effect, Moment, Save, Tell, Transmit, Warned
+from answerback.core.facts import KeepDeviceKeys, KeepMessage
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.sessions import NonsenseError, Opened

@@ -7,20 +7,8 @@ for, and the copy waits with that as its cause.
 
 from dataclasses import dataclass, field
 
-from answerback.core.effects import (
-    DropDraft,
-    Effect,
-    KeepDraft,
-    KeepMessage,
-    KeepOutgoing,
-    KeepRatchet,
-    KeepStep,
-    Moment,
-    Progressed,
-    Save,
-    Tell,
-    Transmit,
-)
+from answerback.core.effects import Effect, Moment, Progressed, Save, Tell, Transmit
+from answerback.core.facts import DropDraft, KeepDraft, KeepMessage, KeepOutgoing, KeepRatchet, KeepStep
 from answerback.core.fanout import targets
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines

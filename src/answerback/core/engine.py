@@ -16,8 +16,6 @@ from answerback.core.effects import (
     Download,
     Effect,
     FileReady,
-    KeepCopy,
-    KeepDraft,
     Moment,
     Reason,
     Save,
@@ -27,6 +25,7 @@ from answerback.core.effects import (
     Wake,
     Warned,
 )
+from answerback.core.facts import KeepCopy, KeepDraft
 from answerback.core.greeting import Greeting
 from answerback.core.link import LinkState
 from answerback.core.lookup import Lookup

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from answerback.core.effects import KeepOutgoing
+from answerback.core.facts import KeepOutgoing
 from answerback.core.roster import Roster
 from answerback.model.ids import AccountId, DeviceId
 

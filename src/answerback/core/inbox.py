@@ -10,7 +10,8 @@ somebody must repair, and only the sender can.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from answerback.core.effects import KeepCursor, KeepSeen, KeepStream, Moment
+from answerback.core.effects import Moment
+from answerback.core.facts import KeepCursor, KeepSeen, KeepStream
 from answerback.model.envelope import Delivery
 from answerback.model.ids import DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Lane

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
-from answerback.core.effects import Answered, Effect, KeepContact, KeepOwnList, Moment, Save, Tell, Transmit, Warned
+from answerback.core.effects import Answered, Effect, Moment, Save, Tell, Transmit, Warned
+from answerback.core.facts import KeepContact, KeepOwnList
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.questions import WantAccount, WantKeysPublished, WantList, WantListAnnounced, WantPreKey

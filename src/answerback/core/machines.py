@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from answerback.core.catchup import Catchup
-from answerback.core.effects import KeepRelay
+from answerback.core.facts import KeepRelay
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
 from answerback.core.link import Link

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from answerback.core.effects import (
+from answerback.core.facts import (
     KeepContact,
     KeepCopy,
     KeepCursor,

@@ -12,18 +12,8 @@ makes its sender ask again.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from answerback.core.effects import (
-    DropOutgoing,
-    Effect,
-    KeepCopy,
-    KeepOutgoing,
-    KeepStep,
-    Moment,
-    Progressed,
-    RaiseStage,
-    Save,
-    Tell,
-)
+from answerback.core.effects import Effect, Moment, Progressed, Save, Tell
+from answerback.core.facts import DropOutgoing, KeepCopy, KeepOutgoing, KeepStep, RaiseStage
 from answerback.core.lanes import CopyKey
 from answerback.core.memory import ENDED_MAX
 from answerback.model.causes import Cause

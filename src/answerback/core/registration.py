@@ -8,7 +8,7 @@ offered before it. All ages are judged by the relay's clock.
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from answerback.core.effects import DropSealSecret, Fact, KeepDeviceKeys, KeepSealSecret
+from answerback.core.facts import DropSealSecret, Fact, KeepDeviceKeys, KeepSealSecret
 from answerback.core.sessions import Sessions
 from answerback.crypto.prekeys import (
     PREKEYS_MAX,

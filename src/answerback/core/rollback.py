@@ -11,7 +11,8 @@ nothing by it but work for this device.
 from dataclasses import dataclass
 
 from answerback.core.departure import Departure
-from answerback.core.effects import Effect, KeepOwnList, Save, Tell, Transmit, Warned
+from answerback.core.effects import Effect, Save, Tell, Transmit, Warned
+from answerback.core.facts import KeepOwnList
 from answerback.core.machines import Machines
 from answerback.core.questions import WantListAnnounced
 from answerback.model.causes import Cause

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from answerback.core.effects import KeepDeviceList, KeepDeviceName, KeepSealKey
+from answerback.core.facts import KeepDeviceList, KeepDeviceName, KeepSealKey
 from answerback.crypto.identity import check_device_lists, read_device_list
 from answerback.crypto.prekeys import check_seal_key
 from answerback.model.devices import Device, DeviceList, SealKey, Signed

@@ -10,7 +10,8 @@ before the bytes it made leave, and before the envelope it opened is acknowledge
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from answerback.core.effects import DropRatchet, Fact, KeepDeviceKeys, KeepRatchet, Moment
+from answerback.core.effects import Moment
+from answerback.core.facts import DropRatchet, Fact, KeepDeviceKeys, KeepRatchet
 from answerback.crypto.identity import DeviceKeys
 from answerback.crypto.prekeys import SealSecret
 from answerback.crypto.primitives import CannotOpenError

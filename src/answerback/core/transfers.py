@@ -13,7 +13,8 @@ and could name one first, with a key that does not open it, to keep the file fro
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from answerback.core.effects import Download, Effect, FileReady, KeepTransfer, Reason, Save, Tell, Upload, Wake
+from answerback.core.effects import Download, Effect, FileReady, Reason, Save, Tell, Upload, Wake
+from answerback.core.facts import KeepTransfer
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, BlobId, MessageId
 from answerback.model.message import Lane, Urgency

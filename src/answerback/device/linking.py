@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import msgspec
 
-from answerback.core.effects import KeepDeviceKeys, KeepDeviceList, KeepOwnList
+from answerback.core.facts import KeepDeviceKeys, KeepDeviceList, KeepOwnList
 from answerback.crypto.identity import DeviceKeys, RootKey, next_device_list, read_device_list
 from answerback.crypto.linking import Direction, LinkCode, box_open, box_seal, make_link_code, parse_link_code
 from answerback.crypto.primitives import KEY_BYTES, CannotOpenError, random_bytes

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from answerback.core.effects import KeepDeviceKeys, KeepDeviceList, KeepOwnList
+from answerback.core.facts import KeepDeviceKeys, KeepDeviceList, KeepOwnList
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
 from answerback.crypto.primitives import KEY_BYTES, random_bytes
 from answerback.device.home import make_journal, open_journal

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from answerback.core.effects import KeepCopy, KeepStep
+from answerback.core.facts import KeepCopy, KeepStep
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.timeline import CopyTimeline, Stage, Step, Timeline, Wait

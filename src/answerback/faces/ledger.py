@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from answerback.core.effects import KeepDraft
+from answerback.core.facts import KeepDraft
 from answerback.crypto.identity import read_device_list
 from answerback.device.client import Client
 from answerback.device.reports import AGENT_STOPPED, Status, timeline

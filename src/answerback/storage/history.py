@@ -4,15 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from answerback.core.effects import (
-    KeepContact,
-    KeepCopy,
-    KeepDeviceName,
-    KeepDraft,
-    KeepOwnList,
-    KeepStep,
-    KeepTransfer,
-)
+from answerback.core.facts import KeepContact, KeepCopy, KeepDeviceName, KeepDraft, KeepOwnList, KeepStep, KeepTransfer
 from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.errors import UsageError

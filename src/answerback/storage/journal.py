@@ -11,7 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
-from answerback.core.effects import Fact, KeepSeen
+from answerback.core.facts import Fact, KeepSeen
 from answerback.storage.database import Connect, Database, open_database
 from answerback.storage.history import History
 from answerback.storage.identity import Identity, write_identity

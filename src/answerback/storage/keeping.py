@@ -5,7 +5,7 @@ from typing import assert_never
 
 import msgspec
 
-from answerback.core.effects import (
+from answerback.core.facts import (
     DropDraft,
     DropOutgoing,
     DropRatchet,

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from answerback.core.effects import (
+from answerback.core.facts import (
     KeepContact,
     KeepCopy,
     KeepCursor,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from answerback.core.effects import KeepDeviceKeys, KeepMessage
+from answerback.core.facts import KeepDeviceKeys, KeepMessage
 from answerback.device.home import make_journal, open_journal
 from answerback.faces.cli import cli
 from answerback.model.errors import StoreCorruptError

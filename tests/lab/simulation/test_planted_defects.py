@@ -10,20 +10,8 @@ import pytest
 from answerback.core.arrival import Arrival
 from answerback.core.catchup import Catchup
 from answerback.core.departure import Departure
-from answerback.core.effects import (
-    Effect,
-    Fact,
-    KeepCopy,
-    KeepOutgoing,
-    KeepRatchet,
-    KeepSeen,
-    Moment,
-    Progressed,
-    RaiseStage,
-    Save,
-    Tell,
-    Transmit,
-)
+from answerback.core.effects import Effect, Moment, Progressed, Save, Tell, Transmit
+from answerback.core.facts import Fact, KeepCopy, KeepOutgoing, KeepRatchet, KeepSeen, RaiseStage
 from answerback.core.fanout import Targets, targets
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import CopyKey, Lanes

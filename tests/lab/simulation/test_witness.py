@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from answerback.core.effects import KeepCopy, KeepMessage, KeepRatchet, KeepSeen, KeepStep
+from answerback.core.facts import KeepCopy, KeepMessage, KeepRatchet, KeepSeen, KeepStep
 from answerback.lab.simulation.town import Town
 from answerback.lab.simulation.witness import unsaved_ratchets
 from answerback.model.causes import Cause

@@ -7,17 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from answerback.core.effects import (
-    Arrived,
-    Fact,
-    FileReady,
-    KeepDeviceKeys,
-    KeepSealSecret,
-    LinkChanged,
-    News,
-    Progressed,
-    Warned,
-)
+from answerback.core.effects import Arrived, FileReady, LinkChanged, News, Progressed, Warned
+from answerback.core.facts import Fact, KeepDeviceKeys, KeepSealSecret
 from answerback.crypto.files import seal_file
 from answerback.crypto.identity import DeviceKeys, RootKey
 from answerback.crypto.prekeys import make_fallback, make_seal_key, mark_published, prekeys_to_publish

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from answerback.core.effects import Fact, KeepCopy, KeepMessage, KeepRatchet, KeepSeen, KeepStep, Progressed, RaiseStage
+from answerback.core.effects import Progressed
+from answerback.core.facts import Fact, KeepCopy, KeepMessage, KeepRatchet, KeepSeen, KeepStep, RaiseStage
 from answerback.core.lanes import STRICT
 from answerback.lab.simulation.truth import Sent
 from answerback.model.causes import Cause

@@ -1,0 +1,281 @@
+"""The closed list of facts a device keeps: what is on its disk, and so survives it.
+
+Theory. A fact is a whole value under a key of its own: keeping one replaces the earlier one of the same key, so facts
+may be kept twice and in one transaction with any others. Machines ask to keep them (`effects.Save`); a journal does;
+`Memory` is the newest of each.
+"""
+
+from dataclasses import dataclass, field
+
+from answerback.model.causes import Cause
+from answerback.model.devices import Signed
+from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
+from answerback.model.message import Attachment, Lane, Message, Urgency
+from answerback.model.stamp import Stamp
+from answerback.model.timeline import Stage, Step
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMessage:
+    """A person's message, sent or received. One whose id is known changes nothing."""
+
+    message: Message
+    arrived_wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDraft:
+    """A message promised to handles nobody has looked up yet: `send` works without a network, also to new people."""
+
+    id: MessageId
+    handles: tuple[str, ...] = field(repr=False)
+    accounts: tuple[AccountId, ...]
+    """Recipients whose account is known already."""
+    text: str = field(repr=False)
+    attachment: Attachment | None
+    urgency: Urgency
+    stamp: Stamp
+    lifetime_s: int
+    accepted_wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropDraft:
+    """A draft that became a message, or failed because a handle is nobody's."""
+
+    id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOutgoing:
+    """A letter this device has promised to deliver: the encoded letter, its lane and its end."""
+
+    id: MessageId
+    lane: Lane
+    letter: bytes = field(repr=False)
+    recipients: tuple[AccountId, ...]
+    devices: tuple[DeviceId, ...]
+    """Only these devices, if any are named (receipts, repairs); else every device of the recipients and our own."""
+    answered: bool
+    """Whether delivery ends with the devices' receipts (a post) or with the relay's acceptance (a receipt)."""
+    accepted_wall_ms: int
+    expires_ms: int
+    addressed: bool = False
+    """Whether its copies have been laid out."""
+    blob: BlobId | None = None
+    """A file that must be at the relay before any copy leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropOutgoing:
+    """A promise that is kept, or has come to its end: its letter and sealed copies may go; timeline steps stay."""
+
+    id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCopy:
+    """The state of one copy of an outgoing letter, for one device."""
+
+    message: MessageId
+    account: AccountId
+    device: DeviceId
+    lane: Lane
+    stage: Stage
+    attempts: int
+    sequence: int
+    """0 until sealed."""
+    envelope: EnvelopeId | None
+    sealed: bytes | None
+    """The bytes themselves: written once at sealing, None in later updates means unchanged."""
+    cause: Cause | None
+    boot: bytes = b""
+    """The relay's run that accepted it."""
+    accepted_wall_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeepStep:
+    """One more line of a timeline; for the message as a whole where no device is given."""
+
+    message: MessageId
+    device: DeviceId | None
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseStage:
+    """A later stage of a copy whose letter is no longer held: a read receipt after delivery ended the promise."""
+
+    message: MessageId
+    device: DeviceId
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRatchet:
+    """The state of one Olm session after its last step."""
+
+    device: DeviceId
+    lane: Lane
+    session: str
+    pickle: str
+    good_ms: int
+    """When it was made or last opened something: the session with the latest such moment is the one to send with."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropRatchet:
+    """A session too old to be of use."""
+
+    device: DeviceId
+    lane: Lane
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDeviceKeys:
+    """This device's own Olm account: identity, unused one-time keys, fallback key."""
+
+    pickle: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSealSecret:
+    """The private half of one of this device's seal keys."""
+
+    id: bytes
+    secret: bytes = field(repr=False)
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropSealSecret:
+    """A seal key older than the mailbox's longest age: what was sealed to it is gone."""
+
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDeviceList:
+    """The newest checked device list of an account, as its root signed it."""
+
+    account: AccountId
+    version: int
+    list: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOwnList:
+    """One of this account's own device lists: all of them are kept, for a relay that has forgotten some."""
+
+    version: int
+    list: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSealKey:
+    """The newest checked seal key of another device, as that device signed it."""
+
+    device: DeviceId
+    seal_key: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class KeepContact:
+    """Which account a handle stood for when the relay was last asked."""
+
+    handle: str = field(repr=False)
+    account: AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDeviceName:
+    """What another device calls itself, learned end to end encrypted."""
+
+    device: DeviceId
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepStream:
+    """The numbering of one lane with one device: the last number given out, the last one seen, and the missing."""
+
+    device: DeviceId
+    lane: Lane
+    given: int
+    seen: int
+    missing: tuple[tuple[int, int], ...]
+    """Ranges, both ends included."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSeen:
+    """An envelope that was taken: the same bytes will not be opened again, but may have to be answered again."""
+
+    id: EnvelopeId
+    wall_ms: int
+    device: DeviceId | None = None
+    """Who sent it, as far as that is known."""
+    message: MessageId | None = None
+    """The post it carried; none for other letters and for what could not be opened."""
+    opened: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCursor:
+    """How far one lane of this device's mailbox is on its disk."""
+
+    lane: Lane
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRelay:
+    """Which store and which run of the relay was met last, and the clock offset measured there."""
+
+    store: bytes
+    boot: bytes
+    offset_ms: int
+    life: int = 0
+    """How often this device has said hello, or sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTransfer:
+    """How far the file of one author's message has travelled. Uploading: to the relay; otherwise to this device."""
+
+    author: AccountId
+    message: MessageId
+    blob: BlobId
+    uploading: bool
+    total_bytes: int
+    done_bytes: int
+    finished: bool
+
+
+Fact = (
+    KeepMessage
+    | KeepDraft
+    | DropDraft
+    | KeepOutgoing
+    | DropOutgoing
+    | KeepCopy
+    | KeepStep
+    | RaiseStage
+    | KeepRatchet
+    | DropRatchet
+    | KeepDeviceKeys
+    | KeepSealSecret
+    | DropSealSecret
+    | KeepDeviceList
+    | KeepOwnList
+    | KeepSealKey
+    | KeepContact
+    | KeepDeviceName
+    | KeepStream
+    | KeepSeen
+    | KeepCursor
+    | KeepRelay
+    | KeepTransfer
+)
