@@ -32,7 +32,7 @@ class Dialled(Protocol):
     """A TCP connection that stands, to the relay or to the proxy before it."""
 
     async def proceed(self, resume: Resume | None) -> RelayLine:
-        """Speak TLS and WebSocket on it, showing a ticket if there is one. Raises `Unreachable`, and has closed then."""
+        """Speak TLS and WebSocket on it, showing a ticket if there is one. Raises `Unreachable`, and is closed then."""
         ...
 
     def close(self) -> None:
