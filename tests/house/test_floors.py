@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "wire",
         "crypto.identity",  # verifies signatures, opens nothing
         "crypto.resumption",  # checks what devices show to come back
+        "crypto.datagrams",  # opens what devices say beside their connection, seals the answers and calls
         "crypto.prekeys",  # the same for the keys devices publish
         "crypto.transparency",  # keeps the log of device lists that agents check
         "storage.database",
