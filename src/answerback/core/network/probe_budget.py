@@ -50,7 +50,10 @@ IN_FRONT = {
 }
 """While a person looks, or on mains. Forty in the first minute, less one: an outage is noticed a little after it began,
 and the minute is counted from there. A phone's radio stays awake for some 5 to 10 s after each packet, so within the
-first minute it is awake whatever we do; what must be bounded there is the hour."""
+first minute it is awake whatever we do; what must be bounded there is the hour.
+
+A device reads its own from its platform's profile (`platforms.py`), with the reasons; these are the same figures for
+models that play a device without files, and a test holds the two together."""
 IN_BACKGROUND = {
     Platform.DESKTOP: IN_FRONT[Platform.DESKTOP],
     Platform.ANDROID: Allowance(first_minute=6, per_minute=1, per_hour=30, price_s=10.0),
