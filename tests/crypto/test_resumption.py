@@ -29,6 +29,7 @@ def test_whoever_holds_the_secret_proves_it() -> None:
         {"clock_ms": 1_001},
         {"taken": [Taken(Lane.NORMAL, 6)]},
         {"life": 8},
+        {"standby": True},
         {"proof": b"\0" * 32},
     ],
     ids=lambda change: str(*change),
@@ -36,6 +37,13 @@ def test_whoever_holds_the_secret_proves_it() -> None:
 def test_not_a_word_can_be_changed(change: dict[str, object]) -> None:
     with pytest.raises(TrustError):
         check_proof(msgspec.structs.replace(FRAME, **change), secret=SECRET)
+
+
+def test_a_standby_cannot_be_made_of_the_connection_in_use_nor_the_other_way_round() -> None:
+    standby = proven(msgspec.structs.replace(FRAME, standby=True), secret=SECRET)
+    check_proof(standby, secret=SECRET)
+    with pytest.raises(TrustError):
+        check_proof(msgspec.structs.replace(standby, standby=False), secret=SECRET)
 
 
 def test_another_secret_proves_nothing() -> None:

@@ -108,15 +108,15 @@ class Drive:
     def say(self, number: int, frame: ClientFrame, *, size_bytes: int = 100) -> None:
         self.carry_out(self.exchange.heard(number, frame, size_bytes, moment=self.moment))
 
-    def greet(self, who: Resident, *taken: Taken) -> int:
+    def greet(self, who: Resident, *taken: Taken, life: int = 0, standby: bool = False) -> int:
         """Connect and say hello; the relay has not yet looked."""
         number = self.connect()
-        self.say(number, who.hello(self.heard_a(number, Challenge), *taken))
+        self.say(number, who.hello(self.heard_a(number, Challenge), *taken, life=life, standby=standby))
         return number
 
-    def enter(self, who: Resident, *taken: Taken) -> int:
+    def enter(self, who: Resident, *taken: Taken, standby: bool = False) -> int:
         """Connect and be let in."""
-        number = self.greet(who, *taken)
+        number = self.greet(who, *taken, standby=standby)
         self.settle()
         return number
 

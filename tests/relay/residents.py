@@ -32,13 +32,17 @@ class Resident:
     def account(self) -> AccountId:
         return self.root.account_id
 
-    def hello(self, challenge: Challenge, *taken: Taken, wire: int = WIRE_VERSION, life: int = 0) -> Hello:
+    def hello(
+        self, challenge: Challenge, *taken: Taken, wire: int = WIRE_VERSION, life: int = 0, standby: bool = False
+    ) -> Hello:
         signature = answer_challenge(self.keys, nonce=challenge.nonce, relay=challenge.relay)
-        return Hello(wire, self.device, signature, list(taken), life)
+        return Hello(wire, self.device, signature, list(taken), life, standby)
 
-    def resume(self, ticket: Ticket | None, *taken: Taken, life: int, clock_ms: int = NOW_MS) -> Resume:
+    def resume(
+        self, ticket: Ticket | None, *taken: Taken, life: int, clock_ms: int = NOW_MS, standby: bool = False
+    ) -> Resume:
         assert ticket is not None
-        said = Resume(WIRE_VERSION, self.device, ticket.name, clock_ms, list(taken), life, b"")
+        said = Resume(WIRE_VERSION, self.device, ticket.name, clock_ms, list(taken), life, b"", standby)
         return proven(said, secret=ticket.secret)
 
 

@@ -15,6 +15,7 @@ from answerback.wire.frames import (
     Pong,
     RelayFrame,
     Resume,
+    TakeOver,
     Took,
     Welcome,
 )
@@ -76,3 +77,10 @@ def test_a_ticket_is_shown_before_the_challenge_or_not_at_all() -> None:
     for phase in set(Phase) - {Phase.STRANGERS}:
         with pytest.raises(PeerError):
             after_device(phase, RESUME)
+
+
+def test_a_standby_may_take_over_before_it_is_welcomed() -> None:
+    assert after_device(Phase.CLAIMED, TakeOver([])) is Phase.CLAIMED
+    assert after_device(Phase.OPEN, TakeOver([])) is Phase.OPEN
+    with pytest.raises(PeerError):
+        after_device(Phase.CHALLENGED, TakeOver([]))

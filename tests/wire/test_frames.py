@@ -41,6 +41,7 @@ from answerback.wire.frames import (
     Resume,
     Submit,
     Taken,
+    TakeOver,
     Ticket,
     Took,
     Welcome,
@@ -55,8 +56,9 @@ SIGNED = Signed(b"body", b"S" * 64)
 CLOCK_MS = 1_800_000_000_000
 
 FROM_DEVICES: tuple[ClientFrame, ...] = (
-    Resume(1, PHONE, b"T" * 16, CLOCK_MS, [Taken(Lane.NORMAL, CLOCK_MS * 1000)], 8, b"P" * 32),
-    Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)], 7),
+    Resume(1, PHONE, b"T" * 16, CLOCK_MS, [Taken(Lane.NORMAL, CLOCK_MS * 1000)], 8, b"P" * 32, standby=True),
+    Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)], 7, standby=True),
+    TakeOver([Taken(Lane.URGENT, CLOCK_MS * 1000)]),
     Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)], 9),
     Took([Taken(Lane.BACKGROUND, 9)]),
     Inquire([Asked(PHONE, IDENTITY)]),
@@ -98,6 +100,7 @@ FROM_RELAYS: tuple[RelayFrame, ...] = (
 
 
 SHORTER: tuple[ClientFrame | RelayFrame, ...] = (
+    Resume(1, PHONE, b"T" * 16, CLOCK_MS, [Taken(Lane.NORMAL, CLOCK_MS * 1000)], 8, b"P" * 32),
     Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)]),
     Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)]),
     Publish(4, [SIGNED], SIGNED, None),

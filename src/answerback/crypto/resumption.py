@@ -29,5 +29,7 @@ def check_proof(frame: Resume, *, secret: bytes) -> None:
 
 
 def _proof(frame: Resume, secret: bytes) -> bytes:
-    said = encode((frame.wire, frame.device, frame.ticket, frame.clock_ms, frame.taken, frame.life))
-    return hmac.digest(secret, _LABEL + said, hashlib.sha256)
+    said = (frame.wire, frame.device, frame.ticket, frame.clock_ms, frame.taken, frame.life)
+    # Only who asks to stand by says so in the proof: whoever never heard of it computes what they always did.
+    said_bytes = encode((*said, frame.standby) if frame.standby else said)
+    return hmac.digest(secret, _LABEL + said_bytes, hashlib.sha256)

@@ -1,9 +1,13 @@
-"""Proves who each connection is, keeps one connection a device, and ends those that should not go on.
+"""Proves who each connection is, keeps one in use for each device, and ends those that should not go on.
 
 Theory. A connection is a stranger until it has signed its challenge with the key that the device's account lists for
 it, or has shown a ticket of this relay's in its request for the connection (`resumption`). Strangers are bounded in
 number, time and bytes. A device that connects again has lost its earlier connection, whether TCP knows it or not: the
 newer one wins, and only when it has proven itself.
+
+Beside the connection in use a device may have one more, on another path, that stands by. It takes over when the device
+says so, which ends the other; or by itself, when the other is lost here first. So whoever has a connection at all has
+one in use.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,6 +62,8 @@ SCHEDULED: Final = frozenset({Cause.RELAY_BUSY.value, Cause.RELAY_STOPPING.value
 """A crowd hears these: each device is given a time of its own."""
 SUPERSEDED = "superseded"
 """The detail of a farewell to a device that has connected anew: whoever gets it must not answer by connecting."""
+STANDS_BY, TOOK_OVER = "stands by", "took over"
+"""For the log: what a connection is beside another, or has become after it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +81,10 @@ class Connection:
     signature: bytes = b""
     taken: Cursors = ()
     life: int = 0
+    standby: bool = False
+    """What it asked to be."""
+    is_full: bool = False
+    """Its socket takes no more for now."""
     ahead: list[tuple[ClientFrame, int]] = field(default_factory=list)
     ahead_bytes: int = 0
 
@@ -104,6 +114,7 @@ class Conversations:
         self._strangers: set[int] = set()
         self._ahead_bytes = 0
         self._live: dict[DeviceId, Connection] = {}
+        self._standby: dict[DeviceId, Connection] = {}
         self._tokens: dict[DeviceId, bytes] = {}
         self._devices: dict[bytes, DeviceId] = {}
         self._last_words: Cause | None = None
@@ -115,15 +126,24 @@ class Conversations:
         return self._connections.get(number)
 
     def live(self, device: DeviceId) -> Connection | None:
-        """Find a device's connection, if it has one."""
+        """Find a device's connection in use, if it has one."""
         return self._live.get(device)
+
+    def standby(self, device: DeviceId) -> Connection | None:
+        """Find the connection a device has beside the one in use, if it has one."""
+        return self._standby.get(device)
+
+    def of_device(self, device: DeviceId) -> list[Connection]:
+        """Give a device's connections, the one in use last: ended in this order, none takes over from another."""
+        both = (self._standby.get(device), self._live.get(device))
+        return [connection for connection in both if connection is not None]
 
     def device_of_token(self, token: bytes) -> DeviceId | None:
         """Tell which device a bearer token was given to in this run of the relay."""
         return self._devices.get(token)
 
     def open_connections(self) -> list[Connection]:
-        """Give the connections of all devices that are here."""
+        """Give the connections in use of all devices that are here."""
         return list(self._live.values())
 
     @property
@@ -159,7 +179,7 @@ class Conversations:
             return [_shown(connection, resume.device, judgement), *self._challenge(connection, moment=moment)]
         connection.phase = after_device(connection.phase, resume)
         connection.device, connection.life = resume.device, resume.life
-        connection.taken = cursors(resume.taken)
+        connection.taken, connection.standby = cursors(resume.taken), resume.standby
         return [Ask(Meet(number, resume.device)), self._open(connection, moment=moment)]
 
     def heard(
@@ -209,7 +229,7 @@ class Conversations:
         return [self._open(connection, moment=moment)]
 
     def opened(self, connection: Connection, answer: Answer, *, moment: Moment) -> list[Effect]:
-        """Let a device in; its earlier connection ends."""
+        """Let a device in: beside the connection in use if it asked for that, else its earlier ones end."""
         if isinstance(answer, Denied):
             return self.refuse(connection, answer.cause, moment=moment)
         assert isinstance(answer, Opened)
@@ -219,11 +239,8 @@ class Conversations:
             effects: list[Effect] = [_shown(connection, connection.device, Judgement.TAKEN)]
         else:
             effects = []
-        earlier = self._live.pop(connection.device, None)
-        if earlier is not None:
-            effects += self.farewell(earlier, Cause.NETWORK_CONNECTION_LOST, moment=moment, detail=SUPERSEDED)
+        effects += self._place(connection, moment=moment)
         self._strangers.discard(connection.number)
-        self._live[connection.device] = connection
         connection.phase = Phase.OPEN
         welcome = Welcome(
             clock_ms=moment.wall_ms,
@@ -239,7 +256,19 @@ class Conversations:
             life=answer.life,
             ticket=self._resumption.issue(connection.device, moment=moment),
         )
-        return [*effects, Note(Event.OPENED, connection.number, connection.device), Send(connection.number, welcome)]
+        here = "" if self._live[connection.device] is connection else STANDS_BY
+        note = Note(Event.OPENED, connection.number, connection.device, detail=here)
+        return [*effects, note, Send(connection.number, welcome)]
+
+    def take_over(self, connection: Connection, *, moment: Moment) -> list[Effect]:
+        """Make a standby the connection in use, and end the one that was."""
+        assert self._standby.pop(connection.device) is connection
+        earlier = self._live.pop(connection.device)
+        self._live[connection.device] = connection
+        return [
+            _took_over(connection),
+            *self.farewell(earlier, Cause.NETWORK_CONNECTION_LOST, moment=moment, detail=SUPERSEDED),
+        ]
 
     def said_ahead(self, connection: Connection) -> tuple[list[tuple[ClientFrame, int]], list[Effect]]:
         """Hand out what a device said before it was let in, and listen to it again."""
@@ -251,12 +280,10 @@ class Conversations:
 
     def lost(self, connection: Connection, *, moment: Moment) -> list[Effect]:
         """Learn that a connection is gone."""
-        was_live = self._live.get(connection.device) is connection
-        self._forget(connection)
-        if not was_live:
-            return []
-        left = Note(Event.LEFT, connection.number, connection.device)
-        return [left, Ask(Leave(connection.device, moment.wall_ms))]
+        effects = self._forget(connection, moment)
+        if any(isinstance(effect, Ask) for effect in effects):
+            return [Note(Event.LEFT, connection.number, connection.device), *effects]
+        return effects
 
     # ---- endings ---------------------------------------------------------------------------------------------------
 
@@ -267,19 +294,16 @@ class Conversations:
 
     def farewell(self, connection: Connection, cause: Cause, *, moment: Moment, detail: str = "") -> list[Effect]:
         """End a connection with the reason for it."""
-        effects: list[Effect] = []
-        if self._live.get(connection.device) is connection:
-            effects.append(Ask(Leave(connection.device, moment.wall_ms)))
-        self._forget(connection)
+        effects = self._forget(connection, moment)
         frame = Farewell(cause.value, self._return_ms(cause, moment), detail)
         return [*effects, Send(connection.number, frame), Close(connection.number)]
 
-    def revoke(self, device: DeviceId) -> Connection | None:
-        """Forget a device's token; give its connection, which must end."""
+    def revoke(self, device: DeviceId) -> list[Connection]:
+        """Forget a device's token; give its connections, which must end."""
         token = self._tokens.pop(device, None)
         if token is not None:
             del self._devices[token]
-        return self._live.get(device)
+        return self.of_device(device)
 
     def overdue(self, *, moment: Moment) -> Iterator[Connection]:
         """Find the connections that have been strangers, or silent, for too long."""
@@ -290,9 +314,9 @@ class Conversations:
                 yield connection
 
     def stop(self) -> list[Connection]:
-        """Let nobody in any more; give all connections, which must end."""
+        """Let nobody in any more; give all connections, which must end, those that stand by first."""
         self._last_words = Cause.RELAY_STOPPING
-        return list(self._connections.values())
+        return sorted(self._connections.values(), key=lambda here: self._standby.get(here.device) is not here)
 
     # ---- private ---------------------------------------------------------------------------------------------------
 
@@ -300,7 +324,7 @@ class Conversations:
         connection.device = hello.device
         if hello.wire != WIRE_VERSION:
             return self.refuse(connection, Cause.RELAY_INCOMPATIBLE, moment=moment)
-        connection.taken = cursors(hello.taken)
+        connection.taken, connection.standby = cursors(hello.taken), hello.standby
         connection.signature, connection.life = hello.signature, hello.life
         return [Ask(Meet(connection.number, hello.device))]
 
@@ -333,13 +357,42 @@ class Conversations:
             self._devices[token] = device
         return token
 
-    def _forget(self, connection: Connection) -> None:
+    def _place(self, connection: Connection, *, moment: Moment) -> list[Effect]:
+        """Put a connection that is let in where it belongs, and end what it replaces."""
+        device = connection.device
+        replaced = self.of_device(device)
+        if connection.standby and device in self._live:
+            replaced = replaced[:-1]  # the last one is in use, and stays
+            self._standby[device] = connection
+        else:
+            self._standby.pop(device, None)
+            self._live[device] = connection
+        effects: list[Effect] = []
+        for earlier in replaced:
+            effects += self.farewell(earlier, Cause.NETWORK_CONNECTION_LOST, moment=moment, detail=SUPERSEDED)
+        return effects
+
+    def _forget(self, connection: Connection, moment: Moment) -> list[Effect]:
+        """Forget a connection; a standby takes its place if it was in use, else its device has left."""
         self.said_ahead(connection)
         connection.phase = Phase.ENDED
         self._connections.pop(connection.number, None)
         self._strangers.discard(connection.number)
-        if self._live.get(connection.device) is connection:
-            del self._live[connection.device]
+        device = connection.device
+        if self._standby.get(device) is connection:
+            del self._standby[device]
+        if self._live.get(device) is not connection:
+            return []
+        heir = self._standby.pop(device, None)
+        if heir is None:
+            del self._live[device]
+            return [Ask(Leave(device, moment.wall_ms))]
+        self._live[device] = heir
+        return [_took_over(heir)]
+
+
+def _took_over(connection: Connection) -> Note:
+    return Note(Event.OPENED, connection.number, connection.device, detail=TOOK_OVER)
 
 
 def _shown(connection: Connection, device: DeviceId, judgement: Judgement) -> Note:

@@ -58,6 +58,7 @@ from answerback.wire.frames import (
     Resolve,
     Resume,
     Submit,
+    TakeOver,
     Took,
 )
 
@@ -107,21 +108,21 @@ class Exchange:
         effects = self.conversations.heard(connection, frame, size_bytes, moment=moment)
         if effects is None:
             return self._open_frame(connection, frame, size_bytes, moment)
-        return self._after_endings(connection, effects)
+        return self._after_endings(connection, effects, moment)
 
     def broke(self, number: int, what: str, *, moment: Moment) -> list[Effect]:
         """A connection says something that is not a frame."""
         connection = self.conversations.get(number)
         if connection is None:
             return []
-        return self._after_endings(connection, self.conversations.broke(connection, what, moment=moment))
+        return self._after_endings(connection, self.conversations.broke(connection, what, moment=moment), moment)
 
     def lost(self, number: int, *, moment: Moment) -> list[Effect]:
         """A connection is gone."""
         connection = self.conversations.get(number)
         if connection is None:
             return []
-        return self._after_endings(connection, self.conversations.lost(connection, moment=moment))
+        return self._after_endings(connection, self.conversations.lost(connection, moment=moment), moment)
 
     def writable(self, number: int, *, on: bool, moment: Moment) -> list[Effect]:
         """A connection's socket takes more again, or takes no more for now."""
@@ -196,6 +197,8 @@ class Exchange:
                 return self._submitted(connection, frame, size_bytes, moment)
             case Took():
                 return self.mailboxes.took(connection, frame, moment=moment)
+            case TakeOver():
+                return self._take_over(connection, frame, moment)
             case Ping():
                 return [Send(connection.number, Pong(frame.echo, moment.wall_ms))]
             case Inquire():
@@ -216,6 +219,14 @@ class Exchange:
                 return []  # the table of states refuses a second one
             case _:
                 assert_never(frame)
+
+    def _take_over(self, connection: Connection, frame: TakeOver, moment: Moment) -> list[Effect]:
+        earlier = self.conversations.live(connection.device)
+        if earlier is None or earlier is connection:
+            return self.mailboxes.took(connection, Took(frame.taken), moment=moment)
+        effects = self.conversations.take_over(connection, moment=moment)
+        effects += self.mailboxes.knows(connection.device, frame.taken, moment=moment)
+        return self._after_endings(earlier, effects, moment)
 
     def _submitted(self, connection: Connection, frame: Submit, size_bytes: int, moment: Moment) -> list[Effect]:
         kept, put_off = self.admission.sift(frame.envelopes, now_s=moment.now_s)
@@ -251,14 +262,16 @@ class Exchange:
         if connection is None:
             return self._left_while_opening(command, moment)
         if isinstance(command, Meet):
-            return self._after_endings(connection, self.conversations.met(connection, answer, moment=moment))
-        earlier = self.conversations.live(command.device)
+            return self._after_endings(connection, self.conversations.met(connection, answer, moment=moment), moment)
+        earlier = self.conversations.of_device(command.device)
         effects = self.conversations.opened(connection, answer, moment=moment)
         if not isinstance(answer, Opened) or connection.phase is not Phase.OPEN:
-            return self._after_endings(connection, effects)
-        if earlier is not None:
-            self._after_endings(earlier, [])
-        self.mailboxes.opened(connection, answer)
+            return self._after_endings(connection, effects, moment)
+        for each in earlier:
+            if self.conversations.get(each.number) is None:
+                self._gone(each, heir=None, moment=moment)
+        if self.conversations.live(command.device) is connection:
+            self.mailboxes.opened(connection, answer)
         frames, listen = self.conversations.said_ahead(connection)
         for frame, size_bytes in frames:
             if self.conversations.get(connection.number) is connection:
@@ -294,24 +307,26 @@ class Exchange:
     def _revoke(self, devices: Sequence[DeviceId], moment: Moment) -> list[Effect]:
         effects: list[Effect] = []
         for device in devices:
-            connection = self.conversations.revoke(device)
-            if connection is not None:
+            for connection in self.conversations.revoke(device):
                 effects += self._refuse(connection, Cause.ACCOUNT_DEVICE_REVOKED, moment)
         return effects
 
     def _refuse(self, connection: Connection, cause: Cause, moment: Moment) -> list[Effect]:
-        return self._after_endings(connection, self.conversations.refuse(connection, cause, moment=moment))
+        return self._after_endings(connection, self.conversations.refuse(connection, cause, moment=moment), moment)
 
     def _end(self, connection: Connection, cause: Cause, moment: Moment) -> list[Effect]:
-        return self._after_endings(connection, self.conversations.farewell(connection, cause, moment=moment))
+        return self._after_endings(connection, self.conversations.farewell(connection, cause, moment=moment), moment)
 
     def _audible(self, effects: list[Effect]) -> list[Effect]:
         """Leave out what would be said to connections that have ended: nothing follows a farewell."""
         get = self.conversations.get
         return [effect for effect in effects if not isinstance(effect, Send) or get(effect.connection) is not None]
 
-    def _after_endings(self, connection: Connection, effects: list[Effect]) -> list[Effect]:
+    def _after_endings(self, connection: Connection, effects: list[Effect], moment: Moment) -> list[Effect]:
         if self.conversations.get(connection.number) is None:
-            self.mailboxes.ended(connection)
-            self.directory.ended(connection)
+            effects += self._gone(connection, heir=self.conversations.live(connection.device), moment=moment)
         return effects
+
+    def _gone(self, connection: Connection, *, heir: Connection | None, moment: Moment) -> list[Effect]:
+        self.directory.ended(connection)
+        return self.mailboxes.ended(connection, heir=heir, moment=moment)

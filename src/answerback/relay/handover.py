@@ -40,6 +40,7 @@ class HandOver:
         "_outstanding",
         "_queued",
         "_queued_bytes",
+        "_taken",
         "_turns",
         "connection",
         "flight",
@@ -55,6 +56,7 @@ class HandOver:
         self.outstanding_bytes = 0
         self.flight = Flight()
         self._turns = Turns()
+        self._taken = list(taken)
         self._handed = list(taken)  # or queued here to be
         self._behind = set(range(LANE_COUNT)) if has_mail else set[int]()
         self._queued: dict[Lane, deque[Delivery]] = {}
@@ -87,14 +89,16 @@ class HandOver:
 
     def took(self, taken: list[Taken], *, now_s: float) -> None:
         """Learn what the device has on its own disk."""
+        for entry in taken:
+            self._taken[entry.lane] = max(self._taken[entry.lane], min(entry.position, self._handed[entry.lane]))
         if not self._outstanding:
             return
         reached = {entry.lane: entry.position for entry in taken}
         left: deque[tuple[int, int, int, float]] = deque()
-        for entry in self._outstanding:
-            lane, position, size_bytes, _ = entry
+        for parcel in self._outstanding:
+            lane, position, size_bytes, _ = parcel
             if position > reached.get(lane, 0):  # type: ignore[call-overload]
-                left.append(entry)
+                left.append(parcel)
                 continue
             self.outstanding_bytes -= size_bytes
             self.flight.arrived((lane, position), now_s=now_s)
@@ -118,6 +122,12 @@ class HandOver:
                 self._outstanding = deque()
             self._outstanding.append((lane, entries[-1].position, size_bytes, now_s))
         return found
+
+    def again(self, connection: int, *, is_paused: bool) -> "HandOver":
+        """Begin anew on another connection, with all that the device is not known to have taken."""
+        anew = HandOver(connection, tuple(self._taken), has_mail=True)
+        anew.is_paused = is_paused
+        return anew
 
     @property
     def has_mail(self) -> bool:

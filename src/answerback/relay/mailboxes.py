@@ -37,7 +37,18 @@ from answerback.storage.relay_commands import (
     Take,
     Traced,
 )
-from answerback.wire.frames import Acceptance, Accepted, Inquire, Located, Refusal, Refused, Submit, Took, Whereabouts
+from answerback.wire.frames import (
+    Acceptance,
+    Accepted,
+    Inquire,
+    Located,
+    Refusal,
+    Refused,
+    Submit,
+    Taken,
+    Took,
+    Whereabouts,
+)
 
 MAILBOX_FULL_S = 300.0
 """When to try a full mailbox again: its device may connect any minute, and then it empties in seconds."""
@@ -88,12 +99,16 @@ class Mailboxes:
 
     def took(self, connection: Connection, frame: Took, *, moment: Moment) -> list[Effect]:
         """Forget what the device has on its own disk, and hand over what there is room for now."""
-        effects: list[Effect] = [Ask(Take(connection.device, cursors(frame.entries)))]
+        effects = self.knows(connection.device, frame.entries, moment=moment)
         hand_over = self._hand_overs.get(connection.device)
+        return effects if hand_over is None else effects + self._pump(connection.device, hand_over, moment)
+
+    def knows(self, device: DeviceId, taken: list[Taken], *, moment: Moment) -> list[Effect]:
+        """Forget what the device has on its own disk, and hand nothing over yet."""
+        hand_over = self._hand_overs.get(device)
         if hand_over is not None:
-            hand_over.took(frame.entries, now_s=moment.now_s)
-            effects += self._pump(connection.device, hand_over, moment)
-        return effects
+            hand_over.took(taken, now_s=moment.now_s)
+        return [Ask(Take(device, cursors(taken)))]
 
     def inquire(self, connection: Connection, frame: Inquire) -> list[Effect]:
         """Look for envelopes that were accepted and never answered."""
@@ -176,14 +191,21 @@ class Mailboxes:
 
     # ---- the rest of a connection's life -----------------------------------------------------------------------------
 
-    def ended(self, connection: Connection) -> None:
-        """Forget a connection's mail on its way; it is on the disk."""
-        hand_over = self._hand_overs.get(connection.device)
-        if hand_over is not None and hand_over.connection == connection.number:
-            del self._hand_overs[connection.device]
+    def ended(self, connection: Connection, *, heir: Connection | None, moment: Moment) -> list[Effect]:
+        """Forget a connection's mail on its way; it is on the disk, from where it goes over the one that takes over."""
+        device = connection.device
+        hand_over = self._hand_overs.get(device)
+        if hand_over is None or hand_over.connection != connection.number:
+            return []
+        if heir is None:
+            del self._hand_overs[device]
+            return []
+        again = self._hand_overs[device] = hand_over.again(heir.number, is_paused=heir.is_full)
+        return self._pump(device, again, moment)
 
     def writable(self, connection: Connection, *, on: bool, moment: Moment) -> list[Effect]:
         """Learn that a connection's socket is full, or has room again."""
+        connection.is_full = not on
         hand_over = self._hand_overs.get(connection.device)
         if hand_over is None or hand_over.connection != connection.number:
             return []

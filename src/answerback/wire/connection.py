@@ -38,6 +38,7 @@ from answerback.wire.frames import (
     Resolved,
     Resume,
     Submit,
+    TakeOver,
     Took,
     Welcome,
 )
@@ -68,6 +69,7 @@ class Phase(Enum):
 
 
 _REQUESTS: Final[tuple[type[Frame], ...]] = (
+    TakeOver,
     Submit,
     Took,
     Inquire,

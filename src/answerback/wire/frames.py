@@ -89,7 +89,7 @@ class Welcome(Frame, frozen=True, array_like=True, tag=True):
     taken: Annotated[list[Taken], msgspec.Meta(max_length=LANES_MAX)] = []
     """How far each lane of the mailbox was acknowledged; a device that knows less has an older copy of its disk."""
     life: Natural = 0
-    """The highest `life` this device ever said, before this hello."""
+    """The highest `life` this device ever said, on any connection, before this hello was heard."""
     ticket: Ticket | None = None
     """For the next connection."""
 
@@ -119,6 +119,8 @@ class Hello(Frame, frozen=True, array_like=True, tag=True):
     """How far each lane of its mailbox is on the device's disk."""
     life: Natural = 0
     """Grows with every hello and whenever a ratchet has sealed, and is on the device's disk before it is said."""
+    standby: bool = False
+    """This connection stands beside the one in use, and gets no mail until the device takes over to it."""
 
 
 class Resume(Frame, frozen=True, array_like=True, tag=True):
@@ -134,6 +136,15 @@ class Resume(Frame, frozen=True, array_like=True, tag=True):
     """As in `Hello`; whoever says one that was said before is asked to sign a challenge."""
     proof: Key
     """HMAC-SHA-256 of all of this by the ticket's secret."""
+    standby: bool = False
+    """As in `Hello`."""
+
+
+class TakeOver(Frame, frozen=True, array_like=True, tag=True):
+    """From now on this connection is the one in use; what is not taken is handed over here again."""
+
+    taken: Annotated[list[Taken], msgspec.Meta(max_length=LANES_MAX)]
+    """As in `Hello`."""
 
 
 # ---- mail ----------------------------------------------------------------------------------------------------------
@@ -329,7 +340,7 @@ class Pong(Frame, frozen=True, array_like=True, tag=True):
     clock_ms: Instant
 
 
-ClientFrame = Resume | Hello | Submit | Took | Inquire | LookUp | Resolve | Claim | Publish | Announce | Ping
+ClientFrame = Resume | Hello | TakeOver | Submit | Took | Inquire | LookUp | Resolve | Claim | Publish | Announce | Ping
 RelayFrame = (
     Challenge
     | Welcome
