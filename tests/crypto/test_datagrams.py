@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.crypto.datagrams import WAYS, WINDOW, DatagramEnd, RepeatedError, Side
+from answerback.crypto.datagrams import WINDOW, DatagramEnd, RepeatedError, Side
 from answerback.crypto.primitives import CannotOpenError
 from answerback.model.errors import AnswerbackError, PeerError
-from answerback.wire.datagrams import DATAGRAM_BYTES, Ask, Call, Here, There, read_head
+from answerback.wire.datagrams import DATAGRAM_BYTES, WAYS, Ask, Call, Here, There, read_head
 
 SECRET, OTHER = b"s" * 32, b"o" * 32
 THERE = There(question=1, is_waiting=True, is_connected=False, is_proven=False)

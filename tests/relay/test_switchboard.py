@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.crypto.datagrams import WAYS, DatagramEnd, Side
+from answerback.crypto.datagrams import DatagramEnd, Side
 from answerback.model.ids import DeviceId
 from answerback.relay import switchboard
 from answerback.relay.switchboard import (
@@ -19,7 +19,7 @@ from answerback.relay.switchboard import (
     Question,
     Switchboard,
 )
-from answerback.wire.datagrams import DATAGRAM_BYTES, Ask, Call, FromRelay, Here, There
+from answerback.wire.datagrams import DATAGRAM_BYTES, WAYS, Ask, Call, FromRelay, Here, There
 
 ADA, BEA = DeviceId(b"ada"), DeviceId(b"bea")
 HOME, CAFE, VICTIM = "home", "cafe", "victim"

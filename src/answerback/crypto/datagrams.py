@@ -27,6 +27,7 @@ from answerback.wire.datagrams import (
     NUMBER_MAX,
     SEAL_BYTES,
     TAG_BYTES,
+    WAYS,
     FromDevice,
     FromRelay,
     read_from_device,
@@ -36,8 +37,6 @@ from answerback.wire.datagrams import (
     write_words,
 )
 
-WAYS = 3
-"""Wi-Fi, cellular, a cable: more at once no device has, and each costs the relay a tag in memory."""
 WINDOW = 64
 """How late a datagram may come behind others: more than are ever under way at once."""
 _INFO = b"answerback datagrams v1\0"

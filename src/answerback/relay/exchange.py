@@ -12,6 +12,7 @@ from answerback.model.causes import Cause
 from answerback.model.errors import TrustError
 from answerback.model.ids import DeviceId
 from answerback.relay.admission import Admission
+from answerback.relay.calls import Calls, Post
 from answerback.relay.conversation import Connection, Conversations
 from answerback.relay.directory import Directory
 from answerback.relay.effects import Ask, Effect, Moment, Send
@@ -60,6 +61,7 @@ from answerback.wire.frames import (
     Submit,
     TakeOver,
     Took,
+    Welcome,
 )
 
 
@@ -91,6 +93,9 @@ class Exchange:
         retry_ms = self.conversations.jittered_ms
         self.mailboxes = Mailboxes(rate=limits.envelopes, retry_ms=retry_ms, chance=chance)
         self.directory = Directory(limits)
+        self.calls = Calls(
+            is_connected=lambda device: self.conversations.live(device) is not None, is_owed=self.mailboxes.is_owed
+        )
         self._watch_at_s: float | None = None
         self._sweep_at_s = 0.0
 
@@ -107,6 +112,7 @@ class Exchange:
             return []
         effects = self.conversations.heard(connection, frame, size_bytes, moment=moment)
         if effects is None:
+            self.calls.heard(connection.device, now_s=moment.now_s)
             return self._open_frame(connection, frame, size_bytes, moment)
         return self._after_endings(connection, effects, moment)
 
@@ -173,10 +179,21 @@ class Exchange:
                 effects += self._end(connection, Cause.NETWORK_STALLED, moment)
         effects += self.mailboxes.wake(moment=moment)
         self.directory.forget_full(moment=moment)
+        self._look_who_left(moment)
+        self.calls.tidy(now_s=moment.now_s)
         if moment.now_s >= self._sweep_at_s:
             self._sweep_at_s = moment.now_s + SWEEP_S
             effects.append(Ask(Sweep(moment.wall_ms)))
         return effects
+
+    def ring(self, *, moment: Moment) -> list[Post]:
+        """Give the calls that are due, to devices that mail waits for; ask again at `calls.wake_at_s`."""
+        self._look_who_left(moment)
+        owing: list[tuple[DeviceId, float]] = []
+        for device, since_s in self.mailboxes.owing(now_s=moment.now_s):
+            live = self.conversations.live(device)
+            owing.append((device, max(since_s, live.heard_s) if live else since_s))
+        return self.calls.wake(owing, now_s=moment.now_s)
 
     def stop(self, *, moment: Moment) -> list[Effect]:
         """Send everybody away until the relay is back."""
@@ -267,6 +284,9 @@ class Exchange:
         effects = self.conversations.opened(connection, answer, moment=moment)
         if not isinstance(answer, Opened) or connection.phase is not Phase.OPEN:
             return self._after_endings(connection, effects, moment)
+        for effect in effects:
+            if isinstance(effect, Send) and isinstance(effect.frame, Welcome) and effect.frame.ticket is not None:
+                self.calls.welcomed(connection.device, effect.frame.ticket.secret, now_s=moment.now_s)
         for each in earlier:
             if self.conversations.get(each.number) is None:
                 self._gone(each, heir=None, moment=moment)
@@ -307,6 +327,7 @@ class Exchange:
     def _revoke(self, devices: Sequence[DeviceId], moment: Moment) -> list[Effect]:
         effects: list[Effect] = []
         for device in devices:
+            self.calls.strike(device)
             for connection in self.conversations.revoke(device):
                 effects += self._refuse(connection, Cause.ACCOUNT_DEVICE_REVOKED, moment)
         return effects
@@ -316,6 +337,10 @@ class Exchange:
 
     def _end(self, connection: Connection, cause: Cause, moment: Moment) -> list[Effect]:
         return self._after_endings(connection, self.conversations.farewell(connection, cause, moment=moment), moment)
+
+    def _look_who_left(self, moment: Moment) -> None:
+        for device in self.mailboxes.left():
+            self.calls.waits(device, now_s=moment.now_s)
 
     def _audible(self, effects: list[Effect]) -> list[Effect]:
         """Leave out what would be said to connections that have ended: nothing follows a farewell."""

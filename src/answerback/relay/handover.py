@@ -9,6 +9,10 @@ What is handed over but not yet taken is bounded by a flight, as on the device's
 device's own answers as its clock; files on their way to the same device count in the same flight. Control and urgent
 lanes go first and may have a little more under way; the others share by weight (`wire/turns.py`). And all mail goes
 before any file: on a slow link a device learns what there is before it is given the big parts of it.
+
+A device may say how much it takes (`Pace`): beyond its budget only urgent lanes go, and the rest stays on the disk, not
+in memory. In the background it is not woken for chatter: receipts, repairs and history wait until people's mail goes, or
+the device says anything at all.
 """
 
 from collections import deque
@@ -18,7 +22,7 @@ from answerback.model.message import Lane
 from answerback.relay.limits import DELIVER_BYTES_MAX, QUEUED_BYTES_LOW, QUEUED_BYTES_MAX
 from answerback.storage.relay_commands import LANE_COUNT, Cursors
 from answerback.wire.flight import Flight, Kind
-from answerback.wire.frames import BATCH_MAX, Deliver, Taken
+from answerback.wire.frames import BATCH_MAX, Deliver, Pace, Taken
 from answerback.wire.turns import Turns
 
 URGENT_LANE_LAST = 1
@@ -27,6 +31,13 @@ URGENT_BYTES = 64 * 1024
 _LANES = tuple(Lane)
 QUEUED_URGENT_BYTES = 64 * 1024
 """What the urgent lanes may have in memory above everybody's share."""
+ANSWER_S_MAX = 3.0
+"""A slow link is waited for so long before its silence is taken for an outage."""
+COMPANY_S = 10.0
+"""After a word in either direction a phone's radio is awake for so long: what comes then wakes nothing."""
+CHATTER = frozenset({Lane.CONTROL, Lane.BACKGROUND})
+"""Lanes that wake nobody who rests."""
+MODE_BACKGROUND = 2
 ENTRY_BYTES = 64
 """What one delivery costs in a frame beside its sealed bytes, roughly."""
 
@@ -36,10 +47,13 @@ class HandOver:
 
     __slots__ = (
         "_behind",
+        "_budget_bytes",
+        "_company_until_s",
         "_handed",
         "_outstanding",
         "_queued",
         "_queued_bytes",
+        "_rests",
         "_taken",
         "_turns",
         "connection",
@@ -56,6 +70,9 @@ class HandOver:
         self.outstanding_bytes = 0
         self.flight = Flight()
         self._turns = Turns()
+        self._budget_bytes: int | None = None  # what is left of it, of lanes that are not urgent
+        self._rests = False
+        self._company_until_s = 0.0
         self._taken = list(taken)
         self._handed = list(taken)  # or queued here to be
         self._behind = set(range(LANE_COUNT)) if has_mail else set[int]()
@@ -68,10 +85,20 @@ class HandOver:
         """When the oldest thing that is not yet taken was handed over."""
         return self._outstanding[0][3] if self._outstanding else None
 
+    @property
+    def answer_s(self) -> float:
+        """How long what is under way may take to be answered, as far as is known of this link."""
+        rate_bytes_per_s = self.flight.rate_bytes_per_s
+        carried_s = self.flight.flying_bytes / rate_bytes_per_s if rate_bytes_per_s else 0.0
+        return min(self.flight.allowed_s + carried_s, ANSWER_S_MAX)
+
     def offer(self, delivery: Delivery) -> None:
         """Learn of new mail that is on the disk now; it goes from memory if there is room for it."""
         lane = delivery.lane
         if lane in self._behind:
+            return
+        if self._is_held(lane):
+            self._behind.add(lane)
             return
         size_bytes = len(delivery.sealed) + ENTRY_BYTES
         room_bytes = QUEUED_BYTES_MAX + (QUEUED_URGENT_BYTES if lane <= URGENT_LANE_LAST else 0)
@@ -110,10 +137,13 @@ class HandOver:
         flight = self.flight
         while not self.is_paused and self._queued:
             has_room = flight.has_room(now_s=now_s)
-            lane = self._turns.next(self._queued, has_room=has_room)
+            lane = self._turns.next(self._free(now_s), has_room=has_room)
             if lane is None or (not has_room and flight.flying_bytes >= flight.window_bytes + URGENT_BYTES):
                 break
-            entries, size_bytes = self._next(lane, min(flight.chunk_bytes, DELIVER_BYTES_MAX))
+            budget_bytes = DELIVER_BYTES_MAX if lane <= URGENT_LANE_LAST else self._budget_bytes
+            room_bytes = DELIVER_BYTES_MAX if budget_bytes is None else min(budget_bytes, DELIVER_BYTES_MAX)
+            entries, size_bytes = self._next(lane, min(flight.chunk_bytes, room_bytes))
+            self._spend(lane, size_bytes, now_s=now_s)
             found.append(Deliver(entries))
             self._turns.spent(lane, size_bytes)
             flight.left((lane, entries[-1].position), size_bytes, kind=Kind.MAIL, now_s=now_s)
@@ -127,19 +157,38 @@ class HandOver:
         """Begin anew on another connection, with all that the device is not known to have taken."""
         anew = HandOver(connection, tuple(self._taken), has_mail=True)
         anew.is_paused = is_paused
+        anew.pace(Pace(MODE_BACKGROUND if self._rests else 0, -1 if self._budget_bytes is None else self._budget_bytes))
         return anew
+
+    def pace(self, pace: Pace) -> None:
+        """Learn how eager the device is, and how much it takes from now on."""
+        self._rests = pace.mode >= MODE_BACKGROUND
+        self._budget_bytes = None if pace.budget_bytes < 0 else pace.budget_bytes
+
+    def spoke(self, *, now_s: float) -> None:
+        """The device says anything: it is awake, and what waited for company may come."""
+        self._company_until_s = now_s + COMPANY_S
 
     @property
     def has_mail(self) -> bool:
-        """Whether mail waits here, or on the disk, to be handed over."""
-        return bool(self._queued or self._behind)
+        """Whether mail waits here, or on the disk, that may be handed over."""
+        return any(not self._is_held(lane) for lane in (*self._queued, *self._behind))
+
+    @property
+    def left_lane(self) -> Lane | None:
+        """The most urgent lane of people's mail that was on its way when the device left; none if there is none."""
+        lanes = {parcel[0] for parcel in self._outstanding or ()}
+        lanes |= {lane for lane in (*self._queued, *self._behind) if not self._is_held(lane)}
+        return min((_LANES[lane] for lane in lanes if _LANES[lane] not in CHATTER), default=None)
 
     @property
     def wanted(self) -> tuple[int, ...]:
         """The lanes to read a page of now, the most urgent first; none if there is nothing to read or no room."""
         if not self._behind or self.is_reading or self.is_paused:
             return ()
-        behind = tuple(sorted(self._behind))
+        behind = tuple(sorted(lane for lane in self._behind if not self._is_held(lane)))
+        if not behind:
+            return ()
         is_urgent_due = behind[0] <= URGENT_LANE_LAST and not (self._queued and min(self._queued) < behind[0])
         return behind if self._queued_bytes < QUEUED_BYTES_LOW or is_urgent_due else ()
 
@@ -147,6 +196,24 @@ class HandOver:
     def after(self) -> Cursors:
         """How far each lane was handed over, or is about to be."""
         return tuple(self._handed)
+
+    def _is_held(self, lane: int) -> bool:
+        """Whether the device has had as much of this lane as it takes for now."""
+        return lane > URGENT_LANE_LAST and self._budget_bytes is not None and self._budget_bytes <= 0
+
+    def _free(self, now_s: float) -> dict[Lane, deque[Delivery]]:
+        """What is in memory and may go now."""
+        if self._budget_bytes is None and not self._rests:
+            return self._queued
+        free = {lane: queue for lane, queue in self._queued.items() if not self._is_held(lane)}
+        has_company = now_s < self._company_until_s or not CHATTER.issuperset(free)
+        return free if has_company or not self._rests else {}
+
+    def _spend(self, lane: Lane, size_bytes: int, *, now_s: float) -> None:
+        if lane > URGENT_LANE_LAST and self._budget_bytes is not None:
+            self._budget_bytes -= size_bytes
+        if lane not in CHATTER:
+            self._company_until_s = now_s + COMPANY_S
 
     def _queue(self, delivery: Delivery, size_bytes: int) -> None:
         lane = _LANES[delivery.lane]

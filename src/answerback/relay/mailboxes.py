@@ -42,6 +42,7 @@ from answerback.wire.frames import (
     Accepted,
     Inquire,
     Located,
+    Pace,
     Refusal,
     Refused,
     Submit,
@@ -50,6 +51,10 @@ from answerback.wire.frames import (
     Whereabouts,
 )
 
+CALLED_LANES: Final = frozenset({Lane.URGENT, Lane.NORMAL, Lane.BULK})
+"""What a device that left is called for: what a person did, not receipts and repairs."""
+PACES_MAX = 100_000
+"""Devices whose pace is remembered while they are away, so that the next connection begins with it: 100 bytes each."""
 MAILBOX_FULL_S = 300.0
 """When to try a full mailbox again: its device may connect any minute, and then it empties in seconds."""
 RetryMs = Callable[[Cause], int]
@@ -68,8 +73,11 @@ class Mailboxes:
         self._pending: dict[int, int] = {}
         self._hand_overs: dict[DeviceId, HandOver] = {}
         self._ready: dict[DeviceId, HandOver] = {}
+        self._paces: dict[DeviceId, Pace] = {}
         self._accepted: dict[tuple[int, int], list[Acceptance]] = {}
         self._refused: dict[int, list[Refusal]] = {}
+        self._handed: set[DeviceId] = set()
+        self._left: set[DeviceId] = set()
 
     @property
     def pending_bytes(self) -> int:
@@ -110,6 +118,26 @@ class Mailboxes:
             hand_over.took(taken, now_s=moment.now_s)
         return [Ask(Take(device, cursors(taken)))]
 
+    def pace(self, connection: Connection, frame: Pace, *, moment: Moment) -> list[Effect]:
+        """Hand a device as much as it now says it takes."""
+        device = connection.device
+        self._paces.pop(device, None)
+        if (frame.mode or frame.budget_bytes >= 0) and len(self._paces) < PACES_MAX:
+            self._paces[device] = frame
+        hand_over = self._hand_overs.get(device)
+        if hand_over is None:
+            return []
+        hand_over.pace(frame)
+        return self._pump(device, hand_over, moment)
+
+    def spoke(self, connection: Connection, *, moment: Moment) -> list[Effect]:
+        """Hand over what waited for a word of the device, so as not to wake it."""
+        hand_over = self._hand_overs.get(connection.device)
+        if hand_over is None or hand_over.connection != connection.number:
+            return []
+        hand_over.spoke(now_s=moment.now_s)
+        return self._pump(connection.device, hand_over, moment) if hand_over.has_mail else []
+
     def inquire(self, connection: Connection, frame: Inquire) -> list[Effect]:
         """Look for envelopes that were accepted and never answered."""
         asked = [(entry.device, entry.id) for entry in frame.entries[:ASKED_MAX]]
@@ -120,6 +148,9 @@ class Mailboxes:
     def opened(self, connection: Connection, answer: Opened) -> None:
         """Begin to hand a device its mail."""
         hand_over = HandOver(connection.number, answer.taken, has_mail=answer.waiting > 0)
+        pace = self._paces.get(connection.device)
+        if pace is not None:
+            hand_over.pace(pace)
         self._hand_overs[connection.device] = self._ready[connection.device] = hand_over
 
     def appended(self, command: Append, answer: Appended) -> list[Effect]:
@@ -138,6 +169,8 @@ class Mailboxes:
                 accepted = self._accepted.setdefault((number, lane), [])
             if hand_over is None:
                 accepted.append(Acceptance(envelope.id, list_version, _away_s(seen_ms, wall_ms)))
+                if position and lane in CALLED_LANES:
+                    self._left.add(envelope.device)
                 continue
             accepted.append(Acceptance(envelope.id, list_version, 0))
             if position:
@@ -199,6 +232,8 @@ class Mailboxes:
             return []
         if heir is None:
             del self._hand_overs[device]
+            if hand_over.idle_since_s is not None or hand_over.has_mail:
+                self._left.add(device)
             return []
         again = self._hand_overs[device] = hand_over.again(heir.number, is_paused=heir.is_full)
         return self._pump(device, again, moment)
@@ -225,6 +260,7 @@ class Mailboxes:
         """Try again what could not be read, and forget buckets that are full anyway."""
         now_s = moment.now_s
         self._buckets = {device: bucket for device, bucket in self._buckets.items() if not bucket.is_full(now_s=now_s)}
+        self._handed &= self._hand_overs.keys()
         effects: list[Effect] = []
         for device, hand_over in self._hand_overs.items():
             if hand_over.wanted:
@@ -238,10 +274,35 @@ class Mailboxes:
             return False
         return moment.now_s - max(connection.heard_s, hand_over.idle_since_s) > UNTAKEN_S_MAX
 
+    # ---- who owes an answer ------------------------------------------------------------------------------------------
+
+    def owing(self, *, now_s: float) -> list[tuple[DeviceId, float]]:
+        """Give the devices that should have taken by now what they were handed, and since when."""
+        owing: list[tuple[DeviceId, float]] = []
+        for device in list(self._handed):
+            hand_over = self._hand_overs.get(device)
+            if hand_over is None or hand_over.idle_since_s is None:
+                self._handed.discard(device)
+            elif (since_s := hand_over.idle_since_s + hand_over.answer_s) <= now_s:
+                owing.append((device, since_s))
+        return owing
+
+    def is_owed(self, device: DeviceId) -> bool:
+        """Whether a device that is here has mail to take."""
+        hand_over = self._hand_overs.get(device)
+        return hand_over is not None and (hand_over.idle_since_s is not None or hand_over.has_mail)
+
+    def left(self) -> set[DeviceId]:
+        """Give, once, the devices that are not here and that mail has come for or was left for."""
+        left, self._left = self._left, set()
+        return left
+
     # ---- private -----------------------------------------------------------------------------------------------------
 
     def _pump(self, device: DeviceId, hand_over: HandOver, moment: Moment) -> list[Effect]:
         effects: list[Effect] = [Send(hand_over.connection, frame) for frame in hand_over.frames(now_s=moment.now_s)]
+        if effects:
+            self._handed.add(device)
         lanes = hand_over.wanted
         if lanes:
             hand_over.is_reading = True

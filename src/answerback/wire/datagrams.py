@@ -21,6 +21,8 @@ WORDS_BYTES = 16
 SEAL_BYTES = 16
 DATAGRAM_BYTES = 48
 """76 on the wire with IPv4, 96 with IPv6: both below the 100 that a probe may have."""
+WAYS = 3
+"""Wi-Fi, cellular, a cable: more at once no device has, and each costs the relay a tag in memory."""
 NUMBER_MAX = 2**64 - 1
 CALL_NUMBER_MAX = 2**32 - 1
 
