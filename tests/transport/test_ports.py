@@ -2,18 +2,15 @@
 
 import time
 
-from answerback.transport.ports import Dialled, OpenLine, Ports, RelayLine
+from answerback.transport.approach import Approach
+from answerback.transport.dialling import DialledLine, Dialler
+from answerback.transport.ports import Dial, Dialled, Ports, RelayLine
 from answerback.transport.websocket import WebSocketLine
-from answerback.wire.frames import Resume
-
-
-async def nowhere(resume: Resume | None) -> WebSocketLine:
-    return await WebSocketLine.open("https://127.0.0.1:1", pin=None, resume=resume)
 
 
 def test_the_usual_world_has_this_machines_clocks_and_chance() -> None:
-    opener: OpenLine = nowhere
-    ports = Ports(opener)
+    dial: Dial = Dialler(Approach("https://127.0.0.1:1"))
+    ports = Ports(dial)
     before_s, before_ms = time.monotonic(), time.time_ns() // 1_000_000
     assert before_s <= ports.monotonic_s() <= time.monotonic()
     assert before_ms <= ports.wall_ms() <= time.time_ns() // 1_000_000
@@ -28,4 +25,6 @@ def test_the_real_line_has_every_verb_of_its_port() -> None:
 
 
 def test_a_dialled_connection_goes_on_or_is_let_go_of() -> None:
-    assert {name for name in vars(Dialled) if not name.startswith("_")} == {"proceed", "close"}
+    verbs = {name for name in vars(Dialled) if not name.startswith("_")}
+    assert verbs == {"proceed", "close"}
+    assert verbs <= set(vars(DialledLine))

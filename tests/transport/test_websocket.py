@@ -1,11 +1,8 @@
 """Proves the line to the relay: every failure has its cause, "sent" means sent, and an end does not take long."""
 
 import asyncio
-import contextlib
 import gc
 import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -20,33 +17,7 @@ from answerback.transport.websocket import ROUTE, WebSocketLine
 from answerback.wire.codec import decode_client_frame, encode
 from answerback.wire.connection import FRAMES_PATH
 from answerback.wire.frames import FRAME_BYTES_MAX, Challenge, ClientFrame, Hello, Ping
-
-CHALLENGE = Challenge(b"n" * 32, b"relay", 1)
-Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def answering(talk: Talk, *, certificate: Certificate | None = None, status: int = 0) -> AsyncIterator[str]:
-    """Something at a relay's address that talks as it is told to."""
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        if status:
-            return web.Response(status=status)
-        spoken = web.WebSocketResponse(max_msg_size=0, timeout=0.01)
-        await spoken.prepare(request)
-        await talk(spoken)
-        return spoken
-
-    application = web.Application()
-    application.router.add_get(ROUTE, handler)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01, handler_cancellation=True)
-    await runner.setup()
-    tls: ssl.SSLContext | None = certificate.context if certificate else None
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    try:
-        yield f"{'https' if certificate else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+from tests.transport.lines import CHALLENGE, Talk, answering, silence
 
 
 async def cause_of_opening(url: str, *, pin: bytes | None = None) -> Cause:
@@ -54,10 +25,6 @@ async def cause_of_opening(url: str, *, pin: bytes | None = None) -> Cause:
         await WebSocketLine.open(url, pin=pin)
     gc.collect()  # a session left open would warn now
     return failed.value.cause
-
-
-async def silence(spoken: web.WebSocketResponse) -> None:
-    await asyncio.Event().wait()
 
 
 def test_the_route_is_the_relays() -> None:

@@ -73,6 +73,11 @@ CAUSES: dict[Cause, Advice] = {
         "We give it up and open a new one; what was not confirmed is sent again, and nobody is shown it twice.",
         "In a lift, a tunnel or a crowd, wait for signal: the rest happens by itself.",
     ),
+    Cause.NETWORK_CAPTIVE: Advice(
+        "This network answers in the relay's place: it wants a sign-in, or a name and password for its proxy.",
+        "We told it nothing, keep the message, and try again by ourselves.",
+        "Open any web page and sign in there, or use another network. For a proxy, see `HTTPS_PROXY`.",
+    ),
     Cause.NETWORK_CONNECTING: Advice(
         "The first connection to the relay is being made.",
         "As soon as it stands, what waits leaves, the most urgent first.",

@@ -36,6 +36,7 @@ class Cause(Enum):
     NETWORK_NAME_UNRESOLVED = "network.name_unresolved"
     NETWORK_CONNECTION_LOST = "network.connection_lost"
     NETWORK_STALLED = "network.stalled"
+    NETWORK_CAPTIVE = "network.captive"
     NETWORK_CONNECTING = "network.connecting"
     NETWORK_AGENT_STOPPED = "network.agent_stopped"
     TLS_UNTRUSTED = "tls.untrusted"

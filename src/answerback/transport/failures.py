@@ -20,6 +20,8 @@ from answerback.model.errors import AnswerbackError, RefusedError
 
 _NO_PATH = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
 _CUT = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL calls an answer that is no TLS at all, such as a sign-in page."""
 _LOST = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ESHUTDOWN})
 
 
@@ -52,7 +54,7 @@ class TokenStale(RefusedError):
 def network_cause(error: BaseException) -> Cause:
     """Name the cause of a failed connection from the exception, or from what it wraps."""
     for each in _chain(error):
-        cause = _own_cause(each)
+        cause = each.cause if isinstance(each, Unreachable) else _own_cause(each)
         if cause is not Cause.UNKNOWN:
             return cause
     return Cause.UNKNOWN
@@ -81,7 +83,7 @@ def _own_cause(error: BaseException) -> Cause:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Cause.NETWORK_CONNECTION_LOST
     if isinstance(error, ssl.SSLError):
-        return Cause.TLS_UNTRUSTED
+        return Cause.NETWORK_CAPTIVE if getattr(error, "reason", None) in _NO_TLS else Cause.TLS_UNTRUSTED
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return Cause.NETWORK_STALLED
     if isinstance(error, ConnectionRefusedError):

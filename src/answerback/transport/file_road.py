@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
@@ -11,6 +11,8 @@ import aiohttp
 from answerback.model.causes import Cause, cause_of
 from answerback.model.errors import PeerError, RefusedError
 from answerback.model.ids import BlobId
+from answerback.model.paths import ANY_PATH
+from answerback.transport.approach import Approach
 from answerback.transport.chunks import ChunkLine, Gate, OwnGate
 from answerback.transport.failures import Deferred, TokenStale, Unreachable, unreachable
 from answerback.transport.relay_http import CONNECT_S_MAX, SILENCE_S_MAX, UNAUTHORIZED
@@ -25,9 +27,21 @@ LINGER_S = 5.0
 class FileRoad:
     """The line for files of one device; it opens when a piece is carried, and closes when it breaks or idles."""
 
-    def __init__(self, url: str, *, pin: bytes, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pin: bytes,
+        gate: Gate | None = None,
+        approach: Approach | None = None,
+        path_of: Callable[[], str] = lambda: ANY_PATH,
+    ) -> None:
+        """Take the way to the relay if somebody knows it already, and who says over which path files go now."""
         self._url: Final = url.rstrip("/") + FILES_PATH
-        self._tls: Final[aiohttp.Fingerprint | bool] = aiohttp.Fingerprint(pin) if pin else True
+        self._approach: Final = approach or Approach(url, pin=pin)
+        self._is_own: Final = approach is None
+        self._path_of: Final = path_of
+        self._path = ANY_PATH
         self.gate = gate or OwnGate().gate()
         self._session: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -78,6 +92,8 @@ class FileRoad:
         finally:  # also when whoever closes is told to stop meanwhile
             if session is not None:
                 await session.close()
+            if self._is_own:
+                await self._approach.close()
 
     async def upload_piece(self, blob: BlobId, content: bytes, *, offset: int, total_bytes: int, token: bytes) -> int:
         """Send one piece; return how many bytes the relay has, which is not `offset` plus this one if it had others."""
@@ -119,10 +135,11 @@ class FileRoad:
         return frame
 
     async def _opened(self, token: bytes) -> ChunkLine:
-        if self._line is not None and token == self._token:
+        path = self._path_of()
+        if self._line is not None and token == self._token and path == self._path:
             return self._line
         await self.close()
-        session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._tls, force_close=True))
+        session = aiohttp.ClientSession(connector=self._approach.connector(lambda: path, limit=1))
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 headers = {"Authorization": f"Bearer {token.hex()}"}
@@ -143,7 +160,7 @@ class FileRoad:
             await session.close()
             raise
         hold_little(socket.get_extra_info("socket"))
-        self._session, self._socket, self._token = session, socket, token
+        self._session, self._socket, self._token, self._path = session, socket, token, path
         self._line = ChunkLine(socket, self.gate)
         return self._line
 

@@ -17,6 +17,8 @@ from answerback.model.devices import Signed
 from answerback.model.errors import PeerError, RefusedError, UsageError
 from answerback.model.handle import Handle
 from answerback.model.ids import ID_BYTES, AccountId, BlobId
+from answerback.model.paths import ANY_PATH
+from answerback.transport.approach import Approach
 from answerback.transport.failures import Deferred, TokenStale, unreachable
 from answerback.wire.requests import (
     BOX_BYTES_MAX,
@@ -52,16 +54,21 @@ Query = Mapping[str, str | int]
 class RelayHttp:
     """One relay, as HTTP sees it; `async with` opens and closes its connections."""
 
-    def __init__(self, url: str, *, pin: bytes = b"") -> None:
+    def __init__(self, url: str, *, pin: bytes = b"", path: str = ANY_PATH, approach: Approach | None = None) -> None:
+        """Take a path to be bound to, and the way to the relay if somebody knows it already."""
         if pin and not url.startswith("https://"):
             raise UsageError("a pin needs https")
         self._url = url.rstrip("/")
-        self._tls = aiohttp.Fingerprint(pin) if pin else True
+        self._pin = pin
+        self._path = path
+        self._known_approach = approach
+        self._approach: Approach | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Get ready; nothing is sent yet."""
-        connector = aiohttp.TCPConnector(ssl=self._tls, limit=8)
+        approach = self._approach = self._known_approach or Approach(self._url, pin=self._pin)
+        connector = approach.connector(lambda: self._path, limit=8)
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_S_MAX, sock_read=SILENCE_S_MAX)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
         return self
@@ -73,6 +80,8 @@ class RelayHttp:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._approach is not None and self._approach is not self._known_approach:
+            await self._approach.close()
 
     async def request_code(self, handle: Handle, *, invitation: str = "") -> CodeSent:
         """Have a one-time code sent to a handle."""

@@ -9,6 +9,7 @@ import aiohttp
 
 from answerback.model.causes import Cause
 from answerback.model.errors import PeerError
+from answerback.transport.approach import Approach, Reached, RelayConnector
 from answerback.transport.failures import Unreachable, unreachable
 from answerback.transport.sockets import hold_little
 from answerback.wire.codec import decode_relay_frame, encode, resume_header
@@ -20,6 +21,9 @@ CONNECT_S_MAX = 15.0
 """The engine gives an attempt up before this; here it only bounds what a forgotten attempt can hold."""
 CLOSE_S_MAX = 0.5
 """A goodbye is a courtesy: a dead path must not keep us from trying a live one."""
+BAD_REQUEST: Final = 400
+SERVER_ERROR: Final = 500
+SIGN_IN_FIRST: Final = 511
 FLUSH_LOOK_S = 0.005
 """How often we look whether the operating system has taken the rest; only slow links ever wait."""
 
@@ -48,36 +52,50 @@ class WebSocketLine:
 
     @classmethod
     async def open(cls, url: str, *, pin: bytes | None, resume: Resume | None = None) -> "WebSocketLine":
-        """Connect, showing a ticket if there is one.
+        """Connect over whatever path the system chooses, showing a ticket if there is one.
 
         Raises `Unreachable`; a certificate that does not match is its cause `tls.untrusted`.
         """
-        tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(pin) if pin else True
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls, force_close=True), ws_response_class=_Socket
-        )
+        approach = Approach(url, pin=pin, fallback_port=0)
+        try:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                reached = await approach.reach()
+        except TimeoutError as error:
+            raise unreachable(error) from error
+        finally:
+            await approach.close()
+        return await cls.over(approach, reached, resume=resume)
+
+    @classmethod
+    async def over(cls, approach: Approach, reached: Reached, *, resume: Resume | None) -> "WebSocketLine":
+        """Go on upon a connection that stands, which is closed if that fails. Raises `Unreachable`."""
+        waiting = [reached]
+
+        async def take() -> Reached:
+            if not waiting:  # aiohttp would ask again on another one; whether to is the engine's to decide
+                raise Unreachable(Cause.NETWORK_CONNECTION_LOST, "the connection ended before it was a line")
+            return waiting.pop()
+
+        connector = RelayConnector(approach, take, limit=1)
+        session = aiohttp.ClientSession(connector=connector, ws_response_class=_Socket)
+        socket: aiohttp.ClientWebSocketResponse | None = None
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 socket = await session.ws_connect(
-                    url.rstrip("/") + ROUTE,
+                    approach.url + ROUTE,
                     headers={RESUME_HEADER: resume_header(resume)} if resume else None,
                     autoping=True,
                     compress=0,
                     max_msg_size=FRAME_BYTES_MAX + 1,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S_MAX),
                 )
-        except aiohttp.ServerFingerprintMismatch as error:
-            await session.close()
-            raise Unreachable(Cause.TLS_UNTRUSTED, "the relay's certificate is not the one we know") from error
-        except aiohttp.WSServerHandshakeError as error:
-            await session.close()
-            raise Unreachable(Cause.RELAY_BUSY if error.status >= 500 else Cause.RELAY_FAULTY, str(error)) from error  # noqa: PLR2004
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            await session.close()
-            raise unreachable(error) from error
-        except BaseException:
-            await session.close()
-            raise
+            raise _refused(error, approach) from error
+        finally:
+            for unused in waiting:
+                unused.close()
+            if socket is None:
+                await session.close()
         hold_little(socket.get_extra_info("socket"))
         return cls(session, cast("_Socket", socket))
 
@@ -120,6 +138,21 @@ class WebSocketLine:
                     await self._socket.close()
         finally:  # also when whoever closes is told to stop meanwhile
             await self._session.close()
+
+
+def _refused(error: BaseException, approach: Approach) -> Unreachable:
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return Unreachable(Cause.TLS_UNTRUSTED, "the relay's certificate is not the one we know")
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return Unreachable(_cause_of_status(error.status, is_sealed=approach.is_sealed), str(error))
+    return unreachable(error)
+
+
+def _cause_of_status(status: int, *, is_sealed: bool) -> Cause:
+    # Only without TLS can somebody answer in the relay's place: a page to sign in at, or the way to one.
+    if not is_sealed and (status < BAD_REQUEST or status == SIGN_IN_FIRST):
+        return Cause.NETWORK_CAPTIVE
+    return Cause.RELAY_BUSY if status >= SERVER_ERROR else Cause.RELAY_FAULTY
 
 
 _ENDS = frozenset({aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED})

@@ -5,13 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.network.interfaces import (
-    ANY_PATH,
-    NETWORK_BYTES,
-    Difference,
-    PathSeen,
-    changes,
-)
+from answerback.core.network.interfaces import ANY_PATH, Difference, PathSeen, changes
+from answerback.model.paths import NETWORK_BYTES
 
 HOME, CAFE = b"home" * 2, b"cafe" * 2
 WIFI = PathSeen("wlan0", HOME, is_metered=False, has_ipv4=True, has_ipv6=False, addresses=frozenset({"10.0.0.2"}))
