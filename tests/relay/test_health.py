@@ -23,7 +23,8 @@ def test_health_writes_and_reads_and_says_no_secrets(tmp_path: Path) -> None:
         async with standing(tmp_path) as relay:
             status, said = await health(relay)
             assert (status, said["well"], said["store"]) == (200, True, "writable")
-            assert set(said) == {"well", "version", "uptime_s", "store", "store_ms", "waiting", "strain"}
+            plain = {"well", "version", "uptime_s", "store", "store_ms", "waiting", "strain"}
+            assert set(said) == plain | {"calls", "called_heard"}
             assert relay.database.row("SELECT length(beat) FROM pulse") == (8,)
 
     asyncio.run(run())

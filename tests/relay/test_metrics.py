@@ -5,9 +5,11 @@ from answerback.model.errors import StorageError
 from answerback.model.ids import DeviceId, EnvelopeId
 from answerback.model.message import Lane
 from answerback.relay.admission import Admission, Strain
+from answerback.relay.calls import Tally
 from answerback.relay.effects import Close, Event, Note, Send
 from answerback.relay.metrics import RelayMetrics
 from answerback.relay.resumption import Judgement
+from answerback.relay.switchboard import Fate
 from answerback.storage.group_commit import Committed
 from answerback.storage.relay_commands import NOTHING_TAKEN, Done, Sweep, Take
 from answerback.wire.frames import Acceptance, Accepted, Farewell, Pong, Refusal, Refused
@@ -77,3 +79,20 @@ def test_what_is_put_off_is_counted_once_however_often_it_is_looked_at() -> None
     assert value(metrics, "envelopes_put_off_total", lane="bulk") == 3
     assert value(metrics, "strain") == Strain.BULK
     assert (value(metrics, "returns_ahead_seconds") or 0.0) >= 5.0
+
+
+def test_datagrams_and_calls_are_counted_from_look_to_look() -> None:
+    metrics, tally = RelayMetrics(), Tally()
+    for round_number in (1, 2):
+        tally.fates[Fate.TAKEN] += 2
+        tally.fates[Fate.FORGED] += 1
+        tally.calls += 5
+        tally.heard += 1
+        metrics.calls.show(tally, pauses=3 * round_number)
+        metrics.calls.show(tally, pauses=3 * round_number)
+        assert value(metrics, "datagrams_total", fate="taken") == 2 * round_number
+        assert value(metrics, "datagrams_total", fate="forged") == round_number
+        assert value(metrics, "datagrams_total", fate="unknown") == 0
+        assert value(metrics, "calls_total") == 5 * round_number
+        assert value(metrics, "called_devices_heard_total") == round_number
+        assert value(metrics, "datagram_pauses_total") == 3 * round_number

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from answerback.model.causes import Cause
 from answerback.model.errors import PeerError, StoreFullError
 from answerback.model.ids import ID_BYTES, AccountId, DeviceId
+from answerback.relay.call_line import CallLine
 from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
 from answerback.relay.entrance import BACKLOG, Entrance
 from answerback.relay.exchange import Exchange
@@ -27,6 +28,7 @@ from answerback.relay.limits import RelayLimits
 from answerback.relay.link import Link
 from answerback.relay.metrics import RelayMetrics
 from answerback.relay.resumption import TICKET_KEY_BYTES, TicketKeys
+from answerback.relay.switchboard import Address
 from answerback.storage.database import Database, open_database
 from answerback.storage.durable import create_file
 from answerback.storage.group_commit import Committed, GroupCommit
@@ -42,6 +44,8 @@ STORE_FILE = "relay.db"
 TICKET_KEY_FILE = "tickets.key"
 STOP_S_MAX = 10.0
 """How long a stop may wait for commits and farewells; then what is left is cut, and nothing accepted is lost by it."""
+RING_S_MIN = 0.01
+"""Calls due within this are made together."""
 TICK_S = 0.5
 """How often the clock is looked at."""
 
@@ -76,6 +80,8 @@ class RelayNode:
         self.entrance: Entrance | None = None
         """Where connections come in, if it is known: what waits outside is a sign of strain."""
         self._is_store_well = True
+        self._line: CallLine | None = None
+        self._ringing: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -105,6 +111,18 @@ class RelayNode:
         self.group = GroupCommit(self.store, self._committed, on_broken=self._store_broke)
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
+    async def open_calls(self, host: str, port: int) -> bool:
+        """Hear devices by datagram too, and call those that fall silent; false, with a line in the log, if not."""
+        line = CallLine(self._datagram)
+        try:
+            await line.open(host, port)
+        except OSError as error:
+            _log.warning("= no device is heard or called by datagram: port %d for UDP: %s", port, error)
+            return False
+        self._line, self.exchange.calls.is_on = line, True
+        self._ringing = asyncio.get_running_loop().create_task(self._ring(line))
+        return True
+
     async def start(self, host: str, port: int) -> None:
         """Begin, and serve the mail road alone on a port of its own, without TLS."""
         await self.begin()
@@ -125,6 +143,9 @@ class RelayNode:
         for link in self._links.values():
             link.listen(on=False)
         await self._until(lambda: self._unanswered == 0)
+        if self._line is not None and self._ringing is not None:
+            self._ringing.cancel()
+            self._line.close()
         self._carry_out(self.exchange.stop(moment=_now()))
         await self._until(lambda: not self._links)
         for link in list(self._links.values()):
@@ -251,6 +272,18 @@ class RelayNode:
         admission.measured(lag_s=lag_s, commit_s=self._commit_s, wait_s=wait_s)
         self._commit_s = 0.0
         self.metrics.admitted(admission, now_s=_now().now_s)
+
+    # ---- datagrams -------------------------------------------------------------------------------------------------
+
+    def _datagram(self, data: bytes, address: Address) -> bytes | None:
+        return self.exchange.calls.datagram(data, address, now_s=_now().now_s)
+
+    async def _ring(self, line: CallLine) -> None:
+        while True:
+            moment = _now()
+            line.send(self.exchange.ring(moment=moment))
+            self.metrics.calls.show(self.exchange.calls.tally, pauses=line.pauses)
+            await asyncio.sleep(max(self.exchange.calls.wake_at_s(now_s=moment.now_s) - moment.now_s, RING_S_MIN))
 
     # ---- effects ---------------------------------------------------------------------------------------------------
 

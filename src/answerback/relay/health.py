@@ -96,6 +96,8 @@ class HealthRoutes:
             store_ms=round(1000 * (time.monotonic() - began_s), 1),
             waiting=self._number("answerback_entrance_waiting"),
             strain=self._number("answerback_strain"),
+            calls=self._number("answerback_calls_total"),
+            called_heard=self._number("answerback_called_devices_heard_total"),
         )
 
     def _number(self, name: str) -> int:

@@ -7,9 +7,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from answerback.model.causes import Cause
 from answerback.relay.admission import TRICKLE, Admission
+from answerback.relay.calls import Tally
 from answerback.relay.conversation import SCHEDULED
 from answerback.relay.effects import Effect, Event, Note, Send
 from answerback.relay.resumption import Judgement
+from answerback.relay.switchboard import Fate
 from answerback.storage.group_commit import Committed
 from answerback.storage.relay_commands import Done, Take
 from answerback.wire.frames import Accepted, Deliver, Farewell, Refused
@@ -36,6 +38,35 @@ class EntranceMetrics:
         self.capacity_per_s = Gauge(
             "answerback_entrance_capacity", "Connections begun in a second while others waited", registry=registry
         )
+
+
+class CallMetrics:
+    """What is said by datagram."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        fates = Counter(
+            "answerback_datagrams", "Datagrams that came, by what became of them", ["fate"], registry=registry
+        )
+        self._fates = {fate: fates.labels(fate.value) for fate in Fate}
+        self._calls = Counter("answerback_calls", "Datagrams sent to call silent devices", registry=registry)
+        self._heard = Counter(
+            "answerback_called_devices_heard", "Devices that spoke, or came back, after a call", registry=registry
+        )
+        self._pauses = Counter(
+            "answerback_datagram_pauses", "Times that more datagrams came than may be read", registry=registry
+        )
+        self._shown = Tally()
+        self._pauses_shown = 0
+
+    def show(self, tally: Tally, *, pauses: int) -> None:
+        """Count what has happened since the last look."""
+        for fate, count in tally.fates.items():
+            self._fates[fate].inc(count - self._shown.fates[fate])
+        self._calls.inc(tally.calls - self._shown.calls)
+        self._heard.inc(tally.heard - self._shown.heard)
+        self._pauses.inc(pauses - self._pauses_shown)
+        self._shown = Tally(tally.fates.copy(), tally.calls, tally.heard)
+        self._pauses_shown = pauses
 
 
 class RelayMetrics:
@@ -65,6 +96,7 @@ class RelayMetrics:
             "answerback_strain", "Put off: 0 nothing, 1 background, 2 bulk too, 3 normal mail too", registry=registry
         )
         self.entrance = EntranceMetrics(registry)
+        self.calls = CallMetrics(registry)
         self.commit_s = Histogram(
             "answerback_commit_seconds", "Time of one durable commit", buckets=_COMMIT_S, registry=registry
         )

@@ -71,6 +71,8 @@ class RelaySettings:
     """Who carries codes; without it they are given to `on_code`, on the operator's terminal."""
     public_url: str = ""
     """Where devices reach it, as `https://host:port`, if that is not where it listens."""
+    calls: bool = True
+    """Whether silent devices are called by datagram, from the same port number as UDP."""
     metrics_token: str = field(default="", repr=False)
     mail_road: RelayLimits = field(default_factory=RelayLimits)
     http: HttpLimits = field(default_factory=HttpLimits)
@@ -120,6 +122,8 @@ async def run_relay(
         await runners[0].setup()
         entrance = _entrance(settings, runners[0], node, certificate)
         await entrance.open(settings.host, settings.port)
+        if settings.calls:
+            await node.open_calls(settings.host, entrance.port)
         stack.callback(entrance.close)
         tending = asyncio.create_task(side.tend())
         stack.push_async_callback(_end, tending)

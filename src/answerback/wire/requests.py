@@ -99,6 +99,10 @@ class Health(Body, frozen=True):
     """Connections that wait to begin."""
     strain: int = 0
     """What is put off now: 0 nothing, 1 background mail, 2 bulk too, 3 normal mail too."""
+    calls: int = 0
+    """Datagrams sent to call silent devices, in this run."""
+    called_heard: int = 0
+    """Devices that spoke, or came back, after a call."""
 
 
 class RefusalBody(Body, frozen=True):
