@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "storage.group_commit",
         "storage.relay_commands",
         "storage.relay_directory",
+        "storage.push_store",  # where devices are woken
         "storage.relay_store",
         "transport",
         # never core, and nothing of the device's journal: the server cannot decide for a device

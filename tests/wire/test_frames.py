@@ -29,6 +29,7 @@ from answerback.wire.frames import (
     Listed,
     Located,
     LookUp,
+    Pace,
     Ping,
     Pong,
     Publish,
@@ -40,6 +41,7 @@ from answerback.wire.frames import (
     Resolved,
     Resume,
     Submit,
+    Subscribe,
     Taken,
     TakeOver,
     Ticket,
@@ -68,6 +70,8 @@ FROM_DEVICES: tuple[ClientFrame, ...] = (
     Publish(4, [SIGNED], SIGNED, None, anew=True),
     Announce(5, SIGNED),
     Ping(6),
+    Pace(2, 32_768),
+    Subscribe("https://push.example/v1/abc", b"\x04" + b"K" * 64, b"A" * 16),
 )
 FROM_RELAYS: tuple[RelayFrame, ...] = (
     Challenge(b"N" * 32, b"R" * 16, CLOCK_MS),
@@ -84,6 +88,7 @@ FROM_RELAYS: tuple[RelayFrame, ...] = (
         [Taken(Lane.URGENT, 8)],
         6,
         Ticket(b"T" * 16, b"S" * 32, 60),
+        b"push name",
     ),
     Farewell(Cause.RELAY_STOPPING.value, 1500, "maintenance"),
     Accepted([Acceptance(IDENTITY, 3, -1)], Lane.URGENT),

@@ -103,7 +103,9 @@ class Conversations:
         chance: Callable[[], float],
         resumption: Resumption,
         admission: Admission,
+        subscription_of: Callable[[DeviceId], bytes] = lambda _: b"",
     ) -> None:
+        self._subscription_of = subscription_of
         self._resumption = resumption
         self._admission = admission
         self._relay, self._store, self._boot = relay, store, boot
@@ -255,6 +257,7 @@ class Conversations:
             taken=[Taken(lane, position) for lane, position in zip(Lane, answer.taken, strict=True)],
             life=answer.life,
             ticket=self._resumption.issue(connection.device, moment=moment),
+            push=self._subscription_of(connection.device),
         )
         here = "" if self._live[connection.device] is connection else STANDS_BY
         note = Note(Event.OPENED, connection.number, connection.device, detail=here)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from answerback.model.causes import Cause
-from answerback.model.errors import TrustError
+from answerback.model.errors import PeerError, TrustError
 from answerback.model.ids import DeviceId
 from answerback.relay.admission import Admission
 from answerback.relay.calls import Calls, Post
 from answerback.relay.conversation import Connection, Conversations
 from answerback.relay.directory import Directory
 from answerback.relay.effects import Ask, Effect, Moment, Send
+from answerback.relay.knocking import Knocking
 from answerback.relay.limits import SWEEP_S, WATCH_S, RelayLimits
 from answerback.relay.mailboxes import Mailboxes
 from answerback.relay.resumption import TICKET_KEY_BYTES, Resumption, TicketKeys
@@ -51,6 +52,7 @@ from answerback.wire.frames import (
     Hello,
     Inquire,
     LookUp,
+    Pace,
     Ping,
     Pong,
     Publish,
@@ -59,10 +61,12 @@ from answerback.wire.frames import (
     Resolve,
     Resume,
     Submit,
+    Subscribe,
     TakeOver,
     Took,
     Welcome,
 )
+from answerback.wire.subscriptions import check_subscription
 
 
 class Exchange:
@@ -80,6 +84,7 @@ class Exchange:
         ticket_keys: TicketKeys | None = None,
     ) -> None:
         self.admission = Admission(chance)
+        self.knocking = Knocking()
         self.conversations = Conversations(
             relay=relay,
             store=store,
@@ -89,6 +94,7 @@ class Exchange:
             chance=chance,
             admission=self.admission,
             resumption=Resumption(ticket_keys or TicketKeys(random_bytes(TICKET_KEY_BYTES))),
+            subscription_of=self.knocking.name_of,
         )
         retry_ms = self.conversations.jittered_ms
         self.mailboxes = Mailboxes(rate=limits.envelopes, retry_ms=retry_ms, chance=chance)
@@ -144,6 +150,7 @@ class Exchange:
             if isinstance(command, Append):
                 if isinstance(answer, Appended):
                     effects += self.mailboxes.appended(command, answer)
+                    self._knock(command, answer, moment)
                 elif isinstance(answer, Denied):
                     effects += self._audible(self.mailboxes.not_appended(command, answer.cause))
             elif not isinstance(command, Take | Leave | Sweep):
@@ -217,13 +224,16 @@ class Exchange:
             case TakeOver():
                 return self._take_over(connection, frame, moment)
             case Ping():
-                return [Send(connection.number, Pong(frame.echo, moment.wall_ms))]
+                pong = Send(connection.number, Pong(frame.echo, moment.wall_ms))
+                return [pong, *self.mailboxes.spoke(connection, moment=moment)]
+            case Pace():
+                return self.mailboxes.pace(connection, frame, moment=moment)
             case Inquire():
                 return self.mailboxes.inquire(connection, frame)
             case LookUp() | Resolve() | Claim():
                 effects = self.directory.ask(connection, frame, moment=moment)
                 return self._refuse(connection, Cause.ACCOUNT_RATE_LIMITED, moment) if effects is None else effects
-            case Publish() | Announce() if not self.directory.may_change(connection, moment=moment):
+            case Publish() | Announce() | Subscribe() if not self.directory.may_change(connection, moment=moment):
                 return self._refuse(connection, Cause.ACCOUNT_RATE_LIMITED, moment)
             case Publish():
                 try:
@@ -232,10 +242,29 @@ class Exchange:
                     return self._refuse(connection, Cause.TRUST_SIGNATURE_WRONG, moment)
             case Announce():
                 return self.directory.announce(connection, frame)
+            case Subscribe():
+                return self._subscribed(connection, frame, moment)
             case Hello() | Resume():
                 return []  # the table of states refuses a second one
             case _:
                 assert_never(frame)
+
+    def _subscribed(self, connection: Connection, frame: Subscribe, moment: Moment) -> list[Effect]:
+        try:
+            check_subscription(frame)
+        except PeerError as error:
+            broke = self.conversations.broke(connection, str(error), moment=moment)
+            return self._after_endings(connection, broke, moment)
+        self.knocking.subscribe(connection.device, frame)
+        return []
+
+    def _knock(self, command: Append, answer: Appended, moment: Moment) -> None:
+        """Have devices woken that are not here to be handed what came."""
+        if not self.knocking.count:
+            return
+        for envelope, fate in zip(command.envelopes, answer.fates, strict=True):
+            if fate.position and self.mailboxes.hand_over(envelope.device) is None:
+                self.knocking.mail(envelope.device, envelope.lane, now_s=moment.now_s)
 
     def _take_over(self, connection: Connection, frame: TakeOver, moment: Moment) -> list[Effect]:
         earlier = self.conversations.live(connection.device)
@@ -291,7 +320,8 @@ class Exchange:
             if self.conversations.get(each.number) is None:
                 self._gone(each, heir=None, moment=moment)
         if self.conversations.live(command.device) is connection:
-            self.mailboxes.opened(connection, answer)
+            self.mailboxes.opened(connection, answer, moment=moment)
+            self.knocking.connected(command.device)
         frames, listen = self.conversations.said_ahead(connection)
         for frame, size_bytes in frames:
             if self.conversations.get(connection.number) is connection:
@@ -328,6 +358,7 @@ class Exchange:
         effects: list[Effect] = []
         for device in devices:
             self.calls.strike(device)
+            self.knocking.forget(device)
             for connection in self.conversations.revoke(device):
                 effects += self._refuse(connection, Cause.ACCOUNT_DEVICE_REVOKED, moment)
         return effects
@@ -354,4 +385,9 @@ class Exchange:
 
     def _gone(self, connection: Connection, *, heir: Connection | None, moment: Moment) -> list[Effect]:
         self.directory.ended(connection)
+        hand_over = self.mailboxes.hand_over(connection.device)
+        if heir is None and hand_over is not None and hand_over.connection == connection.number:
+            lane = hand_over.left_lane
+            if lane is not None:  # it fell silent, or went, with mail on its way
+                self.knocking.mail(connection.device, lane, now_s=moment.now_s)
         return self.mailboxes.ended(connection, heir=heir, moment=moment)

@@ -10,9 +10,9 @@ device's own answers as its clock; files on their way to the same device count i
 lanes go first and may have a little more under way; the others share by weight (`wire/turns.py`). And all mail goes
 before any file: on a slow link a device learns what there is before it is given the big parts of it.
 
-A device may say how much it takes (`Pace`): beyond its budget only urgent lanes go, and the rest stays on the disk, not
-in memory. In the background it is not woken for chatter: receipts, repairs and history wait until people's mail goes, or
-the device says anything at all.
+A device may say how much it takes (`Pace`): beyond its budget only urgent lanes go, and the rest stays on the disk,
+not in memory. In the background it is not woken for chatter: receipts, repairs and history wait until people's mail
+goes, or the device says anything at all.
 """
 
 from collections import deque
@@ -140,9 +140,7 @@ class HandOver:
             lane = self._turns.next(self._free(now_s), has_room=has_room)
             if lane is None or (not has_room and flight.flying_bytes >= flight.window_bytes + URGENT_BYTES):
                 break
-            budget_bytes = DELIVER_BYTES_MAX if lane <= URGENT_LANE_LAST else self._budget_bytes
-            room_bytes = DELIVER_BYTES_MAX if budget_bytes is None else min(budget_bytes, DELIVER_BYTES_MAX)
-            entries, size_bytes = self._next(lane, min(flight.chunk_bytes, room_bytes))
+            entries, size_bytes = self._next(lane, min(flight.chunk_bytes, self._most_bytes(lane)))
             self._spend(lane, size_bytes, now_s=now_s)
             found.append(Deliver(entries))
             self._turns.spent(lane, size_bytes)
@@ -157,13 +155,14 @@ class HandOver:
         """Begin anew on another connection, with all that the device is not known to have taken."""
         anew = HandOver(connection, tuple(self._taken), has_mail=True)
         anew.is_paused = is_paused
-        anew.pace(Pace(MODE_BACKGROUND if self._rests else 0, -1 if self._budget_bytes is None else self._budget_bytes))
+        anew._rests, anew._budget_bytes = self._rests, self._budget_bytes
         return anew
 
-    def pace(self, pace: Pace) -> None:
-        """Learn how eager the device is, and how much it takes from now on."""
+    def pace(self, pace: Pace, *, now_s: float) -> None:
+        """Learn how eager the device is, and how much it takes from now on; it is awake as it says so."""
         self._rests = pace.mode >= MODE_BACKGROUND
         self._budget_bytes = None if pace.budget_bytes < 0 else pace.budget_bytes
+        self.spoke(now_s=now_s)
 
     def spoke(self, *, now_s: float) -> None:
         """The device says anything: it is awake, and what waited for company may come."""
@@ -209,11 +208,25 @@ class HandOver:
         has_company = now_s < self._company_until_s or not CHATTER.issuperset(free)
         return free if has_company or not self._rests else {}
 
+    def _most_bytes(self, lane: Lane) -> int:
+        is_bound = lane > URGENT_LANE_LAST and self._budget_bytes is not None
+        return min(self._budget_bytes or 0, DELIVER_BYTES_MAX) if is_bound else DELIVER_BYTES_MAX
+
     def _spend(self, lane: Lane, size_bytes: int, *, now_s: float) -> None:
         if lane > URGENT_LANE_LAST and self._budget_bytes is not None:
             self._budget_bytes -= size_bytes
+            if self._budget_bytes <= 0 and not self.is_reading:  # else the page would come to a lane begun anew
+                self._put_back()
         if lane not in CHATTER:
             self._company_until_s = now_s + COMPANY_S
+
+    def _put_back(self) -> None:
+        """Leave to the disk what the device does not take for now: memory is for what is about to go."""
+        for lane in [lane for lane in self._queued if self._is_held(lane)]:
+            queue = self._queued.pop(lane)
+            self._queued_bytes -= sum(len(delivery.sealed) + ENTRY_BYTES for delivery in queue)
+            self._handed[lane] = queue[0].position - 1
+            self._behind.add(lane)
 
     def _queue(self, delivery: Delivery, size_bytes: int) -> None:
         lane = _LANES[delivery.lane]

@@ -127,7 +127,7 @@ class Mailboxes:
         hand_over = self._hand_overs.get(device)
         if hand_over is None:
             return []
-        hand_over.pace(frame)
+        hand_over.pace(frame, now_s=moment.now_s)
         return self._pump(device, hand_over, moment)
 
     def spoke(self, connection: Connection, *, moment: Moment) -> list[Effect]:
@@ -145,12 +145,12 @@ class Mailboxes:
 
     # ---- answers of one commit: take in all, then speak --------------------------------------------------------------
 
-    def opened(self, connection: Connection, answer: Opened) -> None:
+    def opened(self, connection: Connection, answer: Opened, *, moment: Moment) -> None:
         """Begin to hand a device its mail."""
         hand_over = HandOver(connection.number, answer.taken, has_mail=answer.waiting > 0)
         pace = self._paces.get(connection.device)
         if pace is not None:
-            hand_over.pace(pace)
+            hand_over.pace(pace, now_s=moment.now_s)
         self._hand_overs[connection.device] = self._ready[connection.device] = hand_over
 
     def appended(self, command: Append, answer: Appended) -> list[Effect]:

@@ -28,6 +28,7 @@ from answerback.wire.frames import (
     Listed,
     Located,
     LookUp,
+    Pace,
     Ping,
     Pong,
     Publish,
@@ -38,6 +39,7 @@ from answerback.wire.frames import (
     Resolved,
     Resume,
     Submit,
+    Subscribe,
     TakeOver,
     Took,
     Welcome,
@@ -79,6 +81,8 @@ _REQUESTS: Final[tuple[type[Frame], ...]] = (
     Publish,
     Announce,
     Ping,
+    Pace,
+    Subscribe,
 )
 _REPLIES: Final[tuple[type[Frame], ...]] = (
     Accepted,

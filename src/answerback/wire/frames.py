@@ -24,6 +24,11 @@ CHALLENGE_BYTES = 32
 LANES_MAX = len(Lane)
 LISTS_MAX = 64
 """Device lists in one answer: each costs its reader some signature checks."""
+MODE_MAX = 3
+"""0 live, 1 economical, 2 in the background, 3 about to be silent."""
+ENDPOINT_CHARACTERS_MAX = 1024
+"""Push endpoints in use have 80 to 400 characters."""
+PUSH_KEY_BYTES_MAX = 65
 TICKET_BYTES = 16
 """When it runs out, and a number."""
 
@@ -92,6 +97,8 @@ class Welcome(Frame, frozen=True, array_like=True, tag=True):
     """The highest `life` this device ever said, on any connection, before this hello was heard."""
     ticket: Ticket | None = None
     """For the next connection."""
+    push: bytes = b""
+    """Names the push subscription the relay holds for this device; empty if it holds none."""
 
     def __repr__(self) -> str:
         """Say what waits, never the token."""
@@ -202,6 +209,26 @@ class Took(Frame, frozen=True, array_like=True, tag=True):
     """Everything up to these positions is on the device's disk: the relay may forget it."""
 
     entries: list[Taken]
+
+
+class Pace(Frame, frozen=True, array_like=True, tag=True):
+    """How eager this device is from now on, and how much mail that is not urgent it takes until it says so again."""
+
+    mode: Annotated[int, msgspec.Meta(ge=0, le=MODE_MAX)]
+    budget_bytes: NaturalOrNone = -1
+    """Of envelopes that are not urgent, from now; -1 for no bound. What is urgent comes at once in any case."""
+
+
+class Subscribe(Frame, frozen=True, array_like=True, tag=True):
+    """Wake this device here when mail comes while it is away; an empty endpoint: no more."""
+
+    endpoint: Annotated[str, msgspec.Meta(max_length=ENDPOINT_CHARACTERS_MAX)]
+    key: Annotated[bytes, msgspec.Meta(max_length=PUSH_KEY_BYTES_MAX)] = b""
+    auth: Annotated[bytes, msgspec.Meta(max_length=TICKET_BYTES)] = b""
+
+    def __repr__(self) -> str:
+        """Say nothing of where: who knows an endpoint can use it."""
+        return f"Subscribe({'somewhere' if self.endpoint else 'nowhere'})"
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):
@@ -340,7 +367,22 @@ class Pong(Frame, frozen=True, array_like=True, tag=True):
     clock_ms: Instant
 
 
-ClientFrame = Resume | Hello | TakeOver | Submit | Took | Inquire | LookUp | Resolve | Claim | Publish | Announce | Ping
+ClientFrame = (
+    Resume
+    | Hello
+    | TakeOver
+    | Submit
+    | Took
+    | Inquire
+    | LookUp
+    | Resolve
+    | Claim
+    | Publish
+    | Announce
+    | Ping
+    | Pace
+    | Subscribe
+)
 RelayFrame = (
     Challenge
     | Welcome
