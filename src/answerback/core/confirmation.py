@@ -11,8 +11,8 @@ from answerback.core.departure import Departure
 from answerback.core.effects import Effect, Moment, Save, Transmit
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
+from answerback.core.network.recovery import TOLD_S_MAX
 from answerback.core.outbox import Copy
-from answerback.core.pacing import TOLD_S_MAX
 from answerback.model.causes import Cause, cause_of
 from answerback.model.timeline import Stage
 from answerback.wire.frames import Accepted, Located, Refused
@@ -45,7 +45,9 @@ class Confirmation:
                 effects += self.departure.want_list(copy.account)
             effects += machines.outbox.accepted(entry.id, away_s=entry.away_s, boot=machines.boot, now=now)
         if byte_count:
-            machines.link.confirmed(byte_count, now.now_s - first_sent_s, window_full=window_full)
+            took_s = now.now_s - first_sent_s
+            machines.path.estimate.confirmed(byte_count, took_s, is_full=window_full)
+            machines.path.measured(took_s, now_s=now.now_s, is_loaded=window_full)
         return effects
 
     def refused(self, frame: Refused, *, now: Moment) -> list[Effect]:

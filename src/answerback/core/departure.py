@@ -257,7 +257,7 @@ class Departure:
         """Send what may leave now, most urgent first, as much as the link can have under way."""
         machines = self.machines
         effects: list[Effect] = []
-        if not machines.link.up:
+        if not machines.path.up:
             return effects
         batches: list[list[Envelope]] = []
         batch_bytes = FRAME_BYTES
@@ -391,4 +391,4 @@ class Departure:
 
     def _ask(self, question: WantList | WantPreKey | WantAccount, frame: LookUp | Claim | Resolve) -> list[Effect]:
         asked = self.machines.questions.ask(question, frame)
-        return [Transmit(asked)] if asked is not None and self.machines.link.up else []
+        return [Transmit(asked)] if asked is not None and self.machines.path.up else []

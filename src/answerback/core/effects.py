@@ -15,6 +15,9 @@ from answerback.model.moment import Moment as Moment  # noqa: PLC0414 - known he
 from answerback.model.timeline import Step
 from answerback.wire.frames import ClientFrame, Resume
 
+IN_USE = 0
+"""Stands for the number of the connection in use, whichever it is by then; others begin with 1."""
+
 
 @unique
 class Reason(Enum):
@@ -35,7 +38,7 @@ class Reason(Enum):
     SILENCE_PROBE = "silence.probe"
     """Something is outstanding and nothing was heard: ask with a ping."""
     SILENCE_LIMIT = "silence.limit"
-    """The ping was not answered: the connection is dead, whatever TCP believes."""
+    """The ping was not answered for long: the connection is dead, whatever TCP believes."""
     KEEPALIVE = "keepalive"
     RETRY_TOLD = "retry.told"
     """The relay refused for now and said when to try again."""
@@ -67,26 +70,56 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
-    """Open a connection to the relay."""
+class Probe:
+    """Ask whether the relay can be reached: begin a TCP connection on a socket of its own, one SYN.
 
+    It is closed by `Close` if it is not answered in time, before the system sends the SYN again; or becomes the
+    connection by `Proceed`.
+    """
+
+    line: int
+    """Numbers the connection that it may become."""
+    path: str
+    """The interface to leave by; empty where the system chooses."""
     reason: Reason
-    resume: Resume | None = None
-    """A ticket to show in the request for it; without one the relay asks for a signature."""
 
 
 @dataclass(frozen=True, slots=True)
-class Disconnect:
-    """Give the connection, or the attempt at one, up."""
+class Proceed:
+    """Make a connection of an answered probe: TLS, and the request for a WebSocket."""
 
-    cause: Cause
+    line: int
+    resume: Resume | None = None
+    """A ticket to show in the request; without one the relay asks for a signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What is said from now on is said on this connection."""
+
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Give a connection, or the attempt at one, up."""
+
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the relay by datagram whether it can be reached."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Transmit:
-    """Put a frame on the connection."""
+    """Put a frame on a connection."""
 
     frame: ClientFrame
+    line: int = IN_USE
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +207,4 @@ class Tell:
     news: News
 
 
-Effect = Save | Connect | Disconnect | Transmit | Upload | Download | Tell
+Effect = Save | Probe | Proceed | Use | Close | Ask | Transmit | Upload | Download | Tell

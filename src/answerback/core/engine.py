@@ -12,7 +12,7 @@ from answerback.core.arrival import Arrival
 from answerback.core.confirmation import Confirmation
 from answerback.core.departure import Departure
 from answerback.core.effects import (
-    Disconnect,
+    Close,
     Download,
     Effect,
     FileReady,
@@ -27,12 +27,12 @@ from answerback.core.effects import (
 )
 from answerback.core.facts import KeepCopy, KeepDraft
 from answerback.core.greeting import Greeting
-from answerback.core.link import LinkState
 from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
+from answerback.core.network.recovery import TOLD_S_MAX, Evidence
 from answerback.core.outbox import LETTERS_MAX
-from answerback.core.pacing import TOLD_S_MAX
+from answerback.core.reaching import Reaching
 from answerback.core.rollback import Rollback
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
@@ -44,9 +44,7 @@ from answerback.model.errors import PeerError, UsageError
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, message_id
 from answerback.model.message import LIFETIME_S, Attachment, Message, Urgency
 from answerback.model.timeline import Wait
-from answerback.wire.connection import Phase, after_relay
 from answerback.wire.frames import (
-    WIRE_VERSION,
     Accepted,
     Announced,
     Challenge,
@@ -84,9 +82,8 @@ class Engine:
         self._confirmation = Confirmation(self.machines, self._departure)
         self._rollback = Rollback(self.machines, self._departure)
         self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
-        self._greeting = Greeting(self.machines)
+        self._reaching = Reaching(self.machines, self._departure, self._arrival, Greeting(self.machines))
         self._look_at_s = 0.0
-        self._phase = Phase.ENDED
         if memory is not None:
             self._restore(memory)
 
@@ -167,46 +164,43 @@ class Engine:
     def start(self, *, now: Moment) -> list[Effect]:
         """Begin: connect, and keep connected."""
         self.machines.clock.begin(now)
-        self.machines.pacing.start(now_s=now.now_s)
+        self._reaching.start(now=now)
         return self.wake(now=now)
 
-    def hint(self, *, now: Moment) -> list[Effect]:
-        """Something makes a connection likely to succeed now: the network changed, or a person waits."""
-        self.machines.pacing.hint(now_s=now.now_s)
-        return self.wake(now=now)
+    def hint(self, *, now: Moment, evidence: Evidence = Evidence.IN_FRONT) -> list[Effect]:
+        """Something makes a connection likely to succeed now, or the one in use doubtful."""
+        return self._then(self._reaching.hint(evidence, now=now), now)
 
-    def opened(self, *, now: Moment) -> list[Effect]:
-        """The connection stands; the relay's challenge is next."""
-        self.machines.link.opened(now_s=now.now_s)
-        self._phase = self._greeting.phase
-        return []
+    def absent(self, *, now: Moment) -> list[Effect]:
+        """There is no interface to reach the relay by."""
+        return self._then(self._reaching.absent(now=now), now)
 
-    def lost(self, cause: Cause, *, now: Moment) -> list[Effect]:
-        """The connection, or the attempt at one, has ended."""
-        machines = self.machines
-        was_up = machines.link.up
-        if machines.link.state is LinkState.DOWN:
-            return []
-        effects = machines.link.lost(cause)
-        for copy in machines.outbox.connection_lost():
-            self._departure.queue(copy)
-        machines.transfers.disconnected()
-        self._arrival.disconnected()
-        if machines.pacing.wake_at is None:
-            machines.pacing.failed(now_s=now.now_s, draw=machines.draw(), was_up=was_up)
-        return self._then(effects, now)
+    def answered(self, line: int, *, now: Moment) -> list[Effect]:
+        """A probe was answered."""
+        return self._then(self._reaching.answered(line, now=now), now)
 
-    def received(self, frame: RelayFrame, *, now: Moment) -> list[Effect]:
+    def datagram_answered(self, *, now: Moment) -> list[Effect]:
+        """The relay answered a datagram."""
+        return self._then(self._reaching.datagram_answered(now=now), now)
+
+    def opened(self, line: int, *, now: Moment) -> list[Effect]:
+        """A connection stands; the relay's challenge, or its welcome, is next."""
+        self._reaching.opened(line)
+        return self._then([], now)
+
+    def lost(self, line: int, cause: Cause, *, now: Moment) -> list[Effect]:
+        """A connection, or the attempt at one, has ended."""
+        return self._then(self._reaching.lost(line, cause, now=now), now)
+
+    def received(self, line: int, frame: RelayFrame, *, now: Moment) -> list[Effect]:
         """The relay said something."""
-        if self.machines.link.state is not LinkState.GREETING and not self.machines.link.up:
+        if not self._reaching.hears(line):
             return []  # it comes from a connection that was given up; what it says will be said again
         try:
-            self._phase = after_relay(self._phase, frame)
-            self.machines.questions.check(frame)
+            effects = self._reaching.heard(line, frame, is_progress=not isinstance(frame, Deliver), now=now)
         except PeerError:
-            return [Disconnect(Cause.RELAY_FAULTY)]
-        self.machines.link.heard(now_s=now.now_s)
-        return self._then(self._route(frame, now), now)
+            return [Close(line), *self.lost(line, Cause.RELAY_FAULTY, now=now)]
+        return self._then([*effects, *self._route(line, frame, now)], now)
 
     def written(self, envelopes: Sequence[EnvelopeId], *, now: Moment) -> list[Effect]:
         """The socket took these envelopes' bytes."""
@@ -268,8 +262,8 @@ class Engine:
     def wake_at(self) -> Wake | None:
         """When `wake` next has work, and why then."""
         machines = self.machines
-        wakes = [machines.link.wake_at, machines.pacing.wake_at]
-        if machines.link.up:
+        wakes = [machines.path.wake_at]
+        if machines.path.up:
             wakes += [machines.transfers.wake_at, Wake(self._look_at_s, Reason.UPKEEP)]
             for at_s, reason in (
                 (machines.inbox.ask_at_s, Reason.GAP_DUE),
@@ -282,11 +276,8 @@ class Engine:
     def wake(self, *, now: Moment) -> list[Effect]:
         """Do what is due by the clock."""
         machines = self.machines
-        effects = machines.link.wake(now_s=now.now_s)
-        reason = machines.pacing.due(now_s=now.now_s)
-        if reason is not None:
-            effects = self._greeting.attempt([*effects, *machines.link.attempt(reason, now_s=now.now_s)], now=now)
-        if machines.link.up:
+        effects = self._reaching.wake(now=now)
+        if machines.path.up:
             machines.lanes.release_due(now_s=now.now_s)
             effects += self._arrival.ask_for_gaps(now=now)
             if now.now_s >= self._look_at_s:
@@ -295,14 +286,14 @@ class Engine:
 
     # ---- the routing table
 
-    def _route(self, frame: RelayFrame, now: Moment) -> list[Effect]:
+    def _route(self, line: int, frame: RelayFrame, now: Moment) -> list[Effect]:
         match frame:
             case Challenge():
-                return self._challenged(frame)
+                return self._reaching.challenged(line, frame)
             case Welcome():
-                return self._welcomed(frame, now)
+                return self._welcomed(line, frame, now)
             case Farewell():
-                return self._farewelled(frame, now)
+                return self._farewelled(line, frame, now)
             case Deliver():
                 return self._arrival.deliver(frame.entries, now=now)
             case Accepted():
@@ -326,19 +317,11 @@ class Engine:
             case _:
                 assert_never(frame)
 
-    def _challenged(self, frame: Challenge) -> list[Effect]:
-        if frame.wire != WIRE_VERSION:
-            return [Tell(Warned(Cause.RELAY_INCOMPATIBLE))]
-        self._phase = Phase.CLAIMED
-        return self._greeting.challenged(frame)
-
-    def _welcomed(self, frame: Welcome, now: Moment) -> list[Effect]:
+    def _welcomed(self, line: int, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
-        effects = machines.link.welcomed(now_s=now.now_s)
-        machines.pacing.succeeded(now_s=now.now_s)
+        effects = self._reaching.welcomed(line, frame, now=now)
         machines.lanes.release_all()
         machines.token = frame.token
-        self._greeting.welcomed(frame, now=now)
         machines.catchup.welcomed(frame.waiting)
         machines.registration.welcomed(prekeys_left=frame.prekeys_left, seal_key=frame.seal_key)
         effects += self._learn_time(frame, now)
@@ -357,7 +340,7 @@ class Engine:
         machines = self.machines
         first = machines.clock.relay_ms(now) is None
         guess_ms, offset_ms = machines.clock.stamp_ms(now), machines.clock.offset_ms
-        machines.clock.read(frame.clock_ms, rtt_s=machines.link.rtt_s, now=now)
+        machines.clock.read(frame.clock_ms, rtt_s=machines.path.estimate.rtt_s, now=now)
         if not first:
             return []
         relay_ms = machines.clock.stamp_ms(now)
@@ -367,17 +350,17 @@ class Engine:
             latest_ms=relay_ms + LIFETIME_S * 1000,
         )
 
-    def _farewelled(self, frame: Farewell, now: Moment) -> list[Effect]:
-        machines = self.machines
+    def _farewelled(self, line: int, frame: Farewell, now: Moment) -> list[Effect]:
         cause = cause_of(frame.cause)
         if frame.retry_after_ms > 0:
-            machines.pacing.told(min(frame.retry_after_ms / 1000, TOLD_S_MAX), now_s=now.now_s)
-        effects = self.lost(cause, now=now)
+            self.machines.path.told(min(frame.retry_after_ms / 1000, TOLD_S_MAX), now_s=now.now_s)
+        effects = self._reaching.lost(line, cause, now=now)
         return [*effects, Tell(Warned(cause))] if cause.layer == "account" else effects
 
     def _ponged(self, frame: Pong, now: Moment) -> list[Effect]:
         machines = self.machines
-        rtt_s = machines.link.ponged(frame.echo, now_s=now.now_s)
+        machines.path.estimate.stamped(frame.clock_ms / 1000, now_s=now.now_s)
+        rtt_s = machines.path.ponged(frame.echo, now_s=now.now_s)
         if rtt_s is not None:
             machines.clock.read(frame.clock_ms, rtt_s=rtt_s, now=now)
         return []
@@ -434,7 +417,7 @@ class Engine:
     def _then(self, effects: list[Effect], now: Moment) -> list[Effect]:
         """After every change: let go what may leave, ask what is in doubt, and note what is owed to us."""
         machines = self.machines
-        if not machines.link.up:
+        if not machines.path.up:
             return effects
         effects = [*effects, *self._departure.pump(now=now)]
         effects += [Transmit(question) for question in machines.questions.more()]
@@ -444,5 +427,5 @@ class Engine:
         )
         owed = machines.outbox.flying_bytes > 0 or machines.questions.waiting or machines.catchup.waiting
         flying_bytes = machines.outbox.flying_bytes
-        machines.link.expects(outstanding=owed, flying_bytes=flying_bytes, now_s=now.now_s)
+        machines.path.expects(outstanding=owed, flying_bytes=flying_bytes, now_s=now.now_s)
         return effects

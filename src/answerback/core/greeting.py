@@ -2,21 +2,18 @@
 
 Theory. A ticket spares a round trip, and is kept in memory only: a copy of this device's disk has none, so whoever
 starts from an older copy signs a challenge and is found out (`rollback`). With a ticket as without one `life` grows and
-is on the disk before it is said. That is a write, so a ticket is shown only where something makes success likely, and
-not in every attempt of the timetable while nobody answers.
+is on the disk before it is said; that is a write, and is spent only where a probe was answered. Several connections may
+be greeted at once, each with a phase of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from answerback.core.effects import Connect, Effect, Moment, Reason, Save, Transmit
+from answerback.core.effects import Effect, Moment, Proceed, Save, Transmit
 from answerback.core.machines import Machines
 from answerback.crypto.identity import answer_challenge
 from answerback.crypto.resumption import proven
-from answerback.wire.connection import Phase
-from answerback.wire.frames import WIRE_VERSION, Challenge, Hello, Resume, Ticket, Welcome
-
-BLIND = frozenset({Reason.CONNECT_CADENCE})
-"""Reasons that say nothing about whether anybody will answer."""
+from answerback.wire.connection import Phase, after_relay
+from answerback.wire.frames import WIRE_VERSION, Challenge, Hello, RelayFrame, Resume, Ticket, Welcome
 
 
 @dataclass(slots=True)
@@ -26,39 +23,55 @@ class Greeting:
     machines: Machines
     _ticket: Ticket | None = None
     _ends_s: float = 0.0
-    _shows: bool = False
+    _shown: set[int] = field(default_factory=set)
+    """Connections that were asked for with a ticket."""
+    _phases: dict[int, Phase] = field(default_factory=dict)
+    """How far each open connection's conversation is."""
 
-    @property
-    def phase(self) -> Phase:
-        """Where a connection stands that has just been opened."""
-        return Phase.RESUMING if self._shows else Phase.STRANGERS
+    def proceed(self, effects: list[Effect], *, now: Moment) -> list[Effect]:
+        """Put the ticket into each attempt that goes on."""
+        greeted: list[Effect] = []
+        for effect in effects:
+            resume = self._resume(now) if isinstance(effect, Proceed) else None
+            if resume is not None and isinstance(effect, Proceed):
+                self._shown.add(effect.line)
+                greeted += [Save(self.machines.relay_met()), Proceed(effect.line, resume)]
+            else:
+                greeted.append(effect)
+        return greeted
 
-    def attempt(self, effects: list[Effect], *, now: Moment) -> list[Effect]:
-        """Put the ticket into an attempt to connect, if these effects ask for one."""
-        attempts = [effect for effect in effects if isinstance(effect, Connect)]
-        if not attempts:
-            return effects
-        (attempt,) = attempts
-        resume = None if attempt.reason in BLIND else self._resume(now)
-        self._shows = resume is not None
-        if resume is None:
-            return effects
-        others = [effect for effect in effects if effect is not attempt]
-        return [*others, Save(self.machines.relay_met()), Connect(attempt.reason, resume)]
+    def opened(self, line: int) -> None:
+        """A connection stands, and nothing was said yet."""
+        self._phases[line] = Phase.RESUMING if line in self._shown else Phase.STRANGERS
 
-    def challenged(self, challenge: Challenge) -> list[Effect]:
+    def hears(self, line: int) -> bool:
+        """Whether anything said on this connection counts: it is open, and was not given up."""
+        return line in self._phases
+
+    def follow(self, line: int, frame: RelayFrame) -> None:
+        """Follow the conversation. Raises `PeerError` if the relay may not say this now."""
+        self._phases[line] = after_relay(self._phases[line], frame)
+
+    def ended(self, line: int) -> None:
+        """A connection is over, or given up."""
+        self._phases.pop(line, None)
+        self._shown.discard(line)
+
+    def challenged(self, line: int, challenge: Challenge) -> list[Effect]:
         """Answer the relay's challenge; a ticket that was shown has not been taken."""
         machines = self.machines
-        if self._shows:
+        if line in self._shown:
             self._ticket = None
         signature = answer_challenge(machines.sessions.keys, nonce=challenge.nonce, relay=challenge.relay)
         machines.life += 1
+        self._phases[line] = Phase.CLAIMED
         hello = Hello(WIRE_VERSION, machines.own.device, signature, machines.inbox.taken, machines.life)
-        return [Save(machines.relay_met()), Transmit(hello)]
+        return [Save(machines.relay_met()), Transmit(hello, line)]
 
-    def welcomed(self, welcome: Welcome, *, now: Moment) -> None:
+    def welcomed(self, line: int, welcome: Welcome, *, now: Moment) -> None:
         """Keep the ticket for the next connection."""
-        self._ticket, self._shows = welcome.ticket, False
+        self._ticket = welcome.ticket
+        self._shown.discard(line)
         self._ends_s = now.now_s + welcome.ticket.lasts_s if welcome.ticket else 0.0
 
     def _resume(self, now: Moment) -> Resume | None:

@@ -159,4 +159,4 @@ class Lookup:
         return [each for each in kept if each.version <= self.machines.roster.version(account)]
 
     def _ask(self, frame: ClientFrame | None) -> list[Effect]:
-        return [Transmit(frame)] if frame is not None and self.machines.link.up else []
+        return [Transmit(frame)] if frame is not None and self.machines.path.up else []

@@ -7,10 +7,9 @@ from answerback.core.catchup import Catchup
 from answerback.core.facts import KeepRelay
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
-from answerback.core.link import Link
+from answerback.core.network.path import Path
 from answerback.core.network.urgent_budget import UrgentBudget
 from answerback.core.outbox import Outbox
-from answerback.core.pacing import Pacing
 from answerback.core.questions import Questions
 from answerback.core.registration import Registration
 from answerback.core.relay_clock import RelayClock
@@ -46,8 +45,7 @@ class Machines:
     own: Self
     sessions: Sessions
     randomness: Randomness
-    link: Link = field(default_factory=Link)
-    pacing: Pacing = field(default_factory=Pacing)
+    path: Path = field(default_factory=Path)
     clock: RelayClock = field(default_factory=RelayClock)
     questions: Questions = field(default_factory=Questions)
     lanes: Lanes = field(default_factory=Lanes)

@@ -55,7 +55,7 @@ class Rollback:
         if relay_version < known_version and following is not None:
             question = WantListAnnounced(following)
             asked = machines.questions.ask(question, Announce(machines.questions.number(), following))
-            return [Transmit(asked)] if asked is not None and machines.link.up else []
+            return [Transmit(asked)] if asked is not None and machines.path.up else []
         if relay_version > known_version or machines.registration.lists_upto < min(known_version, relay_version):
             return self.departure.want_list(own)
         return []

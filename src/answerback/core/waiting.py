@@ -10,7 +10,7 @@ from answerback.model.timeline import Stage, Wait
 
 def wait_of_draft(machines: Machines, *, now: Moment) -> Wait:
     """Why a message is not even addressed: whose a handle is must be asked first."""
-    if not machines.link.up:
+    if not machines.path.up:
         return _down(machines, now=now)
     return Wait(Cause.QUEUE_FETCHING_KEYS, None, Reason.TURN.value)
 
@@ -18,7 +18,7 @@ def wait_of_draft(machines: Machines, *, now: Moment) -> Wait:
 def wait_of_promise(machines: Machines, promise: Promise, *, now: Moment) -> Wait | None:
     """Why a letter has not got all its copies under way."""
     if promise.cause is not None or not promise.copies:
-        if not machines.link.up:
+        if not machines.path.up:
             return _down(machines, now=now)
         return Wait(promise.cause or Cause.QUEUE_FETCHING_KEYS, None, Reason.TURN.value)
     return None
@@ -30,7 +30,7 @@ def wait_of_copy(machines: Machines, copy: Copy, *, now: Moment) -> Wait | None:
         return None
     if copy.stage is Stage.ACCEPTED:
         return _accepted(machines, copy, now=now)
-    if not machines.link.up:
+    if not machines.path.up:
         return _down(machines, now=now)
     if machines.transfers.active((machines.own.account, copy.message)):
         return Wait(Cause.QUEUE_UPLOADING, None, Reason.TRANSFER.value)
@@ -40,21 +40,23 @@ def wait_of_copy(machines: Machines, copy: Copy, *, now: Moment) -> Wait | None:
     if hold is not None:
         until = Wake(hold.until_s, Reason.RETRY_TOLD) if hold.until_s is not None else None
         return _until(hold.cause, until, now=now)
+    path = machines.path
+    if path.is_doubted:
+        return _until(Cause.NETWORK_STALLED, path.wake_at, now=now)
     if copy.stage is Stage.SENT:
-        return _until(Cause.QUEUE_CONFIRMATION_DUE, machines.link.wake_at, now=now)
+        return _until(Cause.QUEUE_CONFIRMATION_DUE, path.wake_at, now=now)
     return Wait(Cause.QUEUE_BEHIND_OTHERS, None, Reason.TURN.value)
 
 
 def _accepted(machines: Machines, copy: Copy, *, now: Moment) -> Wait:
     due_s = answer_due_s(copy)
-    due = Wake(due_s, Reason.ANSWER_DUE) if due_s is not None and machines.link.up else None
+    due = Wake(due_s, Reason.ANSWER_DUE) if due_s is not None and machines.path.up else None
     silent = Cause.RECIPIENT_DEVICE_SILENT if copy.inquiries else Cause.QUEUE_CONFIRMATION_DUE
     return _until(copy.cause or silent, due, now=now)
 
 
 def _down(machines: Machines, *, now: Moment) -> Wait:
-    wake = machines.pacing.wake_at or machines.link.wake_at
-    return _until(machines.link.cause or Cause.NETWORK_NO_PATH, wake, now=now)
+    return _until(machines.path.cause or Cause.NETWORK_NO_PATH, machines.path.wake_at, now=now)
 
 
 def _until(cause: Cause, wake: Wake | None, *, now: Moment) -> Wait:

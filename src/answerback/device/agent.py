@@ -9,42 +9,43 @@ engine has run ahead of the truth, so it is thrown away and begun again from the
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from typing import Final, assert_never
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, assert_never
 
 from answerback.core.effects import (
-    Connect,
-    Disconnect,
+    Ask,
+    Close,
     Download,
     Effect,
     LinkChanged,
     Moment,
     News,
+    Probe,
+    Proceed,
     Reason,
     Save,
     Tell,
     Transmit,
     Upload,
+    Use,
 )
 from answerback.core.engine import Engine
 from answerback.core.machines import Self
 from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
+from answerback.device.lines import Lines
 from answerback.model.causes import Cause
-from answerback.model.errors import AnswerbackError, PeerError, StorageError, UsageError
-from answerback.model.ids import BlobId, DeviceId, MessageId
+from answerback.model.errors import AnswerbackError, StorageError, UsageError
+from answerback.model.ids import BlobId, DeviceId, EnvelopeId, MessageId
 from answerback.model.timeline import Wait
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.transport.chunks import Gate
-from answerback.transport.failures import Unreachable
-from answerback.transport.ports import Ports, RelayLine
-from answerback.wire.frames import ClientFrame, Resume, Submit
+from answerback.transport.ports import Ports
+from answerback.wire.frames import RelayFrame
 
 log = logging.getLogger(__name__)
 
-FRAMES_AT_ONCE = 32
-"""Frames handed to the connection before looking at the queue again."""
 AGAIN_S = 1.0
 """After the disk has refused a change: long enough not to spin, short enough for a person who makes room."""
 Listener = Callable[[News], None]
@@ -66,9 +67,7 @@ class Agent:
         self._listeners: list[Listener] = []
         self._mourners: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._line_task: asyncio.Task[None] | None = None
-        self._outgoing: list[ClientFrame] = []
-        self._outgoing_ready = asyncio.Event()
+        self._lines: Final = Lines(ports.dial, self, lambda work, name: self._spawn(work, name=name))
         self._timer: asyncio.TimerHandle | None = None
         self._again: asyncio.TimerHandle | None = None
         self._running = False
@@ -161,14 +160,18 @@ class Agent:
             match effect:
                 case Save():
                     pass
-                case Connect(resume=resume):
-                    self._open_line(resume)
-                case Disconnect(cause):
-                    self._drop_line()
-                    self._soon(lambda engine, now, cause=cause: engine.lost(cause, now=now))  # type: ignore[misc]
-                case Transmit(frame):
-                    self._outgoing.append(frame)
-                    self._outgoing_ready.set()
+                case Probe(line, path):
+                    self._lines.probe(line, path)
+                case Proceed(line, resume):
+                    self._lines.proceed(line, resume)
+                case Use(line):
+                    self._lines.use(line)
+                case Close(line):
+                    self._lines.close(line)
+                case Ask():
+                    pass  # until there is somebody to ask by datagram, no path says that it may
+                case Transmit(frame, line):
+                    self._lines.transmit(frame, line)
                 case Upload() | Download():
                     self._spawn(self._carry(effect), name="file")
                 case Tell(news):
@@ -190,7 +193,7 @@ class Agent:
     def _begin_again(self) -> None:
         """The engine is ahead of the disk: forget it, and begin again from what is true."""
         log.error("! the journal refused a change; beginning again from the disk")
-        self._drop_line()
+        self._lines.close_all()
         self.ahead_of_disk = True
         with contextlib.suppress(StorageError):  # a disk that cannot even be read is asked before the next change
             self._read_again()
@@ -238,13 +241,10 @@ class Agent:
         for timer in (self._timer, self._again):
             if timer is not None:
                 timer.cancel()
-        self._drop_line()
+        self._lines.close_all()
         self.ended.set()
         for mourner in list(self._mourners):
             mourner()
-
-    def _soon(self, make: Change) -> None:
-        asyncio.get_running_loop().call_soon(self._try, make)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -256,62 +256,27 @@ class Agent:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(delay_s, self._try, lambda engine, now: engine.wake(now=now))
 
-    # ---- the connection
+    # ---- what becomes of connections
 
-    def _open_line(self, resume: Resume | None) -> None:
-        self._drop_line()
-        self._line_task = self._spawn(self._hold_line(resume), name="line")
+    def answered(self, line: int) -> None:
+        """A TCP connection stands."""
+        self._try(lambda engine, now: engine.answered(line, now=now))
 
-    def _drop_line(self) -> None:
-        self._outgoing.clear()
-        task, self._line_task = self._line_task, None
-        if task is not None and not task.done():
-            task.cancel()
+    def opened(self, line: int) -> None:
+        """Frames may be said and heard on it."""
+        self._try(lambda engine, now: engine.opened(line, now=now))
 
-    async def _hold_line(self, resume: Resume | None) -> None:
-        try:
-            line = await self._ports.open_line(resume)
-        except Unreachable as error:
-            self._line_ended(error.cause)
-            return
-        writer = self._spawn(self._write(line), name="writer")
-        try:
-            self._line_ended(await self._listen_to(line))
-        finally:
-            writer.cancel()
-            await line.close()
+    def received(self, line: int, frame: RelayFrame) -> None:
+        """The relay said something."""
+        self._try(lambda engine, now: engine.received(line, frame, now=now))
 
-    async def _listen_to(self, line: RelayLine) -> Cause:
-        self._outgoing.clear()
-        self._try(lambda engine, now: engine.opened(now=now))
-        try:
-            async for frame in line.frames():
-                self._try(lambda engine, now, frame=frame: engine.received(frame, now=now))  # type: ignore[misc]
-        except Unreachable as error:
-            return error.cause
-        except PeerError as error:
-            log.warning("! the relay broke the protocol: %s", error)
-            return Cause.RELAY_FAULTY
-        return Cause.NETWORK_CONNECTION_LOST
+    def written(self, envelopes: Sequence[EnvelopeId]) -> None:
+        """The system has taken these envelopes' bytes."""
+        self._try(lambda engine, now: engine.written(envelopes, now=now))
 
-    def _line_ended(self, cause: Cause) -> None:
-        if self._line_task is asyncio.current_task():  # else it was given up, and the engine knows already
-            self._line_task = None
-            self._outgoing.clear()
-            self._try(lambda engine, now: engine.lost(cause, now=now))
-
-    async def _write(self, line: RelayLine) -> None:
-        while True:
-            await self._outgoing_ready.wait()
-            frames = self._outgoing[:FRAMES_AT_ONCE]
-            del self._outgoing[: len(frames)]
-            if not self._outgoing:
-                self._outgoing_ready.clear()
-            with contextlib.suppress(Unreachable):  # the reader learns the same, and says why
-                await line.send(frames)
-                written = [envelope.id for frame in frames if isinstance(frame, Submit) for envelope in frame.envelopes]
-                if written:
-                    self._try(lambda engine, now, written=written: engine.written(written, now=now))  # type: ignore[misc]
+    def lost(self, line: int, cause: Cause) -> None:
+        """A connection, or the attempt at one, has ended by itself."""
+        self._try(lambda engine, now: engine.lost(line, cause, now=now))
 
     # ---- files
 
@@ -322,7 +287,7 @@ class Agent:
     async def _carry(self, piece: Upload | Download) -> None:
         self._try(await self._files.carry(piece))
 
-    def _spawn(self, work: "asyncio._CoroutineLike[None]", *, name: str) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

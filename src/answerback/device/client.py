@@ -37,9 +37,9 @@ from answerback.model.timeline import Stage, Timeline, Wait
 from answerback.storage.journal import Journal
 from answerback.storage.messages import KeptMessage
 from answerback.storage.staging import Staging
-from answerback.transport.ports import OpenLine, Ports
-from answerback.transport.websocket import WebSocketLine
-from answerback.wire.frames import Resume
+from answerback.transport.approach import Approach
+from answerback.transport.dialling import Dialler
+from answerback.transport.ports import Ports
 from answerback.wire.requests import BLOB_BYTES_MAX
 
 FILE_BYTES_MAX = BLOB_BYTES_MAX - 64 * 1024
@@ -90,7 +90,10 @@ class Client:
         self.staging: Final = Staging(folder)
         carrier = FileCarrier(journal, self.staging, url=identity.relay_url, pin=identity.relay_pin)
         self.agent: Final = Agent(
-            journal, identity, carrier, ports or Ports(_line_opener(identity.relay_url, identity.relay_pin))
+            journal,
+            identity,
+            carrier,
+            ports or Ports(Dialler(Approach(identity.relay_url, pin=identity.relay_pin))),
         )
 
     @classmethod
@@ -258,7 +261,8 @@ class Client:
     def status(self) -> Status:
         """How this device stands."""
         machines, own, now = self.agent.engine.machines, self.identity, self.agent.now
-        wake = None if machines.link.up else machines.pacing.wake_at or machines.link.wake_at
+        path = machines.path
+        wake = None if path.works else path.wake_at
         return Status(
             handle=own.handle.text,
             account=own.account,
@@ -266,17 +270,17 @@ class Client:
             device_name=own.device_name,
             relay_url=own.relay_url,
             running=True,
-            connected=machines.link.up,
-            cause=machines.link.cause,
+            connected=path.works,
+            cause=None if path.works else path.cause or Cause.NETWORK_STALLED,
             next_attempt_ms=now.wall_ms + max(0, round((wake.at_s - now.now_s) * 1000)) if wake else None,
             next_reason=wake.reason.value if wake else None,
-            rtt_ms=machines.link.rtt_s * 1000 if machines.link.measured else None,
-            rate_bytes_per_s=machines.link.rate_bytes_per_s,
+            rtt_ms=path.estimate.rtt_s * 1000 if path.estimate.measured else None,
+            rate_bytes_per_s=path.estimate.up_bytes_per_s,
             clock_offset_ms=machines.clock.offset_ms,
             behind=machines.catchup.behind,
             prekeys_left=machines.registration.prekeys_left,
-            attempts=machines.link.attempts,
-            wasted_attempts=machines.link.wasted_attempts,
+            attempts=path.tries,
+            wasted_attempts=path.recovery.wasted,
             messages=self.journal.counts().messages,
             waiting=sum(promise.letter.answered for promise in machines.outbox),
             files_moving=len(machines.transfers),
@@ -346,10 +350,3 @@ class Hearing:
     def _take(self, news: News) -> None:
         self._news.append(news)
         self._more.set()
-
-
-def _line_opener(url: str, pin: bytes | None) -> OpenLine:
-    async def open_line(resume: Resume | None) -> WebSocketLine:
-        return await WebSocketLine.open(url, pin=pin, resume=resume)
-
-    return open_line

@@ -154,7 +154,7 @@ class LocalApi:
     def _is_caught_up(self) -> bool:
         machines = self._client.agent.engine.machines
         owes_receipts = any(not promise.letter.answered for promise in machines.outbox)
-        has_keys = machines.link.up and machines.registration.prekeys_left > 0
+        has_keys = machines.path.up and machines.registration.prekeys_left > 0
         is_asking = machines.questions.waiting or machines.catchup.waiting
         return has_keys and not (machines.catchup.behind or is_asking or owes_receipts or len(machines.transfers))
 

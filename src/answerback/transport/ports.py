@@ -48,20 +48,11 @@ class Dial(Protocol):
         ...
 
 
-class OpenLine(Protocol):
-    """How to reach the relay. Raises `Unreachable` with its cause."""
-
-    async def __call__(self, resume: Resume | None) -> RelayLine:
-        """Open a connection, and show a ticket in the request for it if there is one."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The world, as far as an agent needs it."""
 
-    open_line: OpenLine
-    dial: Dial | None = None
+    dial: Dial
     monotonic_s: Callable[[], float] = time.monotonic
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     randomness: Callable[[int], bytes] = os.urandom

@@ -74,6 +74,10 @@ ANSWER_S_LONG = 2.9
 """… but each `LONG_EVERY`th lives until before the second repetition: on a slow link answers take longer than a
 second."""
 LONG_EVERY, LONG_EVERY_SLOW = 8, 3
+ANSWER_S_LONGEST = 9.5
+"""And in an outage that lasts, one in `LONGEST_EVERY` lives until the kernel has repeated it three times: behind a full
+queue of somebody else's an answer takes seconds, and a device that asked for less would never come back."""
+LONGEST_AGE_S, LONGEST_EVERY = 15.0, 14
 FREE_S = 10.0
 """A repetition that comes too soon by more than this for what may be sent is not risked; by less, the next waits."""
 LONG_AGE_S = 3.0
@@ -202,6 +206,9 @@ class Recovery:
     def answer_s(self, *, now_s: float) -> float:
         """How long the answer to the probe just taken is waited for."""
         age_s = now_s - self._fresh_s
+        longest_every = LONG_EVERY_SLOW if self.rto_s > ANSWER_S_LONG else LONGEST_EVERY
+        if age_s > LONGEST_AGE_S and not self.by_datagram and self._number % longest_every == 0:
+            return ANSWER_S_LONGEST
         can_spare = self.rto_s > ANSWER_S or (self.is_old(now_s) and self._scarcity(age_s, now_s) < 1.0)
         is_long = can_spare and self._is_long(self._number, now_s)
         # Its repetition is a probe too, and has to be within what may be sent.

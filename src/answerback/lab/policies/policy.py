@@ -36,19 +36,30 @@ class Proceed:
 class Say:
     """Say a few bytes on the connection in use, which the relay answers."""
 
+    number: int = 0
+    """What the answer is known by."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Give the connection in use up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Send one datagram to the relay's side channel, which answers it."""
 
 
-Action = Open | Close | Proceed | Say | Ask
+Action = Open | Close | Proceed | Say | HangUp | Ask
 
 
 class PassiveTcp:
     """TCP alone: it sends again after a timeout that doubles, up to two minutes, and the program waits."""
 
     name = "passive TCP"
+    hears_farewells = False
+    """Whether it is told when the relay ends the connection in use because the device has said hello on another one;
+    whoever is not keeps it, which is kinder to them than their relays are."""
 
     @property
     def wake_at_s(self) -> float | None:
@@ -65,6 +76,13 @@ class PassiveTcp:
 
     def measured(self, rtt_s: float, *, now_s: float) -> None:
         """The relay accepted something, so long after it left."""
+
+    def lost(self, *, now_s: float) -> list[Action]:
+        """The relay has ended the connection in use: it believes in another one."""
+        return []
+
+    def said(self, number: int, *, now_s: float) -> None:
+        """What was said on the connection in use came back."""
 
     def owes(self, *, owed: bool, now_s: float) -> list[Action]:
         """Whether an answer from the relay is owed has changed."""

@@ -78,6 +78,7 @@ class Session:
     def __init__(self, number: int, agenda: Agenda, wire: Wire, ends: Ends, *, setup: Setup = Setup.FULL) -> None:
         self.number = number
         self.is_closed = False
+        self.order = 0
         self.is_welcomed = False
         self._agenda = agenda
         self._wire = wire
@@ -92,8 +93,9 @@ class Session:
         """Send the SYN."""
         self._syn(SYN_AGAIN_S)
 
-    def proceed(self) -> None:
-        """Set it up, flight by flight."""
+    def proceed(self, *, order: int = 0) -> None:
+        """Set it up, flight by flight, as the so-manieth of its device."""
+        self.order = order
         self._say(self.up, Flight.CLIENT_HELLO)
 
     def assume_up(self, *, rtt_s: float) -> None:

@@ -6,6 +6,7 @@ which the relay hands to the writer; whatever it hands over it is owed a `Took`.
 time counts until the first mail arrives: at the relay if the device writes, at the device if it reads.
 """
 
+import itertools
 import statistics
 from dataclasses import dataclass, field
 from enum import Enum, unique
@@ -14,7 +15,7 @@ from random import Random
 from answerback.lab.links import Link
 from answerback.lab.policies.agenda import Agenda
 from answerback.lab.policies.path import Gap, Path, Way
-from answerback.lab.policies.policy import Action, Ask, Close, Open, PassiveTcp, Proceed, Say
+from answerback.lab.policies.policy import Action, Ask, Close, HangUp, Open, PassiveTcp, Proceed, Say
 from answerback.lab.policies.session import Ends, Session, Setup
 from answerback.lab.schedule import Outage
 from answerback.model.ids import DeviceId
@@ -130,6 +131,16 @@ class _Took:
 
 
 @dataclass(slots=True)
+class _Said:
+    number: int
+
+
+@dataclass(slots=True)
+class _Farewell:
+    """The device has said hello on another connection."""
+
+
+@dataclass(slots=True)
 class _Receipt:
     number: int
 
@@ -151,12 +162,17 @@ class Trial:
         self._relay_current = self._current
         self._unaccepted: dict[int, tuple[float | None, int]] = {}
         """What the device sent and the relay did not accept: number to when and size."""
+        self._sent_again: set[int] = set()
+        """What is on its way on the present connection for a second time."""
         self._untaken: dict[int, _Mail | _Answer] = {}
         """What the relay has for the device and the device has not taken."""
+        self._handed: set[int] = set()
+        """What of it is under way to the device on its present connection."""
         self._answered: set[int] = set()
         """Texts that were answered: what comes twice is not answered twice."""
         self._round_trips_s: list[float] = []
         self._written = 0
+        self._set_up = 0
         self._wake = 0
         self._sent_s = float("-inf")
         self._calling = Calling()
@@ -190,9 +206,16 @@ class Trial:
         if item.number in self._answered or item.number in self._untaken:
             return  # the text came twice
         self._untaken[item.number] = item
-        if len(self._untaken) <= FLYING_MAX:
-            self._relay_current.down.write(item, _size_bytes(item))
+        self._hand_on()
         self._expect_device()
+
+    def _hand_on(self) -> None:
+        """Whatever may be under way to the device leaves."""
+        self._handed &= self._untaken.keys()
+        for number in itertools.islice((each for each in self._untaken if each not in self._handed), FLYING_MAX):
+            if len(self._handed) < FLYING_MAX:
+                self._handed.add(number)
+                self._relay_current.down.write(self._untaken[number], _size_bytes(self._untaken[number]))
 
     def _submit(self, item: _Mail | _Receipt, size_bytes: int) -> None:
         was_owed = bool(self._unaccepted)
@@ -215,13 +238,20 @@ class Trial:
                 session.down.write(_Accepted(number), ACCEPTED_BYTES)
             case _Took(number):
                 self._untaken.pop(number, None)
+                self._hand_on()
                 self._expect_device()
             case Say():
-                session.down.write(_Accepted(0), ACCEPTED_BYTES)
+                session.down.write(_Said(item.number), ACCEPTED_BYTES)
 
     def _at_device(self, session: Session, item: object) -> None:
+        if isinstance(item, _Farewell):
+            if session is self._current:
+                session.close()
+                self._act(self._policy.lost(now_s=self.agenda.now_s))
+            return
         if session is self._current:
-            is_progress = isinstance(item, _Accepted) and item.number in self._unaccepted
+            is_answer = isinstance(item, _Said) and item.number > 0
+            is_progress = is_answer or (isinstance(item, _Accepted) and item.number in self._unaccepted)
             self._act(self._policy.heard(is_progress=is_progress, now_s=self.agenda.now_s))
         match item:
             case _Mail(number):
@@ -233,11 +263,27 @@ class Trial:
             case _Answer(number):
                 self._answered.add(number)
                 session.up.write(_Took(number), TOOK_BYTES)
+            case _Said(number):
+                self._policy.said(number, now_s=self.agenda.now_s)
             case _Accepted(number) if number in self._unaccepted:
                 sent_s, _ = self._unaccepted.pop(number)
                 self._measured(sent_s)
+                self._let_go()
                 if not self._unaccepted:
                     self._act(self._policy.owes(owed=False, now_s=self.agenda.now_s))
+
+    def _let_go(self) -> None:
+        """One text was accepted: the next of those that wait leaves."""
+        unsent = (n for n, (sent_s, _) in self._unaccepted.items() if sent_s is None and n not in self._sent_again)
+        waiting = next(unsent, None)
+        if waiting is None or self._current.is_closed:
+            return
+        _, size_bytes = self._unaccepted[waiting]
+        self._unaccepted[waiting] = (self.agenda.now_s, size_bytes)
+        self._current.up.write(self._item(waiting), size_bytes)
+
+    def _item(self, number: int) -> _Mail | _Receipt:
+        return _Mail(number) if self._case.role is Role.WRITES else _Receipt(number)
 
     def _measured(self, sent_s: float | None) -> None:
         if sent_s is None:
@@ -269,19 +315,25 @@ class Trial:
         return session
 
     def _relay_knows(self, session: Session) -> None:
+        if session.order < self._relay_current.order:
+            return  # `life` tells the relay that the device has said hello since
+        if self._policy.hears_farewells and not self._relay_current.is_closed:
+            self._relay_current.down.write(_Farewell(), ACCEPTED_BYTES)
         self._relay_current = session
-        for _, item in sorted(self._untaken.items())[:FLYING_MAX]:
-            session.down.write(item, _size_bytes(item))
+        self._handed.clear()
+        self._untaken = dict(sorted(self._untaken.items()))
+        self._hand_on()
 
     def _welcomed(self, session: Session) -> None:
         self._current.close()
         self._current = session
         self._act(self._policy.welcomed(session.number, now_s=self.agenda.now_s))
-        is_writer = self._case.role is Role.WRITES
         # What is sent twice measures nothing (Karn's rule).
         self._unaccepted = {number: (None, size_bytes) for number, (_, size_bytes) in sorted(self._unaccepted.items())}
-        for number, (_, size_bytes) in list(self._unaccepted.items())[:FLYING_MAX]:
-            session.up.write(_Mail(number) if is_writer else _Receipt(number), size_bytes)
+        again = list(self._unaccepted.items())[:FLYING_MAX]
+        self._sent_again = {number for number, _ in again}
+        for number, (_, size_bytes) in again:
+            session.up.write(self._item(number), size_bytes)
 
     # ---- packets
 
@@ -316,9 +368,12 @@ class Trial:
                 case Close(number):
                     self._sessions.pop(number).close()
                 case Proceed(number):
-                    self._sessions[number].proceed()
+                    self._set_up += 1
+                    self._sessions[number].proceed(order=self._set_up)
                 case Say():
                     self._current.up.write(action, ACCEPTED_BYTES)
+                case HangUp():
+                    self._current.close()
                 case Ask():
                     self._ask()
         wake_s = self._policy.wake_at_s

@@ -42,7 +42,7 @@ def sealed(engine: Engine, forgery: Forgery, reader: DeviceId) -> tuple[Envelope
     """Seal it for one device with the session that is there; nothing where there is none."""
     machines, lane = engine.machines, forgery.lane
     account, seal_key = machines.roster.account_of(reader), machines.roster.seal_key(reader)
-    is_ready = machines.link.up and machines.sessions.ready(reader, lane)
+    is_ready = machines.path.up and machines.sessions.ready(reader, lane)
     if account is None or seal_key is None or not is_ready:
         return None, []
     own, locked = machines.own, lock_letter(forgery.letter)

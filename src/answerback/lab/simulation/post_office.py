@@ -194,6 +194,11 @@ class PostOffice:
 
     # ---- the far side of every connection
 
+    @property
+    def listens(self) -> bool:
+        """Whether anybody takes connections."""
+        return self.is_up
+
     def connected(self, wire: Wire, resume: Resume | None = None) -> bool:
         """Take a new connection, unless nobody is there."""
         if not self.is_up:

@@ -112,8 +112,10 @@ def _whole(town: Town, villager: Villager) -> None:
 
 def _is_up(villager: Villager) -> bool:
     assert villager.agent is not None
-    is_up = villager.agent.engine.machines.link.up
-    return is_up and any(wire.device == villager.name and not wire.is_given_up for wire in villager.wires())
+    path = villager.agent.engine.machines.path
+    if not path.up or path.is_doubted:
+        return False
+    return any(wire.device == villager.name and not wire.is_given_up for wire in villager.wires())
 
 
 def _contradicted(town: Town, villager: Villager, copy: Copy, cause: Cause) -> str:
@@ -124,7 +126,7 @@ def _contradicted(town: Town, villager: Villager, copy: Copy, cause: Cause) -> s
     is_waiting_here = copy.stage is not Stage.ACCEPTED
     if cause.layer == "network" and is_up:
         return "its connection stands"
-    if is_waiting_here and cause.layer == "queue" and not machines.link.up:
+    if is_waiting_here and cause.layer == "queue" and not machines.path.up:
         return "there is no connection"
     if cause is Cause.RECIPIENT_DEVICE_GONE and copy.device not in truth.revoked and not truth.relay_forgot:
         return "that device is on its list"
@@ -272,8 +274,8 @@ def still_talking(town: Town, before: dict[str, int]) -> None:
 
 def _is_sent_away(villager: Villager) -> bool:
     """Whether the relay does not know this device: it asks, ever less often, whether it is known again."""
-    link = villager.agent.engine.machines.link if villager.agent is not None else None
-    return link is not None and link.cause is not None and link.cause.layer == "account"
+    path = villager.agent.engine.machines.path if villager.agent is not None else None
+    return path is not None and path.cause is not None and path.cause.layer == "account"
 
 
 def _private(town: Town, log: str) -> None:

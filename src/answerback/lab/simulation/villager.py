@@ -19,7 +19,7 @@ from answerback.lab.simulation.disk import Disk, PowerCut
 from answerback.lab.simulation.folder import Folder
 from answerback.lab.simulation.frozen import StoppableAgent
 from answerback.lab.simulation.shelf import BlobWay
-from answerback.lab.simulation.wires import Road, Wire, open_wire
+from answerback.lab.simulation.wires import Dialled, Road, Wire, dial
 from answerback.model.errors import StorageError
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, BlobId, DeviceId
@@ -29,8 +29,8 @@ from answerback.storage.identity import Identity
 from answerback.storage.journal import SCHEMA, Journal
 from answerback.storage.lock import FolderLock
 from answerback.storage.relay_directory import add_prekeys, put_fallback, put_seal_key
-from answerback.transport.ports import Ports, RelayLine
-from answerback.wire.frames import ClientFrame, Resume
+from answerback.transport.ports import Ports
+from answerback.wire.frames import ClientFrame
 
 if TYPE_CHECKING:
     from answerback.lab.simulation.town import Town
@@ -268,15 +268,17 @@ class Villager:
     def _ports(self) -> Ports:
         chance = random.Random(self.town.random.random())
         return Ports(
-            open_line=self._open_line,
+            self._dial,
             monotonic_s=self._monotonic_s,
             wall_ms=self._wall_ms,
             randomness=chance.randbytes,
         )
 
-    async def _open_line(self, resume: Resume | None) -> RelayLine:
+    async def _dial(self, path: str) -> Dialled:  # noqa: ARG002 - there is one path here
+        return await dial(self.road, self.town.office, self.name, sent=self._sent, began=self._connecting)
+
+    def _connecting(self) -> None:
         self.town.truth.connections[self.device] += 1
-        return await open_wire(self.road, self.town.office, self.name, self._sent, resume)
 
     def _sent(self, frames: list[ClientFrame]) -> None:
         self.town.witness.sent(self, frames)

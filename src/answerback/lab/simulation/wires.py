@@ -25,6 +25,11 @@ CONNECT_S_MAX = 60.0
 class FarSide(Protocol):
     """The relay, as a connection sees it."""
 
+    @property
+    def listens(self) -> bool:
+        """Whether anybody takes connections."""
+        ...
+
     def connected(self, wire: "Wire", resume: Resume | None) -> bool:
         """Take a new connection, and the ticket shown with it, unless nobody is there."""
         ...
@@ -246,19 +251,48 @@ class Wire:
             self._road.wires.remove(self)
 
 
-async def open_wire(
-    road: Road, far: FarSide, device: str, sent: Callable[[list[ClientFrame]], None], resume: Resume | None = None
-) -> Wire:
-    """Reach the relay, or raise `Unreachable`."""
+@dataclass(slots=True)
+class Dialled:
+    """A TCP connection that stands; see `ports.Dialled`."""
+
+    road: Road
+    far: FarSide
+    device: str
+    sent: Callable[[list[ClientFrame]], None]
+    began: Callable[[], None]
+    """Told of each connection that is begun upon it."""
+
+    async def proceed(self, resume: Resume | None) -> Wire:
+        """TLS and the request for a WebSocket: two round trips, at the end of which somebody must be there."""
+        self.began()
+        for _ in range(2):
+            await _crossed(self.road)
+        wire = Wire(self.road, self.far, self.device, self.sent)
+        if not self.far.connected(wire, resume):
+            wire.is_given_up = True
+            wire.forget()
+            raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE)
+        return wire
+
+    def close(self) -> None:
+        """Let go of it: nobody else knows of it yet."""
+
+
+async def dial(
+    road: Road, far: FarSide, device: str, *, sent: Callable[[list[ClientFrame]], None], began: Callable[[], None]
+) -> Dialled:
+    """Ask for the relay with one packet, or raise `Unreachable`."""
+    await _crossed(road)
+    if not far.listens:
+        raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE)
+    return Dialled(road, far, device, sent, began)
+
+
+async def _crossed(road: Road) -> None:
+    """Go there and back."""
     if road.is_cut or road.up_held or road.down_held:
         await asyncio.sleep(CONNECT_S_MAX)
         raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE)
     await asyncio.sleep(2 * road.way_s(0))
     if road.is_cut:
         raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE)
-    wire = Wire(road, far, device, sent)
-    if not far.connected(wire, resume):
-        wire.is_given_up = True
-        wire.forget()
-        raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE)
-    return wire

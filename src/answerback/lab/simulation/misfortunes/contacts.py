@@ -189,7 +189,7 @@ def _is_ready(liar: Villager, there: Villager, lane: Lane) -> bool:
     assert liar.agent is not None
     machines = liar.agent.engine.machines
     is_known = machines.roster.device(there.device) is not None and machines.roster.seal_key(there.device) is not None
-    return machines.link.up and is_known and machines.sessions.ready(there.device, lane)
+    return machines.path.up and is_known and machines.sessions.ready(there.device, lane)
 
 
 def _spend(engine: Engine, device: DeviceId, now: Moment) -> list[Effect]:

@@ -1,5 +1,6 @@
 """Breaks, delays and blocks connections."""
 
+from answerback.core.network.recovery import Evidence
 from answerback.lab.simulation.misfortunes.trouble import LONG_S, SHORT_S, Kind, Trouble
 from answerback.lab.simulation.villager import Villager
 
@@ -66,7 +67,7 @@ class NetworkTrouble(Trouble):
         for wire in who.wires():
             wire.cut(relay_knows=False)
         who.road.delay_s = self.town.random.choice((0.005, 0.03, 0.1, 0.3))
-        who.change(lambda engine, now: engine.hint(now=now))
+        who.change(lambda engine, now: engine.hint(now=now, evidence=Evidence.NETWORK_CHANGED))
 
     def _cut(self, kind: str, *, device_knows: bool, relay_knows: bool) -> None:
         who = self.anybody()

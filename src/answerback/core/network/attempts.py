@@ -1,0 +1,153 @@
+"""Keeps the attempts under way at a new connection: asked, answered, being set up, one of them ahead.
+
+Theory. An attempt begins as one packet, a SYN; whoever is answered may become the connection. The first that is
+answered goes on, and the others are kept in hand for when it stands still: setting up two at once would cost the relay
+twice, and the path the packets of one. The kernel repeats an unanswered SYN after one second, then two, then four; an
+attempt is given up before that, unless it was begun to wait, and then each repetition is counted as the probe it is.
+"""
+
+from dataclasses import dataclass, field
+
+SYN_AGAIN_S = (1.0, 3.0, 7.0)
+"""When the kernel repeats a SYN (RFC 6298 §5.7 with the 1 s start that Linux, macOS and Windows use, doubled)."""
+ATTEMPT_S_MAX = 10.0
+"""From the answered SYN to the relay's welcome: a path that needs longer is tried anew …"""
+ATTEMPT_ROUND_TRIPS_MAX = 8.0
+"""… unless it is one whose round trips take seconds: twice those that a set-up takes."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One of them."""
+
+    sent_s: float
+    answer_s: float
+    """How long the SYN's answer is waited for."""
+    repeats: int = 0
+    took_s: float = 0.0
+    """The answer's."""
+    go_s: float | None = None
+    """Answered; from when on it is worth setting up."""
+    is_first: bool = False
+    """Whoever was answered first goes on."""
+    going: int = 0
+    """Being set up, as the so-manieth of this path; 0 if not."""
+
+    @property
+    def is_going(self) -> bool:
+        """It is being set up."""
+        return self.going > 0
+
+    def has_said_hello(self, now_s: float) -> bool:
+        """Whether the relay may know of it already: TLS takes a round trip first."""
+        return self.go_s is not None and now_s - self.go_s > self.took_s
+
+    @property
+    def due_s(self) -> float:
+        """When it is sent again by the kernel, given up, or goes on."""
+        if self.go_s is None:
+            again_s = SYN_AGAIN_S[self.repeats] if self.repeats < len(SYN_AGAIN_S) else self.answer_s
+            return self.sent_s + min(again_s, self.answer_s)
+        return self.go_s if self.is_first else self.go_s + max(ATTEMPT_S_MAX, ATTEMPT_ROUND_TRIPS_MAX * self.took_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What has become of attempts by now."""
+
+    repeated: int = 0
+    proceed: tuple[int, ...] = ()
+    """Whoever is ahead, and should be set up now."""
+    overdue: tuple[int, ...] = ()
+    """Given up: unanswered, or answered and never set up."""
+    unanswered: int = 0
+    """How many of those were never answered."""
+    stuck: int = 0
+    """How many of those were being set up, and came to nothing."""
+
+
+@dataclass(slots=True)
+class Attempts:
+    """All attempts of one path, by the number of their line."""
+
+    under_way: dict[int, Attempt] = field(default_factory=dict)
+    _set_up: int = 0
+
+    def begin(self, line: int, *, answer_s: float, now_s: float) -> None:
+        """A SYN leaves."""
+        self.under_way[line] = Attempt(now_s, answer_s)
+
+    def answered(self, line: int, *, now_s: float) -> Attempt | None:
+        """Its SYN was answered; none if it was given up meanwhile."""
+        attempt = self.under_way.get(line)
+        if attempt is None or attempt.go_s is not None:
+            return None
+        attempt.took_s = now_s - attempt.sent_s
+        return attempt
+
+    def is_ahead(self, one: Attempt, other: Attempt, *, rest_round_trips: float, still_s: float, now_s: float) -> bool:
+        """Whether one was answered, does not stand still, and should be there before another one is."""
+        if one.go_s is None or now_s > one.go_s + still_s:
+            return False
+        return one.go_s + rest_round_trips * one.took_s <= now_s + rest_round_trips * other.took_s
+
+    def in_hand(self) -> int | None:
+        """The newest that was answered and is not being set up."""
+        lines = [line for line, each in self.under_way.items() if each.go_s is not None and not each.is_going]
+        return lines[-1] if lines else None
+
+    def go(self, attempt: Attempt) -> None:
+        """It is set up from now on."""
+        self._set_up += 1
+        attempt.is_first, attempt.going = False, self._set_up
+
+    def hasten(self, *, now_s: float) -> None:
+        """Whoever is ahead waits for the old connection no more."""
+        for attempt in self.under_way.values():
+            if attempt.is_first and attempt.go_s is not None:
+                attempt.go_s = min(attempt.go_s, now_s)
+
+    def ended(self, line: int) -> Attempt | None:
+        """It is over, one way or another."""
+        return self.under_way.pop(line, None)
+
+    def settle(self, *, won: Attempt | None = None, now_s: float) -> list[int]:
+        """One has won, or the old connection has: give the others up; these were theirs.
+
+        Whoever said hello last is the one the relay talks to, so what may have said it is awaited: set up later than
+        the winner, or for longer than the round trip that comes before the hello.
+        """
+        if won is not None:
+            said = {line for line, each in self.under_way.items() if each.going > won.going}
+        else:
+            said = {line for line, each in self.under_way.items() if each.is_going and each.has_said_hello(now_s)}
+        given_up = [line for line in self.under_way if line not in said]
+        for line in given_up:
+            del self.under_way[line]
+        return given_up
+
+    @property
+    def wake_at_s(self) -> float | None:
+        """When to look again."""
+        return min((attempt.due_s for attempt in self.under_way.values()), default=None)
+
+    def wake(self, *, now_s: float) -> Due:
+        """See what is due."""
+        repeated, unanswered, stuck = 0, 0, 0
+        proceed: list[int] = []
+        overdue: list[int] = []
+        for line, attempt in list(self.under_way.items()):
+            while attempt.go_s is None and attempt.due_s <= now_s < attempt.sent_s + attempt.answer_s:
+                attempt.repeats += 1
+                repeated += 1
+            if now_s < attempt.due_s:
+                continue
+            if attempt.is_first:
+                self.go(attempt)
+                proceed.append(line)
+            else:
+                unanswered += attempt.go_s is None
+                stuck += attempt.is_going
+                overdue.append(line)
+                del self.under_way[line]
+        return Due(repeated, tuple(proceed), tuple(overdue), unanswered, stuck)
