@@ -24,7 +24,7 @@ def test_health_writes_and_reads_and_says_no_secrets(tmp_path: Path) -> None:
             status, said = await health(relay)
             assert (status, said["well"], said["store"]) == (200, True, "writable")
             plain = {"well", "version", "uptime_s", "store", "store_ms", "waiting", "strain"}
-            assert set(said) == plain | {"calls", "called_heard"}
+            assert set(said) == plain | {"calls", "called_heard", "pushes_failed"}
             assert relay.database.row("SELECT length(beat) FROM pulse") == (8,)
 
     asyncio.run(run())

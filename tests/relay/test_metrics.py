@@ -7,6 +7,7 @@ from answerback.model.message import Lane
 from answerback.relay.admission import Admission, Strain
 from answerback.relay.calls import Tally
 from answerback.relay.effects import Close, Event, Note, Send
+from answerback.relay.knocking import Outcome
 from answerback.relay.metrics import RelayMetrics
 from answerback.relay.resumption import Judgement
 from answerback.relay.switchboard import Fate
@@ -96,3 +97,12 @@ def test_datagrams_and_calls_are_counted_from_look_to_look() -> None:
         assert value(metrics, "calls_total") == 5 * round_number
         assert value(metrics, "called_devices_heard_total") == round_number
         assert value(metrics, "datagram_pauses_total") == 3 * round_number
+
+
+def test_pushes_are_counted_by_what_became_of_them_and_the_failed_in_all() -> None:
+    metrics = RelayMetrics()
+    for outcome in (Outcome.TAKEN, Outcome.TAKEN, Outcome.LATER, Outcome.GONE):
+        metrics.pushes.pushed(outcome)
+    assert value(metrics, "pushes_total", outcome="taken") == 2
+    assert value(metrics, "pushes_total", outcome="refused") == 0
+    assert value(metrics, "pushes_failed_total") == 2

@@ -1,6 +1,7 @@
 """Proves a relay's whole life: it says where it is, serves, holds its folder alone, and stops when told to."""
 
 import asyncio
+import base64
 import os
 import signal
 import socket
@@ -207,6 +208,23 @@ def test_frames_and_requests_share_one_port_and_a_stop_says_farewell(tmp_path: P
     asyncio.run(run())
 
 
+def test_a_browser_is_told_what_push_services_know_the_relay_by_and_it_stays_the_same(tmp_path: Path) -> None:
+    async def key_of(settings: RelaySettings) -> bytes:
+        async with running(settings) as ready, aiohttp.ClientSession() as session:
+            async with session.get(f"{ready.url}/v1/push", ssl=aiohttp.Fingerprint(ready.pin)) as response:
+                said = (await response.json())["key"]
+            return base64.urlsafe_b64decode(said + "=" * (-len(said) % 4))
+
+    async def run() -> None:
+        settings = RelaySettings(folder=tmp_path, host=HOST, port=free_port())
+        key = await key_of(settings)
+        assert (len(key), key[0]) == (65, 4)
+        assert await key_of(settings) == key
+        assert (tmp_path / "push.key").stat().st_mode & 0o077 == 0
+
+    asyncio.run(run())
+
+
 def test_a_new_certificate_is_taken_up_without_a_restart(tmp_path: Path) -> None:
     def shown_pin(port: int) -> bytes:
         return pin_of(ssl.get_server_certificate((HOST, port)).encode())
@@ -251,6 +269,7 @@ def test_a_connection_too_many_is_closed_and_the_others_stay(tmp_path: Path) -> 
         {"tls": Tls.FILES},
         {"certificate": CertificateFiles(Path("a"), Path("b"))},
         {"public_url": "http://relay.example"},
+        {"push_contact": "operator@relay.example"},
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(tmp_path: Path, odd: dict[str, Any]) -> None:

@@ -29,7 +29,9 @@ def test_a_device_has_one_subscription_and_the_newest_counts(store: RelayStore) 
     assert pushes.put(PHONE, HERE, now_ms=WALL_MS)
     assert pushes.put(PHONE, THERE, now_ms=WALL_MS + 1)
     assert pushes.of(PHONE) == THERE
-    pushes.drop(PHONE)
+    assert not pushes.drop(PHONE, endpoint=HERE.endpoint), "another one is in its place by now"
+    assert pushes.drop(PHONE)
+    assert not pushes.drop(PHONE)
     assert pushes.of(PHONE) is None
     assert pushes.all() == []
 

@@ -27,12 +27,15 @@ from answerback.relay.exchange import Exchange
 from answerback.relay.limits import RelayLimits
 from answerback.relay.link import Link
 from answerback.relay.metrics import RelayMetrics
+from answerback.relay.push import Pushes, PushRoad
 from answerback.relay.resumption import TICKET_KEY_BYTES, TicketKeys
 from answerback.relay.switchboard import Address
 from answerback.storage.database import Database, open_database
 from answerback.storage.durable import create_file
 from answerback.storage.group_commit import Committed, GroupCommit
+from answerback.storage.push_store import PushStore
 from answerback.storage.relay_store import LEAP_MAX, HandleLookup, RelayStore
+from answerback.storage.turns import Turns
 from answerback.transport.chunks import Gate
 from answerback.transport.sockets import hold_little
 from answerback.wire.codec import decode_client_frame, encode, read_resume_header
@@ -67,7 +70,11 @@ class RelayNode:
         limits: RelayLimits | None = None,
         registry: CollectorRegistry | None = None,
         account_of_handle: HandleLookup = _nobody,
+        pusher: Pushes | None = None,
     ) -> None:
+        self._pusher = pusher
+        self._push: PushRoad | None = None
+        self._pushing: asyncio.Task[None] | None = None
         self._folder: Final = folder
         self._relay = relay
         self._limits = limits or RelayLimits()
@@ -109,6 +116,8 @@ class RelayNode:
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the store has broken and the relay must end."""
         self.group = GroupCommit(self.store, self._committed, on_broken=self._store_broke)
+        if self._pusher is not None:
+            self._begin_to_push(self._pusher)
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     async def open_calls(self, host: str, port: int) -> bool:
@@ -122,6 +131,18 @@ class RelayNode:
         self._line, self.exchange.calls.is_on = line, True
         self._ringing = asyncio.get_running_loop().create_task(self._ring(line))
         return True
+
+    def _begin_to_push(self, pusher: Pushes) -> None:
+        push = self._push = PushRoad(
+            self.exchange.knocking,
+            pusher,
+            store=PushStore(self.database),
+            turns=Turns(self.group, self.database),
+            metrics=self.metrics.pushes,
+        )
+        push.remember(now_ms=_now().wall_ms)
+        self._pushing = asyncio.get_running_loop().create_task(push.run())
+        self._pushing.add_done_callback(_tell_of_defect)
 
     async def start(self, host: str, port: int) -> None:
         """Begin, and serve the mail road alone on a port of its own, without TLS."""
@@ -146,6 +167,9 @@ class RelayNode:
         if self._line is not None and self._ringing is not None:
             self._ringing.cancel()
             self._line.close()
+        if self._pushing is not None:
+            self._pushing.cancel()
+            await asyncio.wait([self._pushing])
         self._carry_out(self.exchange.stop(moment=_now()))
         await self._until(lambda: not self._links)
         for link in list(self._links.values()):
@@ -288,6 +312,9 @@ class RelayNode:
     # ---- effects ---------------------------------------------------------------------------------------------------
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
+        if self._push is not None and self.exchange.knocking.is_stirred:
+            self.exchange.knocking.is_stirred = False
+            self._push.stir()
         self.metrics.said(effects)
         for effect in effects:
             match effect:
@@ -317,6 +344,11 @@ class RelayNode:
                 while not is_so():
                     self._stirred.clear()
                     await self._stirred.wait()
+
+
+def _tell_of_defect(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("! sleeping devices are no longer woken: a defect", exc_info=error)
 
 
 def _shown(request: web.Request) -> Resume | None:

@@ -98,6 +98,7 @@ class HealthRoutes:
             strain=self._number("answerback_strain"),
             calls=self._number("answerback_calls_total"),
             called_heard=self._number("answerback_called_devices_heard_total"),
+            pushes_failed=self._number("answerback_pushes_failed_total"),
         )
 
     def _number(self, name: str) -> int:

@@ -92,13 +92,15 @@ class Knocking:
         self._dues: list[tuple[float, DeviceId]] = []
         self._wishes: dict[DeviceId, Subscribe] = {}
         self._number = 0
+        self.is_stirred = False
+        """Something new was said since the shell last looked; the shell takes it back."""
 
     # ---- subscriptions
 
     def subscribe(self, device: DeviceId, subscription: Subscribe) -> None:
         """Take a device's new subscription, or its wish for none; the shell keeps it."""
         if len(self._wishes) < WISHES_MAX or device in self._wishes:
-            self._wishes[device] = subscription
+            self._wishes[device], self.is_stirred = subscription, True
             self.knows(device, subscription)
 
     def knows(self, device: DeviceId, subscription: Subscribe) -> None:
@@ -138,14 +140,14 @@ class Knocking:
         owed = self._owed.get(device)
         if owed is None:
             self._owed[device] = _Owed(urgency, now_s)
-            heappush(self._dues, (now_s, device))
+            self._put_off(device, now_s)
             return
         is_more = urgency.rank < owed.urgency.rank
         if is_more:
             owed.urgency = urgency
         if owed.told_until_s is not None and (is_more or now_s >= owed.told_until_s):
             owed.urgency, owed.told_until_s, owed.tries, owed.due_s = urgency, None, 0, now_s
-            heappush(self._dues, (now_s, device))
+            self._put_off(device, now_s)
 
     def connected(self, device: DeviceId) -> None:
         """A device is here: nothing is owed to it but what its connection carries."""
@@ -193,7 +195,11 @@ class Knocking:
             owed.tries += 1
             wait_s = min(RETRY_S * 2.0 ** (owed.tries - 1), RETRY_S_MAX / 2) * (1.0 + draw)
             owed.due_s += max(wait_s, min(retry_after_s, TOLD_S_MAX))
-        heappush(self._dues, (owed.due_s, knock.device))
+        self._put_off(knock.device, owed.due_s)
+
+    def _put_off(self, device: DeviceId, due_s: float) -> None:
+        heappush(self._dues, (due_s, device))
+        self.is_stirred = True
 
     def _pass_over(self) -> None:
         """Leave out what is no longer true of the queue."""

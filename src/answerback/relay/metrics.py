@@ -10,6 +10,7 @@ from answerback.relay.admission import TRICKLE, Admission
 from answerback.relay.calls import Tally
 from answerback.relay.conversation import SCHEDULED
 from answerback.relay.effects import Effect, Event, Note, Send
+from answerback.relay.knocking import Outcome
 from answerback.relay.resumption import Judgement
 from answerback.relay.switchboard import Fate
 from answerback.storage.group_commit import Committed
@@ -69,6 +70,23 @@ class CallMetrics:
         self._pauses_shown = pauses
 
 
+class PushMetrics:
+    """How sleeping devices are woken."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        pushes = Counter("answerback_pushes", "Pushes, by what became of them", ["outcome"], registry=registry)
+        self._outcomes = {outcome.value: pushes.labels(outcome.value) for outcome in Outcome}
+        self._failed = Counter("answerback_pushes_failed", "Pushes that were not taken", registry=registry)
+        self.subscriptions = Gauge(
+            "answerback_push_subscriptions", "Devices that can be woken by push", registry=registry
+        )
+
+    def pushed(self, outcome: Outcome) -> None:
+        """Count one push."""
+        self._outcomes[outcome.value].inc()
+        self._failed.inc(outcome is not Outcome.TAKEN)
+
+
 class RelayMetrics:
     """The mail road's numbers in one registry."""
 
@@ -97,6 +115,7 @@ class RelayMetrics:
         )
         self.entrance = EntranceMetrics(registry)
         self.calls = CallMetrics(registry)
+        self.pushes = PushMetrics(registry)
         self.commit_s = Histogram(
             "answerback_commit_seconds", "Time of one durable commit", buckets=_COMMIT_S, registry=registry
         )

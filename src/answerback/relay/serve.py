@@ -5,7 +5,7 @@ import logging
 import secrets
 import shlex
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, unique
@@ -22,7 +22,7 @@ from answerback.relay.blobs import BlobLimits
 from answerback.relay.certificate import Certificate, CertificateFiles, hosts_of, own_certificate
 from answerback.relay.codes import CODE_LIFETIME_MS, SECRET_BYTES
 from answerback.relay.entrance import Entrance
-from answerback.relay.http import HttpLimits, http_runner
+from answerback.relay.http import HttpLimits, answer, http_runner
 from answerback.relay.limits import RelayLimits
 from answerback.relay.rooms import HttpNeeds, HttpSide
 from answerback.storage.account_store import AccountStore
@@ -30,12 +30,17 @@ from answerback.storage.database import Database, open_database
 from answerback.storage.durable import create_file
 from answerback.storage.lock import FolderLock
 from answerback.transport.mail import MailSettings, mail_code
+from answerback.transport.push import Pusher, PushSettings, new_push_key
 from answerback.wire.connection import FRAMES_PATH
+from answerback.wire.requests import PushKey
 
 _log = logging.getLogger(__name__)
 PORT_USUAL = 7443
 BLOB_FOLDER: Final = "blobs"
 CODES_KEY_FILE: Final = "codes.key"
+PUSH_KEY_FILE: Final = "push.key"
+PUSH_KEY_PATH: Final = "/v1/push"
+NO_CONTACT: Final = "https://localhost"
 CHECK_BYTES_MAX = 512 * 1024 * 1024
 """A store up to this size is read whole at every start, in about two seconds. In a larger one damage is found when what
 is damaged is read."""
@@ -71,6 +76,10 @@ class RelaySettings:
     """Who carries codes; without it they are given to `on_code`, on the operator's terminal."""
     public_url: str = ""
     """Where devices reach it, as `https://host:port`, if that is not where it listens."""
+    push_contact: str = ""
+    """Whom push services may write to about this relay: `mailto:…`; without it they are told its URL."""
+    push_private: bool = False
+    """Whether devices may be woken through push services on this machine or network."""
     calls: bool = True
     """Whether silent devices are called by datagram, from the same port number as UDP."""
     metrics_token: str = field(default="", repr=False)
@@ -81,6 +90,8 @@ class RelaySettings:
     def __post_init__(self) -> None:
         if (self.tls is Tls.FILES) != (self.certificate is not None):
             raise UsageError("a certificate and its key are given with tls=files, and only then")
+        if self.push_contact and not self.push_contact.startswith(("mailto:", "https://")):
+            raise UsageError("push services are told mailto:… or https://… as a contact")
         if self.public_url and not self.public_url.startswith("https://"):
             raise UsageError("the public URL begins with https://: devices do not talk in clear")
 
@@ -110,13 +121,18 @@ async def run_relay(
         stack.callback(lock.release)
         certificate = _certificate(settings)
         stack.push_async_callback(_clean_up, runners)  # cuts what is left once the mail road has said its farewells
-        node = RelayNode(settings.folder, limits=settings.mail_road, account_of_handle=_account_of_handle)
+        pusher = _pusher(settings)
+        stack.push_async_callback(pusher.close)
+        node = RelayNode(
+            settings.folder, limits=settings.mail_road, account_of_handle=_account_of_handle, pusher=pusher
+        )
         with _advised(settings.folder):
             await node.begin()
             stack.push_async_callback(node.end)
             if (settings.folder / STORE_FILE).stat().st_size <= CHECK_BYTES_MAX:
                 node.database.check()
         side = _http_side(settings, node, on_code=on_code, stack=stack)
+        side.application.add_routes([web.get(PUSH_KEY_PATH, pusher_key(pusher.public_key))])
         stack.push_async_callback(side.close, within_s=STOP_S_MAX)
         runners.append(http_runner(side.application))
         await runners[0].setup()
@@ -261,6 +277,23 @@ def _certificate(settings: RelaySettings) -> Certificate | None:
             return Certificate(settings.certificate)
         case Tls.OWN:
             return Certificate(own_certificate(settings.folder, hosts=hosts_of(settings.host)))
+
+
+def _pusher(settings: RelaySettings) -> Pusher:
+    path = settings.folder / PUSH_KEY_FILE
+    if not path.exists():
+        create_file(path, new_push_key())
+    contact = settings.push_contact or settings.public_url or NO_CONTACT
+    return Pusher(PushSettings(key=path.read_bytes(), contact=contact, allows_private=settings.push_private))
+
+
+def pusher_key(key: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Answer whoever asks what push services know this relay by."""
+
+    async def answer_key(_request: web.Request) -> web.Response:
+        return answer(PushKey(key))
+
+    return answer_key
 
 
 def _secret(folder: Path) -> bytes:

@@ -34,10 +34,11 @@ class PushStore:
         values = (subscription.endpoint, subscription.key, subscription.auth, now_ms, device)
         return self._database.run(_PUT, values) == 1
 
-    def drop(self, device: DeviceId) -> None:
-        """Forget a device's subscription."""
-        sql = "DELETE FROM push_subscription WHERE device = (SELECT number FROM device WHERE id = ?)"
-        self._database.run(sql, (device,))
+    def drop(self, device: DeviceId, *, endpoint: str = "") -> bool:
+        """Forget a device's subscription, or only this one; false if there is none, or another by now."""
+        sql = """DELETE FROM push_subscription
+                 WHERE device = (SELECT number FROM device WHERE id = ?) AND ? IN ('', endpoint)"""
+        return self._database.run(sql, (device, endpoint)) == 1
 
     def of(self, device: DeviceId) -> Subscribe | None:
         """Return a device's subscription."""

@@ -103,6 +103,15 @@ class Health(Body, frozen=True):
     """Datagrams sent to call silent devices, in this run."""
     called_heard: int = 0
     """Devices that spoke, or came back, after a call."""
+    pushes_failed: int = 0
+    """Pushes to sleeping devices that their services did not take, in this run."""
+
+
+class PushKey(Body, frozen=True):
+    """What push services know this relay by: browsers ask for it (`applicationServerKey`)."""
+
+    key: str
+    """A point of P-256, base64 for URLs without padding."""
 
 
 class RefusalBody(Body, frozen=True):

@@ -57,6 +57,8 @@ def _data_option(command: click.decorators.FC) -> click.decorators.FC:
     "--smtp", metavar="URL", envvar="ANSWERBACK_SMTP", help="Send codes by mail: smtp://USER:PASS@HOST/?from=ADDRESS"
 )
 @click.option("--public-url", default="", metavar="URL", help="Where devices reach it, if not where it listens.")
+@click.option("--push-contact", default="", metavar="URL", help="Whom push services may write to: mailto:ADDRESS.")
+@click.option("--push-private", is_flag=True, help="Let devices be woken by push services on this network.")
 @click.option("--metrics-token", default="", envvar="ANSWERBACK_METRICS_TOKEN", help="Who knows it may read /metrics.")
 @click.option("--json", "as_json", is_flag=True, help="Print lines of JSON.")
 def serve(
@@ -68,6 +70,8 @@ def serve(
     is_open: bool,
     smtp: str | None,
     public_url: str,
+    push_contact: str,
+    push_private: bool,
     metrics_token: str,
     as_json: bool,
 ) -> None:
@@ -89,6 +93,8 @@ def serve(
         is_open=is_open,
         mail=parse_smtp(smtp) if smtp else None,
         public_url=public_url.rstrip("/"),
+        push_contact=push_contact,
+        push_private=push_private,
         metrics_token=metrics_token,
     )
     run(
