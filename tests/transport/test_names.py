@@ -260,3 +260,30 @@ def test_an_address_is_given_as_the_system_wants_it() -> None:
     assert Address(f"fe80::1%{loopback}", 2).info == (socket.AF_INET6, *tcp, ("fe80::1", 2, 0, index))
     assert Address("fe80::1%7", 2).info[4] == ("fe80::1", 2, 0, 7)
     assert Address("2001:db8::1", 3).info[4] == ("2001:db8::1", 3, 0, 0)
+
+
+def test_this_very_machine_is_known_without_asking() -> None:
+    resolver = Resolver()
+    assert set(resolver.names("localhost").known) == {"127.0.0.1", "::1"}
+    assert not resolver.asked
+
+
+def test_who_wants_to_know_is_told_when_other_addresses_are_learned() -> None:
+    async def story() -> None:
+        resolver = Resolver(relay_example=["192.0.2.1", "192.0.2.2"])
+        found = resolver.names("relay.example")
+        told: list[tuple[str, ...]] = []
+        found.learned = lambda: told.append(found.known)
+        await found.addresses(PORT)
+        resolver.answers["relay.example"].reverse()
+        found.moved()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        resolver.answers["relay.example"] = ["192.0.2.3"]
+        found.moved()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert told == [("192.0.2.1", "192.0.2.2"), ("192.0.2.3",)]
+        await found.close()
+
+    played(story)

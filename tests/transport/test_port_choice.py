@@ -65,3 +65,14 @@ def test_a_network_can_be_forgotten_and_only_so_many_are_known() -> None:
         choice.proved(number.to_bytes(8), OWN)
     assert choice.choose(HOME) == OWN
     assert len(choice._places) == NETWORKS_MAX
+
+
+def test_what_was_proved_before_a_network_had_its_name_is_kept_under_it() -> None:
+    choice = PortChoice(OWN)
+    choice.proved(b"", OWN)
+    choice.named(b"", HOME)
+    assert set(failing(choice, HOME, 10)) == {OWN}
+    failing(choice, b"", 1)
+    choice.proved(OFFICE, 443)
+    choice.named(b"", OFFICE)  # nothing was proved under no name, and that takes nothing away
+    assert choice.choose(OFFICE) == 443

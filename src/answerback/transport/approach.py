@@ -99,6 +99,10 @@ class Approach:
         self._proxy_names = self._names_of(self._proxy)
         self._places: dict[str, _Place] = {}
 
+    def tell(self, learned: Callable[[], None]) -> None:
+        """Have somebody called whenever other addresses of the relay become known."""
+        self._names.learned = learned
+
     @property
     def known(self) -> tuple[str, ...]:
         """The addresses the next packet would go to, as far as they are known without asking."""
@@ -113,6 +117,8 @@ class Approach:
             place = places[path.name] = old if old is not None and stays else _Place()
             if (place.has_ipv4, place.has_ipv6) != (path.has_ipv4, path.has_ipv6):
                 place.is_new, place.good = True, ""
+            if stays and path.network and not place.network:
+                self._ports.named(b"", path.network)
             place.network, place.has_ipv4, place.has_ipv6 = path.network, path.has_ipv4, path.has_ipv6
         moved = places.keys() != self._places.keys() or any(place.is_new for place in places.values())
         self._places = places
@@ -161,16 +167,16 @@ class Approach:
             )
         except BaseException:
             reached.close()
-            self._ports.failed(reached.network)
+            self._ports.failed(self._network_of(reached))
             raise
         if self._pin:
             try:
                 aiohttp.Fingerprint(self._pin).check(transport)
             except aiohttp.ServerFingerprintMismatch:
                 transport.abort()
-                self._ports.failed(reached.network)
+                self._ports.failed(self._network_of(reached))
                 raise
-        self._ports.proved(reached.network, reached.port)
+        self._ports.proved(self._network_of(reached), reached.port)
         return protocol
 
     def connector(self, path_of: Callable[[], str] = lambda: ANY_PATH, *, limit: int = 8) -> "RelayConnector":
@@ -184,6 +190,11 @@ class Approach:
             await self._proxy_names.close()
 
     # ---- private
+
+    def _network_of(self, reached: Reached) -> bytes:
+        """Its name may have come while the connection was made."""
+        place = self._places.get(reached.path)
+        return reached.network or (place.network if place is not None else b"")
 
     def _names_of(self, proxy: Proxy | None) -> Names | None:
         return Names(proxy.host, lookup=self._lookup) if proxy is not None else None

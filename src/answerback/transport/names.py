@@ -22,6 +22,8 @@ FAILED_AGAIN_S = 30.0
 """While nothing answers, a lookup is a packet or two each time: no more often than this."""
 LOOKUP_S_MAX = 10.0
 """What a name server takes at most: resolvers ask two of them, for five seconds each."""
+LOCAL: Final = {"localhost": ("127.0.0.1", "::1")}
+"""What no name server has to be asked (RFC 6761)."""
 NAT64_NAME: Final = "ipv4only.arpa"
 _NAT64_KNOWN: Final = (ipaddress.IPv4Address("192.0.0.170"), ipaddress.IPv4Address("192.0.0.171"))
 _PREFIX_BITS: Final = (96, 64, 56, 48, 40, 32)
@@ -70,7 +72,9 @@ class Names:
         self.host: Final = host
         self._lookup: Final = lookup or system_lookup
         self._now_s: Final = now_s
-        self._known: tuple[str, ...] = (host,) if _is_literal(host) else ()
+        self.learned: Callable[[], None] = lambda: None
+        """Called when other addresses became known."""
+        self._known: tuple[str, ...] = (host,) if _is_literal(host) else LOCAL.get(host, ())
         self._prefixes: tuple[ipaddress.IPv6Network, ...] = ()
         self._looked_s: float | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -137,7 +141,10 @@ class Names:
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, f"{self.host} has no address")
         kept = [host for host in self._known if host in found]
+        is_new = set(self._known) != set(found)
         self._known = (*kept, *(host for host in found if host not in kept))
+        if is_new:
+            self.learned()
 
     @staticmethod
     async def _waited_for(looking: "asyncio.Task[None]") -> None:

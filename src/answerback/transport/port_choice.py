@@ -60,6 +60,12 @@ class PortChoice:
             place.own_tried_s = self._now_s()
         place.proved, place.failures = port, 0
 
+    def named(self, network: bytes, name: bytes) -> None:
+        """Call a network by another name from now on: its own came later than the first attempts on it."""
+        place = self._places.pop(network, None)
+        if place is not None and place.proved:
+            self._places[name] = place
+
     def forget(self, network: bytes) -> None:
         """Know nothing of a network any more."""
         self._places.pop(network, None)
