@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.fuzz.agent_targets import AGENT_TARGETS
 from tests.fuzz.crypto_targets import CRYPTO_TARGETS
+from tests.fuzz.datagram_target import DATAGRAM_TARGETS
 from tests.fuzz.engine_target import ENGINE_TARGETS
 from tests.fuzz.exchange_target import EXCHANGE_TARGETS
 from tests.fuzz.http_targets import HTTP_TARGETS
@@ -19,6 +20,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     *TEXT_TARGETS,
     *CRYPTO_TARGETS,
     *EXCHANGE_TARGETS,
+    *DATAGRAM_TARGETS,
     *ENGINE_TARGETS,
     *HTTP_TARGETS,
     *WEBSOCKET_TARGETS,

@@ -19,6 +19,7 @@ INPUTS = {
     "signed": 300,
     "sealed": 2_000,
     "exchange": 3_000,
+    "datagrams": 5_000,
     "engine": 300,
     "relay-http": 1_000,
     "relay-websocket": 500,

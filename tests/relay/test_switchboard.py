@@ -1,5 +1,7 @@
 """Only devices with a ticket are heard, each is answered where it spoke, and nobody is called who is not there."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from answerback.relay.switchboard import (
     Question,
     Switchboard,
 )
-from answerback.wire.datagrams import DATAGRAM_BYTES, WAYS, Ask, Call, FromRelay, Here, There
+from answerback.wire.datagrams import DATAGRAM_BYTES, WAYS, Ask, Call, Here, There
 
 ADA, BEA = DeviceId(b"ada"), DeviceId(b"bea")
 HOME, CAFE, VICTIM = "home", "cafe", "victim"
@@ -34,7 +36,10 @@ class Room:
 
     def __init__(self) -> None:
         self.connected: set[DeviceId] = set()
-        self.board = Switchboard(is_connected=lambda device: device in self.connected)
+        self.board = Switchboard(
+            is_connected=lambda device: device in self.connected, random_bytes=random.Random(7).randbytes
+        )
+        self.tokens: dict[tuple[DatagramEnd, int], int] = {}
         self.now_s = 100.0
 
     def enrol(self, device: DeviceId = ADA, number: int = 1) -> DatagramEnd:
@@ -46,12 +51,16 @@ class Room:
 
     def ask(self, end: DatagramEnd, address: Address = HOME, *, way: int = 0) -> There:
         """Ask, be answered and hear the answer."""
-        question = self.take(end.seal(Ask(end.heard(way)), way=way)[1], address)
+        question = self.take(end.seal(Ask(self.token(end, way)), way=way)[1], address)
         assert isinstance(question, Question), question
         said = self.board.answer(question, is_waiting=False, is_connected=False)
         words = end.open(said, way=way).words
         assert isinstance(words, There)
+        self.tokens[end, way] = words.token
         return words
+
+    def token(self, end: DatagramEnd, way: int = 0) -> int:
+        return self.tokens.get((end, way), 0)
 
     def settle(self, end: DatagramEnd, address: Address = HOME, *, way: int = 0) -> None:
         """Ask until the address is proven."""
@@ -71,7 +80,9 @@ def test_a_device_with_a_ticket_is_answered_by_as_many_bytes_and_told_what_it_as
     assert (question.device, question.words) == (ADA, Ask(0))
     said = room.board.answer(question, is_waiting=True, is_connected=False)
     assert len(said) == len(asked) == DATAGRAM_BYTES
-    assert end.open(said, way=0).words == There(question=number, is_waiting=True, is_connected=False, is_proven=False)
+    words = end.open(said, way=0).words
+    assert isinstance(words, There)
+    assert words == There(question=number, is_waiting=True, is_connected=False, is_proven=False, token=words.token)
 
 
 @given(st.binary(max_size=2 * DATAGRAM_BYTES))
@@ -95,7 +106,7 @@ def test_a_repeated_datagram_is_not_answered_and_moves_nobody() -> None:
     room = Room()
     end = room.enrol()
     room.settle(end)
-    _, asked = end.seal(Ask(end.heard(0)), way=0)
+    _, asked = end.seal(Ask(room.token(end)), way=0)
     assert isinstance(room.take(asked, HOME), Question)
     assert room.take(asked, VICTIM) is Fate.REPEATED
     assert [address for address, _ in room.called()] == [HOME]
@@ -124,7 +135,7 @@ def test_an_address_that_was_only_named_by_somebody_on_the_way_gets_next_to_noth
     room = Room()
     end = room.enrol()
     room.settle(end)
-    _, caught = end.seal(Here(end.heard(0)), way=0)
+    _, caught = end.seal(Here(room.token(end)), way=0)
     question = room.take(caught, VICTIM)
     assert isinstance(question, Question)
     to_victim = [room.board.answer(question, is_waiting=True, is_connected=True)]
@@ -135,15 +146,30 @@ def test_an_address_that_was_only_named_by_somebody_on_the_way_gets_next_to_noth
     assert [address for address, _ in room.called()] == [HOME], "its own next word brings it back"
 
 
-def test_a_number_that_was_never_sent_proves_nothing() -> None:
+def test_a_token_of_another_address_proves_nothing_and_a_guess_hardly_anything() -> None:
     room = Room()
     end = room.enrol()
-    for answered in (1, 2, 2**63):
-        question = room.take(end.seal(Here(answered), way=0)[1])
-        assert isinstance(question, Question)
-        words = end.open(room.board.answer(question, is_waiting=False, is_connected=False), way=0).words
-        assert words == There(question=question.number, is_waiting=False, is_connected=False, is_proven=False)
-        end = room.enrol(number=answered % 1_000 + 5)
+    room.settle(end, HOME)
+    home = room.token(end)
+    assert not room.ask(end, VICTIM).is_proven
+    heard = room.token(end)
+    for guess in (home, 0, 1, 2**32 - 1):
+        room.tokens[end, 0] = guess
+        assert not room.ask(end, VICTIM).is_proven
+    room.tokens[end, 0] = heard
+    assert room.ask(end, VICTIM).is_proven, "it does hear there, it turns out"
+
+
+def test_what_came_late_from_elsewhere_brings_no_token_there() -> None:
+    room = Room()
+    end = room.enrol()
+    _, late = end.seal(Ask(0), way=0)
+    room.settle(end, HOME)
+    question = room.take(late, VICTIM)
+    assert isinstance(question, Question)
+    words = end.open(room.board.answer(question, is_waiting=False, is_connected=False), way=0).words
+    assert isinstance(words, There)
+    assert (words.token, words.is_proven) == (0, False)
 
 
 def test_ways_have_places_of_their_own_and_the_two_heard_from_last_are_called() -> None:
@@ -258,15 +284,13 @@ def test_whatever_is_lost_or_moved_no_answer_is_sent_twice_and_none_to_where_not
     seen: set[Address] = set()
     for way, address, is_lost in story:
         room.now_s += 1
-        _, asked = end.seal(Ask(end.heard(way)), way=way)
+        _, asked = end.seal(Ask(room.token(end, way)), way=way)
         if is_lost:
             continue
         seen.add(address)
         question = room.take(asked, address)
         assert isinstance(question, Question)
-        words: FromRelay | object = end.open(
-            room.board.answer(question, is_waiting=False, is_connected=False), way=way
-        ).words
+        words = end.open(room.board.answer(question, is_waiting=False, is_connected=False), way=way).words
         assert isinstance(words, There)
         numbers.append((way, words.question))
         assert {target for target, _ in room.called()} <= seen

@@ -12,6 +12,7 @@ from answerback.wire.datagrams import (
     NUMBER_MAX,
     SEAL_BYTES,
     TAG_BYTES,
+    TOKEN_BYTES,
     WORDS_BYTES,
     Ask,
     Call,
@@ -30,9 +31,10 @@ IPV4_BYTES, IPV6_BYTES, UDP_BYTES = 20, 40, 8
 PROBE_BYTES_MAX = 100
 
 numbers = st.integers(0, NUMBER_MAX)
-from_devices: st.SearchStrategy[FromDevice] = st.builds(Here, numbers) | st.builds(Ask, numbers)
+tokens = st.integers(0, 256**TOKEN_BYTES - 1)
+from_devices: st.SearchStrategy[FromDevice] = st.builds(Here, tokens) | st.builds(Ask, tokens)
 theres = st.builds(
-    There, question=numbers, is_waiting=st.booleans(), is_connected=st.booleans(), is_proven=st.booleans()
+    There, question=numbers, is_waiting=st.booleans(), is_connected=st.booleans(), is_proven=st.booleans(), token=tokens
 )
 calls = st.builds(Call, st.integers(0, CALL_NUMBER_MAX), is_connected=st.booleans())
 from_relays: st.SearchStrategy[FromRelay] = theres | calls

@@ -107,14 +107,6 @@ class DatagramEnd:
         self._seal_tags, self.tags = (down_tags, up_tags) if is_relay else (up_tags, down_tags)
         self._ways: dict[int, _Way] = {}
 
-    def heard(self, way: int) -> int:
-        """Give the highest number heard on a way, 0 if none."""
-        return self._ways[way].heard if way in self._ways else 0
-
-    def said(self, way: int) -> int:
-        """Give the highest number said on a way, 0 if none."""
-        return self._ways[way].said if way in self._ways else 0
-
     def seal(self, words: FromDevice | FromRelay, *, way: int) -> tuple[int, bytes]:
         """Seal the next datagram of a way; give its number too."""
         state = self._way(way)

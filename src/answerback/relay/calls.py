@@ -34,10 +34,16 @@ class Tally:
 class Calls:
     """The datagram side of one relay."""
 
-    def __init__(self, *, is_connected: Callable[[DeviceId], bool], is_owed: Callable[[DeviceId], bool]) -> None:
+    def __init__(
+        self,
+        *,
+        is_connected: Callable[[DeviceId], bool],
+        is_owed: Callable[[DeviceId], bool],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
         self._is_connected = is_connected
         self._is_owed = is_owed
-        self._switchboard = Switchboard(is_connected=is_connected)
+        self._switchboard = Switchboard(is_connected=is_connected, random_bytes=random_bytes)
         self._calling = Calling()
         self._away: set[DeviceId] = set()
         """Not connected, and mail waits for them."""

@@ -100,7 +100,9 @@ class Exchange:
         self.mailboxes = Mailboxes(rate=limits.envelopes, retry_ms=retry_ms, chance=chance)
         self.directory = Directory(limits)
         self.calls = Calls(
-            is_connected=lambda device: self.conversations.live(device) is not None, is_owed=self.mailboxes.is_owed
+            is_connected=lambda device: self.conversations.live(device) is not None,
+            is_owed=self.mailboxes.is_owed,
+            random_bytes=random_bytes,
         )
         self._watch_at_s: float | None = None
         self._sweep_at_s = 0.0

@@ -4,9 +4,9 @@ Theory. A device that was given a ticket may speak by datagram, under tags that 
 another tag is dropped before anything is computed or remembered, so a stranger costs one look into a table. What opens
 is answered once, where it came from, by as many bytes as it had; what came before is not. The newest datagram of a way
 says where that way leads now: a network that gives its devices other addresses moves nobody for longer than until the
-next word. The surprising rule: an address is *unproven* until a device has said, from there, a number that was only
-ever sent there. To such an address go no more than `ROOM` datagrams for each that came, for somebody who can change
-a datagram's sender would else have us call a stranger (RFC 9000 §8).
+next word. The surprising rule: an address is *unproven* until a device has said, from there, a token that was only ever
+sent there. To such an address go no more than `ROOM` datagrams for each that came, for somebody who can change a
+datagram's sender would else have us call a stranger (RFC 9000 §8).
 """
 
 from collections.abc import Callable, Hashable
@@ -20,7 +20,7 @@ from answerback.model.errors import PeerError
 from answerback.model.ids import DeviceId
 from answerback.relay.limits import Bucket, Rate
 from answerback.wire import datagrams
-from answerback.wire.datagrams import FromDevice, There, read_head
+from answerback.wire.datagrams import TOKEN_BYTES, FromDevice, There, read_head
 
 Address = Hashable
 """Where to send to, as the shell understands it."""
@@ -64,6 +64,7 @@ class Question:
     end: DatagramEnd
     way: int
     number: int
+    address: Address
 
 
 @dataclass(slots=True)
@@ -72,8 +73,8 @@ class _Where:
 
     address: Address
     end: DatagramEnd
-    first: int
-    """The lowest number that was, or will be, sent there."""
+    token: int
+    """Sent there, and nowhere else."""
     heard_s: float
     is_proven: bool = False
     room: int = 0
@@ -93,8 +94,9 @@ class _Entry:
 class Switchboard:
     """The devices that may be heard and called by datagram."""
 
-    def __init__(self, *, is_connected: Callable[[DeviceId], bool]) -> None:
+    def __init__(self, *, is_connected: Callable[[DeviceId], bool], random_bytes: Callable[[int], bytes]) -> None:
         self._is_connected = is_connected
+        self._random_bytes = random_bytes
         self._entries: dict[DeviceId, _Entry] = {}
         """The one heard from longest ago first."""
         self._tags: dict[bytes, tuple[DeviceId, DatagramEnd, int]] = {}
@@ -167,18 +169,25 @@ class Switchboard:
             return Fate.TOO_MANY
         assert isinstance(heard.words, FromDevice)
         self._heard(device, entry, now_s)
-        question = Question(device, heard.words, end, way, heard.number)
+        question = Question(device, heard.words, end, way, heard.number, address)
         if heard.is_newest:
-            self._moved(entry, question, address, now_s=now_s)
+            self._moved(entry, question, now_s=now_s)
         return question
 
     def answer(self, question: Question, *, is_waiting: bool, is_connected: bool) -> bytes:
         """Seal the answer to what was taken; it goes where that came from."""
         where = self._entries[question.device].wheres.get(question.way)
-        is_proven = where is not None and where.is_proven
-        if where is not None:
+        is_proven, token = False, 0
+        if where is not None and where.address == question.address:
+            is_proven, token = where.is_proven, where.token
             where.room -= 1
-        there = There(question=question.number, is_waiting=is_waiting, is_connected=is_connected, is_proven=is_proven)
+        there = There(
+            question=question.number,
+            is_waiting=is_waiting,
+            is_connected=is_connected,
+            is_proven=is_proven,
+            token=token,
+        )
         return question.end.seal(there, way=question.way)[1]
 
     def call(self, device: DeviceId, number: int, *, is_connected: bool, now_s: float) -> list[tuple[Address, bytes]]:
@@ -207,19 +216,17 @@ class Switchboard:
         entry.since_s = now_s
         self._entries[device] = self._entries.pop(device)
 
-    @staticmethod
-    def _moved(entry: _Entry, question: Question, address: Address, *, now_s: float) -> None:
+    def _moved(self, entry: _Entry, question: Question, *, now_s: float) -> None:
         """Learn from the newest word of a way where it leads."""
-        end, way = question.end, question.way
-        where = entry.wheres.get(way)
+        end, address = question.end, question.address
+        where = entry.wheres.get(question.way)
         if where is not None and entry.ends.index(where.end) > entry.ends.index(end):
             return  # said before the newer ticket was used: it came late
-        if where is None or where.address != address or where.end is not end:
-            is_proven = where is not None and where.address == address and where.is_proven
-            where = entry.wheres[way] = _Where(address, end, end.said(way) + 1, now_s, is_proven)
-        where.heard_s = now_s
-        where.room = ROOM
-        if where.first <= question.words.answered <= end.said(way):
+        if where is None or where.address != address:
+            token = int.from_bytes(self._random_bytes(TOKEN_BYTES), "big") or 1  # 0 is what a device says at first
+            where = entry.wheres[question.way] = _Where(address, end, token, now_s)
+        where.end, where.heard_s, where.room = end, now_s, ROOM
+        if question.words.token == where.token:
             where.is_proven = True
 
     def _drop_ticket(self, entry: _Entry) -> None:

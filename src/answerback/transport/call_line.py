@@ -56,10 +56,6 @@ class End(Protocol):
         """What each way's datagrams begin with when they are for us."""
         ...
 
-    def heard(self, way: int) -> int:
-        """Give the highest number heard on a way."""
-        ...
-
     def seal(self, words: FromDevice | FromRelay, *, way: int) -> tuple[int, bytes]:
         """Seal the next datagram; give its number too."""
         ...
@@ -103,6 +99,8 @@ class _Open:
     """What it was opened for; the same again keeps the socket."""
     transport: asyncio.DatagramTransport | None = None
     asked: dict[tuple[End, int], float] = field(default_factory=dict)
+    token: int = 0
+    """The last one heard: to say it shows that we are where we seem to be."""
     proofs_left: int = 0
 
 
@@ -215,7 +213,7 @@ class CallLine:
     def _say(self, here: _Open, end: End, kind: type[Here | Ask]) -> bool:
         if here.transport is None or here.transport.is_closing():
             return False
-        number, datagram = end.seal(kind(end.heard(here.way)), way=here.way)
+        number, datagram = end.seal(kind(here.token), way=here.way)
         here.asked[end, number] = self._monotonic_s()
         while len(here.asked) > ASKED_MAX:
             del here.asked[next(iter(here.asked))]
@@ -245,6 +243,7 @@ class CallLine:
                 if self._may_tell_call():
                     self._called(here.path, words.number)
             case There():
+                here.token = words.token or here.token
                 asked_s = here.asked.pop((end, words.question), None)
                 if not words.is_proven and here.proofs_left > 0:
                     here.proofs_left -= 1

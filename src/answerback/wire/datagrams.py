@@ -25,6 +25,8 @@ WAYS = 3
 """Wi-Fi, cellular, a cable: more at once no device has, and each costs the relay a tag in memory."""
 NUMBER_MAX = 2**64 - 1
 CALL_NUMBER_MAX = 2**32 - 1
+TOKEN_BYTES = 4
+"""A device is heard some times a second at most: to guess one takes it thirty years."""
 
 _HEAD: Final = struct.Struct("!8sQ")
 _WORDS: Final = struct.Struct("!BBHIQ")
@@ -37,15 +39,15 @@ HEAD_BYTES: Final = _HEAD.size
 class Here:
     """A device: I listen at this address. Answered."""
 
-    answered: int
-    """The highest number heard from the relay on this way, 0 if none: whoever only pretends to be here cannot know."""
+    token: int = 0
+    """The last one heard from the relay on this way: whoever only pretends to be at an address cannot know it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A device: are you there, and is anything waiting? Answered."""
 
-    answered: int
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class There:
     """The relay believes that the device has a connection; where it does not, the device's own is dead."""
     is_proven: bool
     """The device has shown that it hears what is sent to this address; until then it is hardly called there."""
+    token: int = 0
+    """Say this next, to show it; drawn anew for each address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +97,34 @@ def write_words(words: FromDevice | FromRelay) -> bytes:
     """Write what is sealed."""
     match words:
         case Here():
-            return _WORDS.pack(_HERE, 0, 0, 0, words.answered)
+            return _WORDS.pack(_HERE, 0, 0, words.token, 0)
         case Ask():
-            return _WORDS.pack(_ASK, 0, 0, 0, words.answered)
+            return _WORDS.pack(_ASK, 0, 0, words.token, 0)
         case There():
             flags = _WAITING * words.is_waiting | _CONNECTED * words.is_connected | _PROVEN * words.is_proven
-            return _WORDS.pack(_THERE, flags, 0, 0, words.question)
+            return _WORDS.pack(_THERE, flags, 0, words.token, words.question)
         case Call():
             return _WORDS.pack(_CALL, _CONNECTED * words.is_connected, 0, words.number, 0)
 
 
 def read_from_device(words: bytes) -> FromDevice:
     """Read what a device says; raise PeerError if that is nothing we know."""
-    kind, flags, rest, number, answered = _unpacked(words)
-    if flags or rest or number or kind not in {_HERE, _ASK}:
+    kind, flags, rest, token, question = _unpacked(words)
+    if flags or rest or question or kind not in {_HERE, _ASK}:
         raise PeerError(f"words of kind {kind} that no device says")
-    return Here(answered) if kind == _HERE else Ask(answered)
+    return Here(token) if kind == _HERE else Ask(token)
 
 
 def read_from_relay(words: bytes) -> FromRelay:
     """Read what a relay says; raise PeerError if that is nothing we know."""
     kind, flags, rest, number, question = _unpacked(words)
-    if kind == _THERE and not (rest or number) and flags <= _WAITING | _CONNECTED | _PROVEN:
+    if kind == _THERE and not rest and flags <= _WAITING | _CONNECTED | _PROVEN:
         return There(
             question=question,
             is_waiting=bool(flags & _WAITING),
             is_connected=bool(flags & _CONNECTED),
             is_proven=bool(flags & _PROVEN),
+            token=number,
         )
     if kind == _CALL and not (rest or question) and flags in {0, _CONNECTED}:
         return Call(number, is_connected=bool(flags))
