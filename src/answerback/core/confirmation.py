@@ -28,8 +28,8 @@ class Confirmation:
     machines: Machines
     departure: Departure
 
-    def accepted(self, frame: Accepted, *, now: Moment) -> list[Effect]:
-        """These copies are on the relay's disk."""
+    def accepted(self, frame: Accepted, *, is_other: bool = False, now: Moment) -> list[Effect]:
+        """These copies are on the relay's disk; with `is_other`, it was said on the connection that stands by."""
         machines = self.machines
         effects: list[Effect] = []
         window_full = machines.flight.flying_bytes * 2 >= machines.flight.window_bytes
@@ -44,7 +44,7 @@ class Confirmation:
                 machines.outbox.unaddress(copy.message)
                 effects += self.departure.want_list(copy.account)
             effects += machines.outbox.accepted(entry.id, away_s=entry.away_s, boot=machines.boot, now=now)
-        if byte_count:
+        if byte_count and not is_other:
             took_s = now.now_s - first_sent_s
             machines.path.estimate.confirmed(byte_count, took_s, is_full=window_full)
             machines.path.measured(took_s, now_s=now.now_s, is_loaded=window_full)

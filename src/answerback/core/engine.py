@@ -27,6 +27,7 @@ from answerback.core.effects import (
 )
 from answerback.core.facts import KeepCopy, KeepDraft
 from answerback.core.greeting import Greeting
+from answerback.core.hedger import Hedger
 from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
@@ -43,6 +44,7 @@ from answerback.model.devices import Signed
 from answerback.model.errors import PeerError, UsageError
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, message_id
 from answerback.model.message import LIFETIME_S, Attachment, Message, Urgency
+from answerback.model.paths import PathSeen
 from answerback.model.timeline import Wait
 from answerback.wire.frames import (
     Accepted,
@@ -83,6 +85,7 @@ class Engine:
         self._rollback = Rollback(self.machines, self._departure)
         self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
         self._reaching = Reaching(self.machines, self._departure, self._arrival, Greeting(self.machines))
+        self._hedger = Hedger(self.machines)
         self._look_at_s = 0.0
         if memory is not None:
             self._restore(memory)
@@ -171,9 +174,9 @@ class Engine:
         """Something makes a connection likely to succeed now, or the one in use doubtful."""
         return self._then(self._reaching.hint(evidence, now=now), now)
 
-    def absent(self, *, now: Moment) -> list[Effect]:
-        """There is no interface to reach the relay by."""
-        return self._then(self._reaching.absent(now=now), now)
+    def network_seen(self, found: Sequence[PathSeen], *, now: Moment) -> list[Effect]:
+        """A look has found these ways out of this device; none of them is none."""
+        return self._then(self._reaching.network_seen(found, now=now), now)
 
     def answered(self, line: int, *, now: Moment) -> list[Effect]:
         """A probe was answered."""
@@ -197,7 +200,7 @@ class Engine:
         if not self._reaching.hears(line):
             return []  # it comes from a connection that was given up; what it says will be said again
         try:
-            effects = self._reaching.heard(line, frame, is_progress=not isinstance(frame, Deliver), now=now)
+            effects = self._reaching.heard(line, frame, now=now)
         except PeerError:
             return [Close(line), *self.lost(line, Cause.RELAY_FAULTY, now=now)]
         return self._then([*effects, *self._route(line, frame, now)], now)
@@ -262,7 +265,7 @@ class Engine:
     def wake_at(self) -> Wake | None:
         """When `wake` next has work, and why then."""
         machines = self.machines
-        wakes = [machines.path.wake_at]
+        wakes = [machines.paths.wake_at, self._hedger.wake_at]
         if machines.path.up:
             wakes += [machines.transfers.wake_at, Wake(self._look_at_s, Reason.UPKEEP)]
             for at_s, reason in (
@@ -297,8 +300,10 @@ class Engine:
             case Deliver():
                 return self._arrival.deliver(frame.entries, now=now)
             case Accepted():
-                return self._confirmation.accepted(frame, now=now)
+                is_other = self._hedger.answered(line, frame.entries, now=now)
+                return self._confirmation.accepted(frame, is_other=is_other, now=now)
             case Refused():
+                self._hedger.answered(line, frame.entries, now=now)
                 return self._confirmation.refused(frame, now=now)
             case Located():
                 return self._confirmation.located(frame, now=now)
@@ -313,13 +318,15 @@ class Engine:
             case Announced():
                 return self._lookup.announced(frame, now=now)
             case Pong():
-                return self._ponged(frame, now)
+                return self._ponged(line, frame, now)
             case _:
                 assert_never(frame)
 
     def _welcomed(self, line: int, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
         effects = self._reaching.welcomed(line, frame, now=now)
+        if line != machines.path.line:
+            return effects  # it stands by
         machines.lanes.release_all()
         machines.token = frame.token
         machines.catchup.welcomed(frame.waiting)
@@ -353,14 +360,16 @@ class Engine:
     def _farewelled(self, line: int, frame: Farewell, now: Moment) -> list[Effect]:
         cause = cause_of(frame.cause)
         if frame.retry_after_ms > 0:
-            self.machines.path.told(min(frame.retry_after_ms / 1000, TOLD_S_MAX), now_s=now.now_s)
+            self._reaching.told(line, min(frame.retry_after_ms / 1000, TOLD_S_MAX), now=now)
         effects = self._reaching.lost(line, cause, now=now)
         return [*effects, Tell(Warned(cause))] if cause.layer == "account" else effects
 
-    def _ponged(self, frame: Pong, now: Moment) -> list[Effect]:
-        machines = self.machines
-        machines.path.estimate.stamped(frame.clock_ms / 1000, now_s=now.now_s)
-        rtt_s = machines.path.ponged(frame.echo, now_s=now.now_s)
+    def _ponged(self, line: int, frame: Pong, now: Moment) -> list[Effect]:
+        machines, path = self.machines, self.machines.paths.of(line)
+        if path is None:
+            return []
+        path.estimate.stamped(frame.clock_ms / 1000, now_s=now.now_s)
+        rtt_s = path.ponged(frame.echo, now_s=now.now_s)
         if rtt_s is not None:
             machines.clock.read(frame.clock_ms, rtt_s=rtt_s, now=now)
         return []
@@ -417,9 +426,13 @@ class Engine:
     def _then(self, effects: list[Effect], now: Moment) -> list[Effect]:
         """After every change: let go what may leave, ask what is in doubt, and note what is owed to us."""
         machines = self.machines
+        if self._reaching.has_moved():
+            machines.lanes.release_all()
+            effects = [*effects, *(Transmit(question) for question in machines.questions.again())]
+            effects += self._look_around(now)
         if not machines.path.up:
             return effects
-        effects = [*effects, *self._departure.pump(now=now)]
+        effects = [*effects, *self._hedger.watch(self._departure.pump(now=now), now=now)]
         effects += [Transmit(question) for question in machines.questions.more()]
         effects += self._confirmation.inquire()
         effects += machines.transfers.next(
@@ -428,4 +441,7 @@ class Engine:
         owed = machines.outbox.flying_bytes > 0 or machines.questions.waiting or machines.catchup.waiting
         flying_bytes = machines.outbox.flying_bytes
         machines.path.expects(outstanding=owed, flying_bytes=flying_bytes, now_s=now.now_s)
+        effects += self._hedger.again(now=now)
+        if any(isinstance(effect, Transmit) for effect in effects):
+            machines.path.spoke(now_s=now.now_s)
         return effects

@@ -32,7 +32,7 @@ class Greeting:
         """Put the ticket into each attempt that goes on."""
         greeted: list[Effect] = []
         for effect in effects:
-            resume = self._resume(now) if isinstance(effect, Proceed) else None
+            resume = self._resume(effect.line, now) if isinstance(effect, Proceed) else None
             if resume is not None and isinstance(effect, Proceed):
                 self._shown.add(effect.line)
                 greeted += [Save(self.machines.relay_met()), Proceed(effect.line, resume)]
@@ -65,7 +65,8 @@ class Greeting:
         signature = answer_challenge(machines.sessions.keys, nonce=challenge.nonce, relay=challenge.relay)
         machines.life += 1
         self._phases[line] = Phase.CLAIMED
-        hello = Hello(WIRE_VERSION, machines.own.device, signature, machines.inbox.taken, machines.life)
+        device, taken, life = machines.own.device, machines.inbox.taken, machines.life
+        hello = Hello(WIRE_VERSION, device, signature, taken, life, self._stands_by(line))
         return [Save(machines.relay_met()), Transmit(hello, line)]
 
     def welcomed(self, line: int, welcome: Welcome, *, now: Moment) -> None:
@@ -74,10 +75,15 @@ class Greeting:
         self._shown.discard(line)
         self._ends_s = now.now_s + welcome.ticket.lasts_s if welcome.ticket else 0.0
 
-    def _resume(self, now: Moment) -> Resume | None:
+    def _stands_by(self, line: int) -> bool:
+        path = self.machines.paths.of(line)
+        return path is not None and path.is_standby
+
+    def _resume(self, line: int, now: Moment) -> Resume | None:
         machines, ticket, relay_ms = self.machines, self._ticket, self.machines.clock.relay_ms(now)
         if ticket is None or relay_ms is None or relay_ms < 0 or now.now_s >= self._ends_s:
             return None
         machines.life += 1
         device, taken, life = machines.own.device, machines.inbox.taken, machines.life
-        return proven(Resume(WIRE_VERSION, device, ticket.name, relay_ms, taken, life, b""), secret=ticket.secret)
+        resume = Resume(WIRE_VERSION, device, ticket.name, relay_ms, taken, life, b"", self._stands_by(line))
+        return proven(resume, secret=ticket.secret)

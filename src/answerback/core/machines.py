@@ -7,7 +7,9 @@ from answerback.core.catchup import Catchup
 from answerback.core.facts import KeepRelay
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
+from answerback.core.network.hedging import Hedging
 from answerback.core.network.path import Path
+from answerback.core.network.paths import Paths
 from answerback.core.network.urgent_budget import UrgentBudget
 from answerback.core.outbox import Outbox
 from answerback.core.questions import Questions
@@ -45,7 +47,8 @@ class Machines:
     own: Self
     sessions: Sessions
     randomness: Randomness
-    path: Path = field(default_factory=Path)
+    paths: Paths = field(default_factory=Paths)
+    hedging: Hedging = field(default_factory=Hedging)
     clock: RelayClock = field(default_factory=RelayClock)
     questions: Questions = field(default_factory=Questions)
     lanes: Lanes = field(default_factory=Lanes)
@@ -64,6 +67,11 @@ class Machines:
     """The relay's store and run met last."""
     life: int = 0
     """How often this device has said hello, or sealed: a copy of its disk knows less."""
+
+    @property
+    def path(self) -> Path:
+        """The way to the relay that carries the mail, or that is asked first whether it can."""
+        return self.paths.current
 
     @property
     def flight(self) -> Flight:

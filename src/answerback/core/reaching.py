@@ -1,21 +1,24 @@
 """Keeps this device connected: which connection is in use, which are being begun, and what is said first on each.
 
-Theory. A path decides when to ask and which attempt goes on (`network/path`); `greeting` says who we are on each. Here
-the two meet, and what follows for mail is drawn: when a connection is over, or overtaken by a new one while it was
-doubted, what was on its way there goes again on the next. Nobody is told of a doubt; only of a connection that came or
-went.
+Theory. A path decides when to ask and which attempt goes on (`network/path`), `network/paths` which path carries the
+mail and which stands by, and `greeting` says who we are on each connection. Here they meet, and what follows for mail
+is drawn: when a connection is over, or overtaken by another, what was on its way there goes again on the next. Nobody
+is told of a doubt; only of a connection that came or went.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
-from answerback.core.effects import Close, Effect, LinkChanged, Moment, Tell, Warned
+from answerback.core.effects import Close, Effect, LinkChanged, Moment, Tell, Transmit, Use, Warned
 from answerback.core.greeting import Greeting
 from answerback.core.machines import Machines
+from answerback.core.network.path import Path
 from answerback.core.network.recovery import Evidence
 from answerback.model.causes import Cause
-from answerback.wire.frames import WIRE_VERSION, Challenge, RelayFrame, Welcome
+from answerback.model.paths import PathSeen
+from answerback.wire.frames import WIRE_VERSION, Challenge, Deliver, RelayFrame, TakeOver, Welcome
 
 
 @dataclass(slots=True)
@@ -28,6 +31,10 @@ class Reaching:
     greeting: Greeting
     _line: int | None = None
     """The connection that mail is on."""
+    _standing_by: Welcome | None = None
+    """What the relay said on the connection that stands by."""
+    _is_new: bool = False
+    """Mail goes on a connection that stood by until now."""
     _told: LinkChanged = field(default_factory=lambda: LinkChanged(connected=False, cause=Cause.NETWORK_AGENT_STOPPED))
 
     # ---- what happens to us
@@ -38,22 +45,31 @@ class Reaching:
 
     def hint(self, evidence: Evidence, *, now: Moment) -> list[Effect]:
         """Something makes a connection likely to succeed now, or the one in use doubtful."""
-        return self._after(self.machines.path.hint(evidence, now_s=now.now_s, draw=self.machines.draw()), now)
+        effects: list[Effect] = []
+        for path in list(self.machines.paths.active()):
+            effects += path.hint(evidence, now_s=now.now_s, draw=self.machines.draw())
+        return self._after(effects, now)
 
-    def absent(self, *, now: Moment) -> list[Effect]:
-        """There is no interface to reach the relay by."""
-        self.machines.path.absent(now_s=now.now_s)
-        return self._after([], now)
+    def network_seen(self, found: Iterable[PathSeen], *, now: Moment) -> list[Effect]:
+        """A look has found these ways out of this device."""
+        draw = self.machines.draw()
+        return self._after(self.machines.paths.network_seen(found, now_s=now.now_s, draw=draw), now)
 
     def wake(self, *, now: Moment) -> list[Effect]:
         """Do what is due by the clock."""
-        return self._after(self.machines.path.wake(now_s=now.now_s, draw=self.machines.draw()), now)
+        effects: list[Effect] = []
+        for path in list(self.machines.paths.active()):
+            effects += path.wake(now_s=now.now_s, draw=self.machines.draw())
+        return self._after(effects, now)
 
     # ---- what becomes of connections
 
     def answered(self, line: int, *, now: Moment) -> list[Effect]:
         """A probe was answered."""
-        return self._after(self.machines.path.answered(line, now_s=now.now_s, draw=self.machines.draw()), now)
+        path = self.machines.paths.of(line)
+        if path is None:
+            return []
+        return self._after(path.answered(line, now_s=now.now_s, draw=self.machines.draw()), now)
 
     def datagram_answered(self, *, now: Moment) -> list[Effect]:
         """The relay answered a datagram."""
@@ -61,31 +77,46 @@ class Reaching:
 
     def opened(self, line: int) -> None:
         """A connection stands; the relay's challenge, or its welcome, is next."""
-        if line in self.machines.path.attempts.under_way:
+        if self.machines.paths.of(line) is not None:
             self.greeting.opened(line)
 
     def lost(self, line: int, cause: Cause, *, now: Moment) -> list[Effect]:
         """A connection, or the attempt at one, has ended."""
-        path, draw = self.machines.path, self.machines.draw()
+        path, draw = self.machines.paths.of(line), self.machines.draw()
         self.greeting.ended(line)
+        if path is None:
+            return []
         if line == path.line:
             path.lost(cause, now_s=now.now_s, draw=draw)
         else:
             path.failed(line, cause, now_s=now.now_s, draw=draw)
         return self._after([], now)
 
+    def told(self, line: int, retry_after_s: float, *, now: Moment) -> None:
+        """The relay said when to come back on this connection."""
+        path = self.machines.paths.of(line)
+        if path is not None:
+            path.told(retry_after_s, now_s=now.now_s)
+
     def hears(self, line: int) -> bool:
         """Whether what is said on this connection counts."""
-        return self.greeting.hears(line)
+        return self.greeting.hears(line) and self.machines.paths.of(line) is not None
 
-    def heard(self, line: int, frame: RelayFrame, *, is_progress: bool, now: Moment) -> list[Effect]:
+    def heard(self, line: int, frame: RelayFrame, *, now: Moment) -> list[Effect]:
         """The relay said something. Raises `PeerError` if it may not say that now."""
         machines = self.machines
         self.greeting.follow(line, frame)
         machines.questions.check(frame)
-        if line != machines.path.line:
+        path = machines.paths.of(line)
+        if path is None or line != path.line:
             return []
-        return self._after(machines.path.heard(is_progress=is_progress, now_s=now.now_s, draw=machines.draw()), now)
+        is_mail = isinstance(frame, Deliver)
+        effects = path.heard(is_progress=not is_mail, now_s=now.now_s, draw=machines.draw())
+        if line == self._line:
+            machines.hedging.heard(now_s=now.now_s)
+        elif is_mail:  # the relay has lost the other connection, and takes this one
+            effects += self._move(path, now)
+        return self._after(effects, now)
 
     def challenged(self, line: int, challenge: Challenge) -> list[Effect]:
         """The relay asks who we are."""
@@ -94,18 +125,24 @@ class Reaching:
         return self.greeting.challenged(line, challenge)
 
     def welcomed(self, line: int, welcome: Welcome, *, now: Moment) -> list[Effect]:
-        """The relay knows us on this connection: it is the one in use."""
+        """The relay knows us on this connection: it is the one in use, or stands by."""
+        path = self.machines.paths.of(line)
+        assert path is not None, "it was heard"
         self.greeting.welcomed(line, welcome, now=now)
-        return self._after(self.machines.path.welcomed(line, now_s=now.now_s), now)
+        if path.is_standby:
+            self._standing_by = welcome
+        return self._after(path.welcomed(line, now_s=now.now_s), now)
+
+    def has_moved(self) -> bool:
+        """Whether mail goes on a connection that stood by until now; asked once for each move."""
+        is_new, self._is_new = self._is_new, False
+        return is_new
 
     # ---- private
 
     def _after(self, effects: list[Effect], now: Moment) -> list[Effect]:
-        """Draw the consequences of what a path has decided."""
-        for effect in effects:
-            if isinstance(effect, Close):
-                self.greeting.ended(effect.line)
-        effects = self.greeting.proceed(effects, now=now)
+        """Draw the consequences of what paths have decided."""
+        effects = self._greeted([*effects, *self._chosen(now)], now)
         path = self.machines.path
         if path.line != self._line:
             if self._line is not None:
@@ -117,9 +154,40 @@ class Reaching:
             effects.append(Tell(news))
         return effects
 
+    def _greeted(self, effects: list[Effect], now: Moment) -> list[Effect]:
+        for effect in effects:
+            if isinstance(effect, Close):
+                self.greeting.ended(effect.line)
+        return self.greeting.proceed(effects, now=now)
+
+    def _chosen(self, now: Moment) -> list[Effect]:
+        """Move to another path, or have one stand by."""
+        paths = self.machines.paths
+        wanted = paths.decide(is_urgent=self.machines.hedging.is_busy, now_s=now.now_s)
+        effects: list[Effect] = []
+        if wanted is not None and wanted.up:
+            effects += self._take_over(wanted, now)
+        elif wanted is not None and not paths.current.up:
+            effects += paths.move(wanted, now_s=now.now_s)
+        return [*effects, *paths.stand_by(now_s=now.now_s)]
+
+    def _take_over(self, path: Path, now: Moment) -> list[Effect]:
+        machines, welcome = self.machines, self._standing_by
+        if path.line is None or welcome is None or (welcome.store, welcome.boot) != (machines.store, machines.boot):
+            return machines.paths.move(path, now_s=now.now_s, anew=True)  # what it said is of another run
+        return [Transmit(TakeOver(machines.inbox.taken), path.line), *self._move(path, now)]
+
+    def _move(self, path: Path, now: Moment) -> list[Effect]:
+        assert path.line is not None
+        self._is_new = True
+        if self._standing_by is not None:
+            self.machines.token = self._standing_by.token
+        return [Use(path.line), *self.machines.paths.move(path, now_s=now.now_s)]
+
     def _requeue(self) -> None:
         """What was on its way on a connection that is over goes again on the next."""
         for copy in self.machines.outbox.connection_lost():
             self.departure.queue(copy)
+        self.machines.hedging.ended()
         self.machines.transfers.disconnected()
         self.arrival.disconnected()

@@ -126,6 +126,12 @@ class Attempts:
             del self.under_way[line]
         return given_up
 
+    def abandon(self) -> list[int]:
+        """Give all of them up; these were theirs."""
+        lines = list(self.under_way)
+        self.under_way.clear()
+        return lines
+
     @property
     def wake_at_s(self) -> float | None:
         """When to look again."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from answerback.core.effects import IN_USE, Ask, Close, Effect, Probe, Proceed, Reason, Transmit, Use, Wake
 from answerback.core.network.attempts import ATTEMPT_S_MAX, Attempt, Attempts
 from answerback.core.network.estimate import Estimate
+from answerback.core.network.keepalive import Bounds, Keepalive
+from answerback.core.network.outages import Outages
 from answerback.core.network.recovery import Evidence, Recovery
 from answerback.core.network.silence import Silence
 from answerback.core.network.standing import Judgement, Standing, Verdict
@@ -29,6 +31,8 @@ PATIENCE_MAX = 8
 or a link slower than its own first window would be torn down for ever."""
 RATE_FLOOR_BYTES_PER_S = 4 * 1024
 """Before a rate is known, what is under way is given the time it needs on 32 kbit/s."""
+AT_ONCE_S = 3.0
+"""A new connection that stands so soon after the old one was doubted shows that the path was there all the time."""
 FRONT_QUIET_S = 5.0
 """When a person comes to look, a connection that was quiet for longer is asked whether it lives."""
 PINGS_MAX = 64
@@ -61,15 +65,23 @@ class Path:
     attempts: Attempts = field(default_factory=Attempts)
     line: int | None = None
     """The connection in use: the relay has said `Welcome` on it."""
+    is_standby: bool = False
+    """Its connection stands beside the one in use, and carries what cannot wait for that one."""
+    network: bytes = b""
+    """What it leads into; empty while nobody knows."""
     cause: Cause | None = Cause.NETWORK_AGENT_STOPPED
     """Why there is none; none while there is one."""
-    keepalive_s: float = KEEPALIVE_S
+    keepalive: Keepalive = field(default_factory=lambda: Keepalive(Bounds(KEEPALIVE_S, KEEPALIVE_S)))
     tries: int = 0
     """Probes sent since this device started."""
     _is_owed: bool = False
     _flying_bytes: int = 0
     _pings: dict[int, float] = field(default_factory=dict)
     _echo: int = 0
+    _trial: tuple[int, float] | None = None
+    """The sign of life that has no answer yet, and after how long a quiet it was sent."""
+    _looked_s: float = 0.0
+    """When it was last looked what is due."""
     _noticed_s: float = float("-inf")
     """When the connection in use was doubted last."""
     _asked_s: float = float("-inf")
@@ -97,6 +109,10 @@ class Path:
     def verdict(self) -> Verdict:
         """How it stands, and why."""
         return self.judgement.verdict
+
+    def holds(self, line: int) -> bool:
+        """Whether this is its connection, or an attempt of its."""
+        return line == self.line or line in self.attempts.under_way
 
     # ---- what is seen of attempts
 
@@ -143,12 +159,14 @@ class Path:
     def welcomed(self, line: int, *, now_s: float) -> list[Effect]:
         """The relay knows us on a new connection: it is the one in use, and all others of this path are given up."""
         attempt = self.attempts.ended(line)
+        self._end_trial(now_s)
+        self.keepalive.use(self.network, self.keepalive.bounds, now_s=now_s)
         old, self.line, self.cause = self.line, line, None
         self.recovery.succeeded(now_s=now_s, took_s=now_s - attempt.sent_s if attempt is not None else None)
         self.silence.restart(now_s=now_s)
         self.judgement.welcomed(now_s=now_s)
         self._pings.clear()
-        effects: list[Effect] = [Use(line)]
+        effects: list[Effect] = [] if self.is_standby else [Use(line)]
         if old is not None:
             effects.append(Close(old))
         self._is_to_ping = True
@@ -159,6 +177,8 @@ class Path:
     def heard(self, *, is_progress: bool, now_s: float, draw: float) -> list[Effect]:
         """The connection in use speaks; `is_progress` if it answers something that was owed."""
         was_owed = self._is_owed
+        if self._trial is None and not was_owed and not self._pings:
+            self.keepalive.heard(now_s=now_s)
         self.silence.heard(now_s=now_s)
         if not self.recovery.is_out:
             self.judgement.heard(self.estimate, now_s=now_s)
@@ -173,12 +193,16 @@ class Path:
 
     def lost(self, cause: Cause, *, now_s: float, draw: float) -> None:
         """The connection in use has ended, and said so."""
-        self.line, self.cause = None, cause
+        self.line, self.cause, self._trial = None, cause, None
         self._pings.clear()
         self._expect(now_s)
         self.recovery.lost(now_s=now_s, draw=draw)
         self.judgement.ended(now_s=now_s)
         self.attempts.hasten(now_s=now_s)
+
+    def spoke(self, *, now_s: float) -> None:
+        """Something was said on the connection in use."""
+        self.keepalive.spoke(now_s=now_s)
 
     def expects(self, *, outstanding: bool, flying_bytes: int, now_s: float) -> None:
         """Say whether an answer to something we sent is still owed, and how many bytes of it are under way."""
@@ -193,6 +217,9 @@ class Path:
     def ponged(self, echo: int, *, now_s: float) -> float | None:
         """A ping came back: learn its round trip, and return it in seconds."""
         sent_s = self._pings.pop(echo, None)
+        if self._trial is not None and echo >= self._trial[0]:
+            self.keepalive.survived(self._trial[1], now_s=now_s)
+            self._trial = None
         for earlier in [each for each in self._pings if each < echo]:
             del self._pings[earlier]
         self._expect(now_s)
@@ -226,6 +253,29 @@ class Path:
         self.recovery.absent(now_s=now_s)
         self.judgement.absent(now_s=now_s)
 
+    def present(self, *, now_s: float) -> None:
+        """Its interface is there, and nobody asks anything of it."""
+        self.judgement.present(now_s=now_s)
+
+    def moved(self, network: bytes, outages: Outages) -> bool:
+        """It leads into this network: true if that is another than before, of which nothing that was measured holds."""
+        is_elsewhere = bool(self.network and network) and network != self.network
+        if network != self.network:
+            self.network, self.recovery.outages = network, outages
+        if is_elsewhere:
+            self.estimate = Estimate()
+        return is_elsewhere
+
+    def rest(self, *, now_s: float) -> list[Effect]:
+        """Nobody needs it now: let go of its connection and of all attempts."""
+        effects: list[Effect] = [] if self.line is None else [Close(self.line)]
+        self.line, self.cause, self._trial = None, None, None
+        self._pings.clear()
+        self._is_owed, self._flying_bytes = False, 0
+        self._expect(now_s)
+        self.recovery.rest(now_s=now_s)
+        return [*effects, *(Close(line) for line in self.attempts.abandon())]
+
     def datagram_answered(self, *, now_s: float) -> list[Effect]:
         """The relay answered a datagram: the path is there."""
         if not self.recovery.is_out or self.attempts.under_way:
@@ -245,8 +295,7 @@ class Path:
             else:
                 wakes.append(self.silence.due(self.estimate.rto_s))
                 if not self._is_owed and not self._pings:
-                    quiet_s = 0.0 if self._is_to_ping else self.keepalive_s
-                    wakes.append(Wake(self.silence.heard_s + quiet_s, Reason.KEEPALIVE))
+                    wakes.append(self._keepalive_due)
         at_s = self.attempts.wake_at_s
         if at_s is not None:
             wakes.append(Wake(at_s, Reason.ATTEMPT_LIMIT))
@@ -255,6 +304,7 @@ class Path:
     def wake(self, *, now_s: float, draw: float) -> list[Effect]:
         """Notice a silence, ask, give up what was not answered."""
         effects: list[Effect] = []
+        self._looked_s = now_s
         if self.up:
             effects += self._look_at_line(now_s, draw)
         effects += self._look_at_attempts(now_s, draw)
@@ -296,8 +346,25 @@ class Path:
             return self._doubt(now_s)
         if self._is_owed or self._pings:
             return []
-        is_due = self._is_to_ping or now_s >= self.silence.heard_s + self.keepalive_s
-        return self._ping(now_s) if is_due else []
+        if now_s < self._keepalive_due.at_s:
+            return []
+        quiet_s = self.keepalive.ask(now_s=now_s)
+        if not self._is_to_ping:
+            self._trial = (self._echo + 1, quiet_s)
+        return self._ping(now_s)
+
+    @property
+    def _keepalive_due(self) -> Wake:
+        if self._is_to_ping:
+            return Wake(self.silence.heard_s, Reason.KEEPALIVE)
+        return self.keepalive.due(owed=False, now_s=self._looked_s)
+
+    def _end_trial(self, now_s: float) -> None:
+        """A new connection is here: if the old one fell silent after a quiet, that tells how much of it is borne."""
+        if self._trial is not None and self.up:
+            is_at_once = now_s - self._noticed_s <= AT_ONCE_S
+            self.keepalive.died(self._trial[1], came_back_at_once=is_at_once, now_s=now_s)
+        self._trial = None
 
     def _doubt(self, now_s: float) -> list[Effect]:
         self._noticed_s = now_s
@@ -348,7 +415,8 @@ class Path:
     def _ping(self, now_s: float) -> list[Effect]:
         self._echo += 1
         self._is_to_ping = False
+        self.keepalive.spoke(now_s=now_s)
         if len(self._pings) < PINGS_MAX:
             self._pings[self._echo] = now_s
         self._expect(now_s)
-        return [Transmit(Ping(self._echo))]
+        return [Transmit(Ping(self._echo), self.line or IN_USE)]

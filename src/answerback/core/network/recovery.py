@@ -184,6 +184,14 @@ class Recovery:
         self._begin(now_s)
         self._next = Wake(self._free_at_s(now_s), Reason.CONNECT_EVIDENCE)
 
+    def rest(self, *, now_s: float) -> None:
+        """Nobody needs the path now: an outage that has not ended has lasted so long at least."""
+        if self._began_s is not None and self._open_probes:
+            self.outages.learn(now_s - self._began_s, ended=False)
+            self.wasted += self._open_probes + self._repeats
+        self._next = self._began_s = None
+        self._open_probes, self._repeats, self._hints_in_vain, self._is_anew = 0, 0, 0, False
+
     # ---- what is learned
 
     def due(self, *, now_s: float, draw: float) -> Reason | None:

@@ -123,6 +123,11 @@ class Judgement:
             self._lose(now_s)
         self._say(Standing.DOWN, Sign.NO_INTERFACE, now_s)
 
+    def present(self, *, now_s: float) -> None:
+        """The interface is there, and nothing was tried on it since it came."""
+        if self.verdict.sign is Sign.NO_INTERFACE:
+            self._say(Standing.DOWN, Sign.NOTHING_YET, now_s)
+
     def strange(self, *, now_s: float) -> None:
         """Somebody who is not the relay answered in its place: a portal that wants a click, or worse."""
         self._say(Standing.CAPTIVE, Sign.STRANGER, now_s)
