@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohappyeyeballs
 import pytest
+import uvloop
 from aiohttp import web
 
 from answerback.model.causes import Cause
@@ -48,8 +49,9 @@ def found(*hosts: str) -> Callable[[str], Coroutine[Any, Any, Sequence[str]]]:
     return lookup
 
 
-def played(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(story(), 30))
+def played(story: Callable[[], Coroutine[Any, Any, None]], *, on: str = "asyncio") -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if on == "uvloop" else None) as runner:
+        runner.run(asyncio.wait_for(story(), 30))
 
 
 @dataclass
@@ -140,6 +142,24 @@ def test_a_name_that_cannot_be_looked_up_is_the_cause() -> None:
         await way.close()
 
     played(story)
+
+
+def test_a_race_in_which_each_fails_in_its_own_way_is_a_relay_that_does_not_answer(networks: Networks) -> None:
+    networks.cable("wlan0", "10.1.0.2/24", world=("10.1.0.1/24",))
+
+    async def story() -> None:
+        for hosts, cause in {
+            (SIX, "10.1.0.1"): Cause.NETWORK_RELAY_UNREACHABLE,  # one has no route, the other refuses
+            (SIX, FOUR): Cause.NETWORK_NO_PATH,
+            ("10.1.0.1",): Cause.NETWORK_RELAY_UNREACHABLE,
+        }.items():
+            way = Approach(f"https://{HOST}:{PORT}", lookup=found(*hosts))
+            with pytest.raises(Unreachable) as failed:
+                await way.reach()
+            assert failed.value.cause is cause
+            await way.close()
+
+    networks.play(story)
 
 
 # ---- real networks
@@ -275,9 +295,10 @@ def test_a_stranger_at_the_webs_port_is_not_taken_for_the_relay(networks: Networ
     networks.play(story)
 
 
+@pytest.mark.parametrize("on", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 def test_through_a_proxy_the_relay_is_reached_by_its_name_and_proves_to_be_the_relay(
-    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scheme: str, on: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story() -> None:
         certificate = Certificate(own_certificate(tmp_path, hosts=["127.0.0.1"]))
@@ -297,7 +318,7 @@ def test_through_a_proxy_the_relay_is_reached_by_its_name_and_proves_to_be_the_r
             await line_over(other)
             assert proxy.asked[1:] == [(HOST, PORT), (HOST, PORT), (HOST, 443), (HOST, 443)]
 
-    played(story)
+    played(story, on=on)
 
 
 def test_a_relay_that_sends_us_elsewhere_is_not_followed() -> None:

@@ -97,3 +97,10 @@ def test_a_system_that_does_not_allow_it_or_has_no_such_thing_says_so() -> None:
     refusing = Options(socket.AF_INET, errno.EPERM)
     assert not bind_to_device(refusing, "eth0", platform="linux")  # type: ignore[arg-type]
     assert not bind_to_device(Options(socket.AF_INET), "eth0", platform="freebsd14")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_an_interface_that_is_gone_is_the_same_error_on_every_system(platform: str) -> None:
+    with pytest.raises(OSError, match="nothing0") as failed:
+        bind_to_device(Options(socket.AF_INET), "nothing0", platform=platform)  # type: ignore[arg-type]
+    assert failed.value.errno == errno.ENODEV

@@ -22,6 +22,7 @@ from answerback.wire.codec import resume_header
 from answerback.wire.connection import RESUME_HEADER
 from answerback.wire.frames import Ping, Resume
 from tests.transport.lines import CHALLENGE, answering, greeting
+from tests.transport.networks import Networks, inside
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 SYN_SENT = "02"
@@ -190,3 +191,46 @@ def test_a_connection_that_breaks_while_it_goes_on_is_said() -> None:
         gc.collect()
 
     played(story, asyncio.new_event_loop)
+
+
+@pytest.mark.parametrize(("host", "packet_bytes"), [("198.51.100.1", 60), ("2001:db8:9::9", 80)])
+def test_an_attempt_that_nobody_answers_is_one_packet(networks: Networks, host: str, packet_bytes: int) -> None:
+    networks.cable("wlan0", "10.1.0.2/24", "2001:db8:1::2/64", world=("10.1.0.1/24", "2001:db8:1::1/64"))
+    networks.route("wlan0", "10.1.0.1")
+    networks.route("wlan0", "2001:db8:1::1")  # there what is for others is dropped
+
+    async def story() -> None:
+        with inside(networks.device, listening_in) as seen:
+            literal = f"[{host}]" if ":" in host else host
+            dialling = asyncio.create_task(Dialler(Approach(f"https://{literal}:7443"))("wlan0"))
+            sizes: list[int] = []
+            while not sizes:
+                sizes = tcp_packets(await asyncio.get_running_loop().sock_recv(seen, PACKET_BYTES_MAX))
+            dialling.cancel()
+            await asyncio.wait([dialling])
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sizes += tcp_packets(seen.recv(PACKET_BYTES_MAX))
+            assert sizes == [packet_bytes]
+
+    networks.play(story)
+
+
+PACKET_BYTES_MAX = 65536
+ALL_PROTOCOLS = 3
+
+
+def listening_in() -> socket.socket:
+    """Hear every packet that passes an interface."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ALL_PROTOCOLS))
+    made.bind(("wlan0", 0))
+    made.settimeout(0)
+    return made
+
+
+def tcp_packets(packet: bytes) -> list[int]:
+    """The length of a packet, if it is one of TCP."""
+    if packet[0] >> 4 == 6:
+        return [40 + int.from_bytes(packet[4:6])] if packet[6] == socket.IPPROTO_TCP else []
+    is_tcp = packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_TCP
+    return [int.from_bytes(packet[2:4])] if is_tcp else []

@@ -18,6 +18,7 @@ from answerback.transport.failures import network_cause, unreachable
         (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), Cause.NETWORK_RELAY_UNREACHABLE),
         (TimeoutError(), Cause.NETWORK_STALLED),
         (OSError(errno.ENETUNREACH, "unreachable"), Cause.NETWORK_NO_PATH),
+        (OSError(errno.ENODEV, "no such device"), Cause.NETWORK_NO_PATH),
         (OSError(errno.EHOSTUNREACH, "unreachable"), Cause.NETWORK_NO_PATH),
         (OSError(errno.ETIMEDOUT, "timed out"), Cause.NETWORK_STALLED),
         (ConnectionResetError(errno.ECONNRESET, "reset"), Cause.NETWORK_CONNECTION_LOST),

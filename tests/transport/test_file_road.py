@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from answerback.model.causes import Cause
 from answerback.model.errors import PeerError, RefusedError
 from answerback.model.ids import BlobId
+from answerback.model.paths import ANY_PATH
 from answerback.transport import file_road
+from answerback.transport.approach import Approach
 from answerback.transport.failures import TokenStale, Unreachable
 from answerback.transport.file_road import FileRoad
 from answerback.wire.files import Get
@@ -144,3 +147,31 @@ def test_a_piece_nobody_waits_for_any_more_gives_way_to_the_next(tmp_path: Path)
         await asyncio.wait([old])
 
     run(tmp_path, work)
+
+
+def test_files_go_over_the_path_that_is_chosen_and_change_with_it(tmp_path: Path) -> None:
+    (_, loopback), *_ = socket.if_nameindex()
+    paths = [ANY_PATH, loopback, loopback, "nothing0"]
+
+    async def story() -> None:
+        async with asyncio.timeout(30), standing(tmp_path) as there:
+            mine, blob = token(there), BlobId(secrets.token_bytes(16))
+            approach = Approach(there.url)
+            road = FileRoad(there.url, pin=b"", approach=approach, path_of=lambda: paths[0])
+            lines = []
+            for offset in range(0, 3 * PIECE_BYTES_MIN, PIECE_BYTES_MIN):
+                piece = CONTENT[offset : offset + PIECE_BYTES_MIN]
+                async with road:
+                    await road.upload_piece(blob, piece, offset=offset, total_bytes=SIZE, token=mine)
+                lines.append(road._line)
+                del paths[0]
+            assert lines[0] is not lines[1]
+            assert lines[1] is lines[2]
+            with pytest.raises(Unreachable) as failed:
+                async with road:
+                    await road.upload_piece(blob, CONTENT[-1:], offset=SIZE - 1, total_bytes=SIZE, token=mine)
+            assert failed.value.cause is Cause.NETWORK_NO_PATH
+            await road.close()
+            await approach.close()
+
+    asyncio.run(story())

@@ -141,6 +141,8 @@ class Approach:
             made = await self._connect(chosen, path)
         except (OSError, RuntimeError) as error:
             self._failed(place, network, names)
+            if isinstance(error, OSError) and error.errno is None:  # a race in which each failed in a way of its own
+                raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE, str(error)) from error
             raise unreachable(error) from error
         except asyncio.CancelledError:
             self._failed(place, network, names)

@@ -44,10 +44,10 @@ def bind_to_device(made: socket.socket, path: str, *, platform: str = sys.platfo
             made.setsockopt(socket.SOL_SOCKET, _SO_BINDTODEVICE, path.encode() + b"\0")
         elif platform == "darwin":
             level, option = (socket.IPPROTO_IPV6, _IPV6_BOUND_IF) if is_ipv6 else (socket.IPPROTO_IP, _IP_BOUND_IF)
-            made.setsockopt(level, option, struct.pack("@I", socket.if_nametoindex(path)))
+            made.setsockopt(level, option, struct.pack("@I", _index(path)))
         elif platform == "win32":
             # The one is asked for in the network's byte order, the other in the machine's.
-            index = socket.if_nametoindex(path)
+            index = _index(path)
             if is_ipv6:
                 made.setsockopt(socket.IPPROTO_IPV6, _IPV6_UNICAST_IF, struct.pack("@I", index))
             else:
@@ -59,3 +59,10 @@ def bind_to_device(made: socket.socket, path: str, *, platform: str = sys.platfo
             return False
         raise
     return True
+
+
+def _index(path: str) -> int:
+    try:
+        return socket.if_nametoindex(path)
+    except OSError as error:  # which says so in words only
+        raise OSError(errno.ENODEV, f"there is no interface {path}") from error

@@ -18,7 +18,7 @@ import aiohttp
 from answerback.model.causes import Cause
 from answerback.model.errors import AnswerbackError, RefusedError
 
-_NO_PATH = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+_NO_PATH = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.ENODEV})
 _CUT = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
 """What OpenSSL calls an answer that is no TLS at all, such as a sign-in page."""
