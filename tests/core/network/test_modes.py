@@ -15,6 +15,7 @@ from answerback.core.network.modes import (
     Files,
     Mode,
     Modes,
+    Posture,
     Surroundings,
     Why,
     Wish,
@@ -24,6 +25,7 @@ from answerback.core.network.modes import (
 from answerback.core.network.probe_budget import Platform
 from answerback.core.network.standing import Sign, Standing, Verdict
 from answerback.device.profile import profile_of
+from answerback.wire.frames import MODE_MAX
 
 UP = Verdict(Standing.UP, Sign.HEARD, 0.0)
 SLOW = Verdict(Standing.DEGRADED, Sign.SLOW, 0.0)
@@ -205,3 +207,13 @@ def test_a_file_comes_by_itself_on_a_good_link_and_else_when_it_is_asked_for(
 def test_a_large_file_waits_for_a_network_that_is_not_paid_for() -> None:
     assert not fetches(Mode.LIVE, SMALL_BYTES + 1, Standing.UP, asked=False, is_metered=True)
     assert fetches(Mode.LIVE, SMALL_BYTES + 1, Standing.UP, asked=True, is_metered=True)
+
+
+def test_each_reason_says_what_would_change_it() -> None:
+    assert set(CHANGES) == set(Why)
+    assert set(CHANGES.values()) == set(Change)
+    assert [why for why in Why if Posture(Mode.LIVE, why).change is Change.NOTHING] == [Why.NOTHING_SHORT]
+
+
+def test_modes_count_up_from_the_most_eager_as_relays_are_told() -> None:
+    assert [mode.number for mode in Mode] == list(range(MODE_MAX + 1))

@@ -148,6 +148,8 @@ class Sync:
     """Of mail that is not urgent, at one go; `NO_BOUND`: all of it."""
     receipts_wait_s: float
     """How long a receipt may wait for other things to travel with. What is urgent waits for nothing in any mode."""
+    lingers_s: float = 0.0
+    """Where no connection is held: for how long one stays after the last word, while the radio is awake anyway."""
     runs_s: float = 0.0
     """For how long the platform lets the program run on in this mode; 0: without end. Whoever is about to be stopped
     says so first, and is then woken by push instead of being spoken to in vain."""
@@ -178,6 +180,7 @@ def sync_of(mode: Mode, profile: Profile, *, is_metered: bool = False) -> Sync:
                 files=Files.ON_DEMAND,
                 catch_up_bytes=savings.background_bytes,
                 receipts_wait_s=RECEIPTS_WAIT_S,
+                lingers_s=keepalive.radio_tail_s,
                 runs_s=profile.background.runs_s,
             )
 

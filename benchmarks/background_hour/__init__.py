@@ -1,0 +1,1 @@
+"""What one hour in the background costs a device, piece by piece."""
