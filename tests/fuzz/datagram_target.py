@@ -29,6 +29,8 @@ VICTIM: Final = "victim"
 """Nobody is here who would ever show that it hears us."""
 PLACES: Final = ("home", "cafe", VICTIM)
 PAUSES_S: Final = (0.05, 0.5, 5.0, 60.0, 1_000.0, 90_000.0)
+LOOKS: Final = 8
+"""How often the relay looks whom to call, in each pause."""
 STEPS_MAX: Final = 200
 
 
@@ -113,10 +115,14 @@ class Story:
         self._to_relay(data, self._script.pick(PLACES))
 
     def _time(self) -> None:
-        self._now_s += self._script.pick(PAUSES_S)
-        for address, data in self._calls.wake(self._owing, now_s=self._now_s):
-            self._to_address(str(address), data)
+        self._pass_time(self._script.pick(PAUSES_S), looks=LOOKS)
         self._calls.tidy(now_s=self._now_s)
+
+    def _pass_time(self, seconds: float, *, looks: int) -> None:
+        for _ in range(looks):
+            self._now_s += seconds / looks
+            for address, data in self._calls.wake(self._owing, now_s=self._now_s):
+                self._to_address(str(address), data)
 
     def _meet_ann(self) -> None:
         """The honest device connects anew."""
@@ -139,10 +145,7 @@ class Story:
         if not self._answered:
             raise BrokenPromise("an honest question was not answered")
         self._called.clear()
-        for _ in range(20):
-            self._now_s += 0.25
-            for address, data in self._calls.wake(self._owing, now_s=self._now_s):
-                self._to_address(str(address), data)
+        self._pass_time(5.0, looks=20)
         if not self._called:
             raise BrokenPromise("an honest device that owes an answer was not called")
 

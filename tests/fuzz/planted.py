@@ -12,10 +12,12 @@ from answerback.relay.accounts import AccountRoutes
 from answerback.relay.conversation import Connection
 from answerback.relay.effects import Ask, Effect, Moment
 from answerback.relay.mailboxes import Mailboxes
+from answerback.relay.switchboard import Question, Switchboard, _Entry
 from answerback.storage.relay_commands import LANE_COUNT, Take
 from answerback.wire.codec import decode_client_frame
 from answerback.wire.frames import Ping, Took
 from tests.fuzz.agent_targets import AGENT_TARGETS
+from tests.fuzz.datagram_target import DATAGRAM_TARGETS
 from tests.fuzz.exchange_target import ANN, BEA, EXCHANGE_TARGETS
 from tests.fuzz.http_targets import HTTP_TARGETS
 from tests.fuzz.target import Probe, Target
@@ -88,6 +90,16 @@ def _took_for_all(self: Mailboxes, connection: Connection, frame: Took, *, momen
     return effects
 
 
+_moved = Switchboard._moved
+
+
+def _moved_unproven(self: Switchboard, entry: _Entry, question: Question, *, now_s: float) -> None:
+    """Believe everybody to be where their datagrams seem to come from."""
+    _moved(self, entry, question, now_s=now_s)
+    for where in entry.wheres.values():
+        where.is_proven = True
+
+
 async def _stumble(*_: object) -> object:
     raise KeyError("handle")
 
@@ -99,6 +111,7 @@ PLANTED: tuple[Target, ...] = (
     _decoder("planted-hoard", _hoard),
     _decoder("planted-crash", _crash),
     _patched("planted-drop", EXCHANGE_TARGETS[0], Mailboxes, "took", _took_for_all),
+    _patched("planted-elsewhere", DATAGRAM_TARGETS[0], Switchboard, "_moved", _moved_unproven),
     _patched("planted-stumble", HTTP_TARGETS[0], AccountRoutes, "ask", _stumble),
     _patched("planted-local", AGENT_TARGETS[0], local_api.LocalApi, "_devices", _stumble),
 )

@@ -33,6 +33,7 @@ def test_what_hangs_hoards_or_crashes_is_found_from_outside(name: str, said: str
     [
         ("planted-raise", "KeyError"),
         ("planted-drop", "never came"),
+        ("planted-elsewhere", "hears nothing"),
         ("planted-stumble", "KeyError"),
         ("planted-local", "KeyError"),
     ],
