@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerback.core.effects import Disconnect
 from answerback.core.engine import Engine
 from answerback.core.facts import Fact
 from answerback.crypto.identity import DeviceKeys
@@ -88,10 +87,8 @@ def as_heard(frame: RelayFrame) -> RelayFrame | None:
 
 
 def reconnect(phone: Phone) -> None:
-    phone.engine.start(now=phone.now)
-    phone.connected = True
-    phone.carry_out(phone.engine.opened(now=phone.now))
-    phone.carry_out(phone.engine.received(Challenge(b"n" * 32, b"relay", 0), now=phone.now))
+    phone.connect()
+    phone.carry_out(phone.engine.received(phone.line, Challenge(b"n" * 32, b"relay", 0), now=phone.now))
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
@@ -106,7 +103,7 @@ def test_no_story_of_forged_frames_stops_an_agent(
         if data.draw(st.integers(0, 9)) == 0:
             world.now_s += data.draw(st.sampled_from([0.1, 5.0, 31.0, 4000.0]))
             ann.carry_out(ann.engine.wake(now=ann.now))
-        if not ann.engine.machines.link.up:
+        if not ann.engine.machines.path.up:
             reconnect(ann)
         frame = data.draw(forged(data.draw(st.sampled_from(KINDS)), known=known))
         asked = sorted(ann.engine.machines.questions._by_number)
@@ -115,8 +112,7 @@ def test_no_story_of_forged_frames_stops_an_agent(
         heard = as_heard(frame)
         if heard is None or (isinstance(heard, Challenge | Farewell) and data.draw(st.integers(0, 9))):
             continue
-        effects = ann.engine.received(heard, now=ann.now)
-        ann.carry_out([effect for effect in effects if not isinstance(effect, Disconnect)])
+        ann.carry_out(ann.engine.received(ann.line, heard, now=ann.now))
         ann.moving.clear()
     ann.send("bea", text="after all that")
     witnessed.restarted().start(now=ann.now)

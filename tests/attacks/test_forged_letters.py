@@ -70,7 +70,7 @@ def test_no_story_of_forged_letters_stops_an_agent(
         lane = data.draw(st.sampled_from(list(Lane)))
         frame = delivered(eve, ann, letter, slip, lane=lane, position=10**16 + number)
         if frame is not None:
-            ann.carry_out(ann.engine.received(frame, now=ann.now))
+            ann.carry_out(ann.engine.received(ann.line, frame, now=ann.now))
             ann.moving.clear()
         world.now_s += data.draw(st.sampled_from([0.0, 3.0, 40.0]))
         ann.carry_out(ann.engine.wake(now=ann.now))

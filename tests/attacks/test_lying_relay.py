@@ -2,9 +2,9 @@
 
 import pytest
 
-from answerback.core.effects import Connect, Disconnect, Moment, Save
+from answerback.core.effects import Close, Effect, LinkChanged, Moment, Probe, Save, Tell
 from answerback.core.facts import KeepCursor
-from answerback.core.pacing import TOLD_S_MAX
+from answerback.core.network.recovery import TOLD_S_MAX
 from answerback.crypto.identity import DeviceKeys, Purpose
 from answerback.crypto.prekeys import make_seal_key, seal_key_id
 from answerback.crypto.primitives import XWING_PUBLIC_BYTES
@@ -50,7 +50,12 @@ def friends() -> tuple[World, Phone, Phone]:
 
 def tell(phone: Phone, frame: RelayFrame) -> None:
     """Have a phone hear a frame as it comes from the wire."""
-    phone.carry_out(phone.engine.received(decode_relay_frame(encode(frame)), now=phone.now))
+    phone.carry_out(phone.engine.received(phone.line, decode_relay_frame(encode(frame)), now=phone.now))
+
+
+def given_up(phone: Phone) -> list[Effect]:
+    """What an engine asks for when it will hear no more of this relay, and has drawn all consequences itself."""
+    return [Close(phone.line), Tell(LinkChanged(connected=False, cause=Cause.RELAY_FAULTY))]
 
 
 def welcome(*, clock_ms: int, head: int = 0, prekeys_left: int = 100) -> Welcome:
@@ -110,7 +115,7 @@ def test_positions_far_ahead_do_not_keep_later_mail_from_being_taken() -> None:
 @pytest.mark.parametrize("later_ms", [10**11, 10**13, 2 * 10**14, -(10**12)])
 def test_a_clock_that_jumps_by_ages_stops_nothing_once_it_is_right_again(later_ms: int) -> None:
     world, ann, bea = friends()
-    ann.engine.opened(now=ann.now)
+    ann.connect()
     tell(ann, Challenge(b"n" * 32, b"relay", 0))
     tell(ann, welcome(clock_ms=max(0, world.clock_ms + later_ms)))
     ann.send("bea", text="from another age")
@@ -131,7 +136,7 @@ def test_a_relay_that_says_come_back_in_ages_is_asked_again_the_same_day() -> No
     assert ann.engine.wake_at is not None
     assert ann.engine.wake_at.at_s <= ann.now.now_s + TOLD_S_MAX
     later = Moment(ann.now.now_s + TOLD_S_MAX, ann.now.wall_ms)
-    assert any(isinstance(effect, Connect) for effect in ann.engine.wake(now=later))
+    assert any(isinstance(effect, Probe) for effect in ann.engine.wake(now=later))
 
 
 def test_a_refusal_for_ages_holds_a_lane_for_hours_at_most() -> None:
@@ -160,13 +165,13 @@ def test_a_refusal_for_ages_holds_a_lane_for_hours_at_most() -> None:
 )
 def test_what_is_said_before_we_were_let_in_ends_the_connection(frame: RelayFrame) -> None:
     _, ann, _ = friends()
-    ann.engine.opened(now=ann.now)
-    assert ann.engine.received(frame, now=ann.now) == [Disconnect(Cause.RELAY_FAULTY)]
+    ann.connect()
+    assert ann.engine.received(ann.line, frame, now=ann.now) == given_up(ann)
 
 
 def test_a_second_welcome_ends_the_connection() -> None:
     _, ann, _ = friends()
-    assert ann.engine.received(welcome(clock_ms=10**12), now=ann.now) == [Disconnect(Cause.RELAY_FAULTY)]
+    assert ann.engine.received(ann.line, welcome(clock_ms=10**12), now=ann.now) == given_up(ann)
 
 
 def test_answers_nobody_asked_for_have_nothing_sealed_or_sent_again() -> None:
@@ -182,7 +187,7 @@ def test_answers_nobody_asked_for_have_nothing_sealed_or_sent_again() -> None:
     before = copy.envelope
     for _ in range(5):
         lie = Located([Whereabouts(copy.envelope, held=False, taken=True, away_s=0)])
-        effects = ann.engine.received(lie, now=ann.now)
+        effects = ann.engine.received(ann.line, lie, now=ann.now)
         assert not any(isinstance(effect, Save) for effect in effects)
     assert copy.envelope == before
     assert copy.stage is Stage.ACCEPTED
@@ -246,6 +251,6 @@ def test_replayed_mail_is_shown_once_and_begins_no_session_anew() -> None:
     sessions = bea.engine.machines.sessions
     held = [list(known) for known in sessions._held.values()]
     world.strict = False
-    bea.carry_out(bea.engine.received(Deliver(replay), now=bea.now))
+    bea.carry_out(bea.engine.received(bea.line, Deliver(replay), now=bea.now))
     assert [list(known) for known in sessions._held.values()] == held
     assert bea.texts == ["hello", "first of a session"]

@@ -1,6 +1,5 @@
 """Accounts with signed device lists and keys, and one device's machines, to try composers with."""
 
-from answerback.core.effects import Reason
 from answerback.core.facts import KeepRatchet
 from answerback.core.machines import Machines, Self
 from answerback.core.roster import Roster
@@ -71,9 +70,7 @@ def machines_of(family: Family, *others: Family, up: bool = True) -> Machines:
     secret, _ = family.sealing[0]
     machines.sessions.secrets[secret.id] = secret
     if up:
-        machines.link.attempt(Reason.CONNECT_FIRST, now_s=CONNECTED_S)
-        machines.link.opened(now_s=CONNECTED_S)
-        machines.link.welcomed(now_s=CONNECTED_S)
+        machines.path.welcomed(machines.path.numbers.next(), now_s=CONNECTED_S)
     return machines
 
 

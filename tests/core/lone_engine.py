@@ -4,11 +4,13 @@ from answerback.core.effects import Effect, Moment, Tell, Transmit
 from answerback.core.engine import Engine
 from answerback.core.machines import Self
 from answerback.core.memory import Memory
+from answerback.model.causes import Cause
 from answerback.model.ids import BlobId, DeviceId, MessageId
 from answerback.model.message import Attachment, Lane, Urgency
 from answerback.wire.codec import decode_letter
 from answerback.wire.frames import (
     Challenge,
+    RelayFrame,
     Welcome,
 )
 from tests.core.families import PICKLE_KEY, Family, begin
@@ -44,6 +46,7 @@ class Device:
         self.ann, self.bea = Family(1, sealed_ms=WALL_MS), Family(2, sealed_ms=WALL_MS)
         own = Self(self.ann.account, self.ann.keys[0].device_id, "phone", "ann")
         self.drawn = 0
+        self.line = 0
         self.engine = Engine(own, self.ann.keys[0], pickle_key=PICKLE_KEY, randomness=self.draw, memory=memory)
         self.machines = self.engine.machines
         for each in (self.ann, self.bea):
@@ -61,10 +64,31 @@ class Device:
 
     def connects(self, now_s: float = 1.0, **said: object) -> list[Effect]:
         """Connect, and hear this welcome."""
-        self.engine.start(now=at(now_s))
-        self.engine.opened(now=at(now_s))
-        self.engine.received(Challenge(b"n" * 32, b"relay", 0), now=at(now_s))
-        return self.engine.received(welcome(**said), now=at(now_s))
+        self.opens(now_s)
+        self.engine.received(self.line, Challenge(b"n" * 32, b"relay", 0), now=at(now_s))
+        return self.hears(welcome(**said), now_s=now_s)
+
+    def opens(self, now_s: float = 1.0, *, took_s: float = 0.0) -> None:
+        """Begin, and have the first probe answered after so long, and set up at once."""
+        self.engine.start(now=at(now_s - took_s))
+        self.line = self.machines.path.numbers.given
+        self.engine.answered(self.line, now=at(now_s))
+        self.engine.opened(self.line, now=at(now_s))
+
+    def hears(self, frame: RelayFrame, *, now_s: float) -> list[Effect]:
+        """The relay says something on the newest connection."""
+        return self.engine.received(self.line, frame, now=at(now_s))
+
+    def settles(self, *, now_s: float) -> list[Effect]:
+        """All that was asked is answered, nothing is on its way, and the clock goes on."""
+        for number in list(self.machines.questions._by_number):
+            self.machines.questions.answered(number)
+        self.engine.wake(now=at(now_s))
+        return self.engine.wake(now=at(now_s))
+
+    def loses(self, cause: Cause = Cause.NETWORK_STALLED, *, now_s: float) -> list[Effect]:
+        """The newest connection ends."""
+        return self.engine.lost(self.line, cause, now=at(now_s))
 
     def sends(self, *handles: str, now_s: float = 2.0, lifetime_s: int = 600) -> tuple[MessageId, list[Effect]]:
         return self.engine.send(

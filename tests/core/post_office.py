@@ -25,6 +25,7 @@ from answerback.wire.frames import (
     Listed,
     Located,
     LookUp,
+    Pace,
     Ping,
     Pong,
     Publish,
@@ -36,6 +37,7 @@ from answerback.wire.frames import (
     Resolved,
     Resume,
     Submit,
+    Subscribe,
     Taken,
     TakeOver,
     Took,
@@ -128,6 +130,8 @@ class Relay:
                 yield self._announce(device, frame)
             case Resume():
                 raise AssertionError("a ticket is shown in the request for a connection, never on it")
+            case Pace() | Subscribe():
+                raise AssertionError("nobody here says how eager it is, or has itself woken")
             case _:
                 yield self._keys_and_lists(device, frame)
 

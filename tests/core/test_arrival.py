@@ -36,7 +36,7 @@ def test_message_hash_and_acknowledgement_belong_to_one_change() -> None:
     world.relay.box(bea.own.device).rows.clear()
     bea.start()
     world.run(1)
-    effects = bea.engine.received(frame, now=bea.now)
+    effects = bea.engine.received(bea.line, frame, now=bea.now)
     kinds = [type(effect.fact) for effect in effects if isinstance(effect, Save)]
     assert KeepMessage in kinds
     assert KeepSeen in kinds
@@ -46,7 +46,7 @@ def test_message_hash_and_acknowledgement_belong_to_one_change() -> None:
 def test_what_nobody_could_have_sent_is_counted_and_acknowledged() -> None:
     _, _, bea = friends()
     noise = Delivery(10**18, Lane.NORMAL, EnvelopeId(b"n" * 16), b"noise" * 100)
-    effects = bea.engine.received(Deliver([noise]), now=bea.now)
+    effects = bea.engine.received(bea.line, Deliver([noise]), now=bea.now)
     assert bea.engine._arrival.unreadable == 1
     assert any(isinstance(effect, Transmit) and isinstance(effect.frame, Took) for effect in effects)
 

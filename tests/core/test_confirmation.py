@@ -7,8 +7,8 @@ from answerback.core.effects import Effect, Transmit
 from answerback.core.engine import LOOK_S
 from answerback.core.facts import KeepCopy
 from answerback.core.lanes import Hold
+from answerback.core.network.recovery import TOLD_S_MAX
 from answerback.core.outbox import Copy
-from answerback.core.pacing import TOLD_S_MAX
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId
 from answerback.model.message import Lane
@@ -43,7 +43,7 @@ def test_what_the_relay_says_of_unknown_envelopes_changes_nothing() -> None:
     unknown = Refusal(b"?" * 16, Cause.RECIPIENT_DEVICE_GONE.value, -1)  # type: ignore[arg-type]
     frames = ann.sent_frames
     for frame in (Refused([unknown]), Located([]), Accepted([])):
-        ann.carry_out(ann.engine.received(frame, now=ann.now))
+        ann.carry_out(ann.engine.received(ann.line, frame, now=ann.now))
     assert ann.sent_frames == frames
 
 
@@ -137,20 +137,20 @@ def test_each_copy_the_relay_names_is_accepted_and_their_bytes_are_one_sample_of
     assert stages_told(effects) == [Stage.ACCEPTED] * 3
     assert {copy.cause for copy in copies} == {Cause.RECIPIENT_DEVICE_AWAY}
     assert {copy.boot for copy in copies} == {b"boot"}
-    assert confirmation.machines.link.rate_bytes_per_s == size / 2.0
+    assert confirmation.machines.path.estimate.up_bytes_per_s == size / 2.0
     assert looked_up(effects) == [], "the newest list is here"
     confirmation.accepted(Accepted(entries), now=at(103.0))
-    assert confirmation.machines.link.rate_bytes_per_s == size / 2.0, "said again, it measures nothing"
+    assert confirmation.machines.path.estimate.up_bytes_per_s == size / 2.0, "said again, it measures nothing"
 
 
 def test_a_slow_sample_counts_only_if_the_window_was_full() -> None:
     for share, is_counted in ((4, False), (1, True)):
         confirmation, copies = under_way()
         machines = confirmation.machines
-        machines.link.confirmed(10_000, 1.0, window_full=True)
+        machines.path.estimate.confirmed(10_000, 1.0, is_full=True)
         machines.flight.left("rest", int(machines.flight.window_bytes / share), kind=Kind.CHUNK, now_s=1.0)
         confirmation.accepted(Accepted([Acceptance(envelope(copies[0]), 2, 0)]), now=LATER)
-        assert (machines.link.rate_bytes_per_s < 10_000) == is_counted
+        assert (machines.path.estimate.up_bytes_per_s < 10_000) == is_counted
 
 
 def test_a_newer_list_named_with_an_acceptance_is_looked_up_before_the_letter_may_end() -> None:

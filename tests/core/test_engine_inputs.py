@@ -3,13 +3,25 @@
 import pytest
 
 from answerback.core import engine as engine_module
-from answerback.core.effects import Connect, Disconnect, LinkChanged, Reason, Save, Tell, Transmit, Upload, Wake, Warned
+from answerback.core.effects import (
+    Close,
+    LinkChanged,
+    Probe,
+    Proceed,
+    Reason,
+    Save,
+    Tell,
+    Transmit,
+    Upload,
+    Use,
+    Wake,
+    Warned,
+)
 from answerback.core.facts import KeepCopy, KeepCursor, KeepDraft, KeepRelay, KeepTransfer
 from answerback.core.lanes import Hold
-from answerback.core.link import LinkState
 from answerback.core.memory import Memory
+from answerback.core.network.recovery import TOLD_S_MAX
 from answerback.core.outbox import LETTERS_MAX
-from answerback.core.pacing import TOLD_S_MAX
 from answerback.model.causes import Cause
 from answerback.model.errors import UsageError
 from answerback.model.ids import EnvelopeId, MessageId
@@ -134,7 +146,7 @@ def test_why_it_waits_is_asked_of_the_draft_the_promise_or_the_copy() -> None:
     ]
     device.machines.outbox.accept(letter(9, recipients=(Family(1).account,)), now=at(3.0))
     unaddressed = device.engine.wait_of(message_number(9), phone, now=at(3.0))
-    device.engine.lost(Cause.NETWORK_STALLED, now=at(4.0))
+    device.loses(now_s=4.0)
     offline = device.engine.wait_of(message_number(9), None, now=at(4.0))
     assert [wait and wait.cause for wait in (unaddressed, offline)] == [
         Cause.QUEUE_FETCHING_KEYS,
@@ -147,23 +159,27 @@ def test_why_it_waits_is_asked_of_the_draft_the_promise_or_the_copy() -> None:
 
 def test_a_connection_begins_with_a_greeting_and_is_up_with_the_welcome() -> None:
     device = Device()
-    assert device.engine.start(now=at(1.0)) == [Connect(Reason.CONNECT_FIRST)]
+    assert device.engine.start(now=at(1.0)) == [Probe(1, "", Reason.CONNECT_FIRST)]
     assert device.machines.clock._began == at(1.0)
-    assert device.engine.opened(now=at(1.5)) == []
+    assert device.engine.answered(1, now=at(1.2)) == [Proceed(1)]
+    assert device.engine.opened(1, now=at(1.5)) == []
+    device.line = 1
     device.machines.inbox.restore(seen=[], cursors=[KeepCursor(Lane.NORMAL, 4)], streams=[])
     device.machines.store = b"store"
-    saved, said = device.engine.received(Challenge(b"n" * 32, b"relay", 0), now=at(2.0))
+    saved, said = device.engine.received(device.line, Challenge(b"n" * 32, b"relay", 0), now=at(2.0))
     assert isinstance(saved, Save)
     assert isinstance(saved.fact, KeepRelay)
     assert (saved.fact.store, saved.fact.life) == (b"store", 1), "on disk before it is said"
     assert isinstance(said, Transmit)
     hello = said.frame
+    assert said.line == 1
     assert isinstance(hello, Hello)
     own = device.machines.own.device
     assert (hello.device, hello.taken, hello.life) == (own, [Taken(Lane.NORMAL, 4)], 1)
-    effects = device.engine.received(welcome(waiting=7, seal_key=b"key"), now=at(2.5))
-    assert effects[0] == Tell(LinkChanged(connected=True, cause=None))
-    assert Transmit(Ping(1)) in effects
+    effects = device.engine.received(device.line, welcome(waiting=7, seal_key=b"key"), now=at(2.5))
+    assert effects[0] == Use(1), "before anything is said on it"
+    assert told(effects)[0] == LinkChanged(connected=True, cause=None)
+    assert not any(isinstance(frame, Ping) for frame in frames(effects)), "mail goes before measuring"
     met = [fact for fact in kept(effects) if isinstance(fact, KeepRelay)]
     offset_ms = device.machines.clock.offset_ms
     assert [(fact.store, fact.boot, fact.offset_ms) for fact in met] == [(b"store", b"boot", offset_ms)]
@@ -171,8 +187,10 @@ def test_a_connection_begins_with_a_greeting_and_is_up_with_the_welcome() -> Non
     assert (machines.token, machines.store, machines.boot, machines.catchup.behind) == (b"token", b"store", b"boot", 7)
     registration = machines.registration
     assert (registration.prekeys_left, registration.seal_key, registration.known) == (100, b"key", True)
-    assert machines.pacing.wake_at is None
-    device.engine.lost(Cause.NETWORK_STALLED, now=at(3.0))
+    assert not machines.path.recovery.is_out
+    assert machines.path.recovery.wake_at is None
+    assert device.settles(now_s=2.6) == [Transmit(Ping(1))]
+    device.loses(now_s=3.0)
     device.connects(4.0)
     assert machines.life == 2, "each hello counts"
 
@@ -191,7 +209,9 @@ def test_a_welcome_lets_everything_held_be_looked_at_afresh_and_asks_again_what_
     promise = device.machines.outbox.promise(promised)
     assert promise is not None
     assert {copy.attempts for copy in promise.copies.values()} == {1}
-    assert device.machines.link._outstanding_since_s == 3.0, "their acceptance is owed"
+    assert device.machines.path._is_owed, "their acceptance is owed"
+    assert device.machines.path._flying_bytes == sum(len(each.sealed) for each in submit.envelopes)
+    assert device.machines.path.silence.is_owed
 
 
 def test_a_clock_that_is_wrong_is_said_with_the_welcome_and_ends_guessed_by_it_are_corrected() -> None:
@@ -210,7 +230,7 @@ def test_a_clock_that_is_wrong_is_said_with_the_welcome_and_ends_guessed_by_it_a
     right = Device()
     assert Warned(Cause.CLOCK_SKEWED) not in told(right.connects())
     relay_ms = right.machines.clock.relay_ms(at(1.0))
-    assert relay_ms == RELAY_MS + round(right.machines.link.rtt_s * 500)
+    assert relay_ms == RELAY_MS + round(right.machines.path.estimate.rtt_s * 500)
 
 
 def test_no_end_is_corrected_beyond_the_longest_lifetime_and_none_twice() -> None:
@@ -223,7 +243,7 @@ def test_no_end_is_corrected_beyond_the_longest_lifetime_and_none_twice() -> Non
     assert relay_ms is not None
     assert promise.letter.expires_ms == relay_ms + LIFETIME_S * 1000
     end_ms = promise.letter.expires_ms
-    device.engine.lost(Cause.NETWORK_STALLED, now=at(2.0))
+    device.loses(now_s=2.0)
     later, _ = device.sends("bea", now_s=3.0)
     promise = device.machines.outbox.promise(later)
     assert promise is not None
@@ -251,17 +271,18 @@ def test_a_lost_connection_queues_again_what_was_under_way_and_sets_the_next_att
     (submit,) = [frame for frame in frames(effects) if isinstance(frame, Submit)]
     device.engine.written([envelope.id for envelope in submit.envelopes], now=at(2.1))
     device.machines.transfers.add((device.ann.account, message_number(8)), FILE.blob, uploading=True, total_bytes=9)
+    device.hears(Pong(1, RELAY_MS), now_s=2.2)
     device.engine.wake(now=at(2.2))
-    effects = device.engine.lost(Cause.NETWORK_STALLED, now=at(20.0))
+    effects = device.loses(now_s=20.0)
     assert told(effects) == [LinkChanged(connected=False, cause=Cause.NETWORK_STALLED)]
     assert len(device.machines.lanes) == 2
     assert device.engine.wake_at == Wake(20.0, Reason.CONNECT_EVIDENCE)
     assert device.machines.transfers.wake_at is not None, "no piece is under way any more"
-    assert device.engine.lost(Cause.NETWORK_STALLED, now=at(21.0)) == []
-    assert device.engine.wake(now=at(20.0)) == [Connect(Reason.CONNECT_EVIDENCE)]
-    effects = device.engine.lost(Cause.NETWORK_NO_PATH, now=at(21.0))
-    assert device.machines.pacing.failures == 2
-    assert device.machines.link.state is LinkState.DOWN
+    assert device.loses(now_s=21.0) == []
+    assert device.engine.wake(now=at(20.0)) == [Probe(2, "", Reason.CONNECT_EVIDENCE)]
+    effects = device.engine.lost(2, Cause.NETWORK_NO_PATH, now=at(21.0))
+    assert told(effects) == [LinkChanged(connected=False, cause=Cause.NETWORK_NO_PATH)]
+    assert not device.machines.path.up
     again = device.connects(30.0)
     (resubmitted,) = [frame for frame in frames(again) if isinstance(frame, Submit)]
     assert [envelope.sealed for envelope in resubmitted.envelopes] == [each.sealed for each in submit.envelopes]
@@ -269,9 +290,12 @@ def test_a_lost_connection_queues_again_what_was_under_way_and_sets_the_next_att
 
 def test_what_a_relay_may_not_say_now_ends_the_connection() -> None:
     device = Device()
-    device.engine.start(now=at(1.0))
-    device.engine.opened(now=at(1.0))
-    assert device.engine.received(Accepted([]), now=at(1.0)) == [Disconnect(Cause.RELAY_FAULTY)]
+    device.opens(1.0)
+    assert device.hears(Accepted([]), now_s=1.0) == [
+        Close(device.line),
+        Tell(LinkChanged(connected=False, cause=Cause.RELAY_FAULTY)),
+    ]
+    assert device.hears(welcome(), now_s=1.0) == [], "nothing more is heard on it"
 
 
 def test_an_answer_to_another_question_ends_the_connection_and_the_question_is_asked_again_on_the_next() -> None:
@@ -280,8 +304,11 @@ def test_an_answer_to_another_question_ends_the_connection_and_the_question_is_a
     asked = [frame for frame in frames(device.engine.look_up(BEA, now=at(2.0))) if isinstance(frame, LookUp)]
     (question,) = asked
     wrong = Listed(question.request, CID, [], [])
-    assert device.engine.received(wrong, now=at(3.0)) == [Disconnect(Cause.RELAY_FAULTY)]
-    device.engine.lost(Cause.RELAY_FAULTY, now=at(4.0))
+    assert device.hears(wrong, now_s=3.0) == [
+        Close(device.line),
+        Tell(LinkChanged(connected=False, cause=Cause.RELAY_FAULTY)),
+    ]
+    assert device.loses(Cause.RELAY_FAULTY, now_s=4.0) == [], "all that follows was drawn at once"
     assert question in frames(device.connects(10.0))
 
 
@@ -289,27 +316,31 @@ def test_a_farewell_is_obeyed_within_reason_and_told_if_a_person_must_act() -> N
     device = Device()
     device.connects(1.0)
     year_ms = 366 * DAY_MS
-    effects = device.engine.received(Farewell(Cause.RELAY_BUSY.value, year_ms), now=at(5.0))
+    effects = device.engine.received(device.line, Farewell(Cause.RELAY_BUSY.value, year_ms), now=at(5.0))
     assert told(effects) == [LinkChanged(connected=False, cause=Cause.RELAY_BUSY)]
     assert device.engine.wake_at == Wake(5.0 + TOLD_S_MAX, Reason.CONNECT_TOLD)
     other = Device()
     other.connects(1.0)
-    effects = other.engine.received(Farewell(Cause.RELAY_STOPPING.value, 2500), now=at(5.0))
+    effects = other.engine.received(other.line, Farewell(Cause.RELAY_STOPPING.value, 2500), now=at(5.0))
     assert other.engine.wake_at == Wake(7.5, Reason.CONNECT_TOLD)
     third = Device()
     third.connects(1.0)
-    effects = third.engine.received(Farewell(Cause.ACCOUNT_DEVICE_REVOKED.value, 0), now=at(9.0))
+    effects = third.engine.received(third.line, Farewell(Cause.ACCOUNT_DEVICE_REVOKED.value, 0), now=at(9.0))
     assert Warned(Cause.ACCOUNT_DEVICE_REVOKED) in told(effects)
     assert third.engine.wake_at == Wake(9.0, Reason.CONNECT_EVIDENCE), "no time was named"
 
 
 def test_a_pong_teaches_the_round_trip_and_the_relays_time() -> None:
     device = Device()
-    device.connects(1.0)
-    assert device.engine.received(Pong(1, RELAY_MS + 77), now=at(1.2)) == []
-    assert device.machines.link.rtt_s == pytest.approx(0.2)
+    device.opens(1.0, took_s=0.5)
+    device.hears(Challenge(b"n" * 32, b"relay", 0), now_s=1.0)
+    device.hears(welcome(), now_s=1.0)
+    assert device.settles(now_s=1.0) == [Transmit(Ping(1))]
+    assert device.machines.path.estimate.rtt_s == 0.5, "the probe was the first to be answered"
+    assert device.engine.received(device.line, Pong(1, RELAY_MS + 77), now=at(1.2)) == []
+    assert device.machines.path.estimate.rtt_s == pytest.approx(0.5 - 0.3 / 8)
     assert device.machines.clock.relay_ms(at(1.2)) == RELAY_MS + 77 + 100
-    assert device.engine.received(Pong(1, RELAY_MS * 2), now=at(1.2)) == []
+    assert device.engine.received(device.line, Pong(1, RELAY_MS * 2), now=at(1.2)) == []
     assert device.machines.clock.relay_ms(at(1.2)) == RELAY_MS + 77 + 100, "it was not asked again"
 
 

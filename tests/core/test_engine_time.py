@@ -32,6 +32,7 @@ from answerback.model.stamp import Stamp
 from answerback.model.timeline import Stage
 from answerback.wire.frames import (
     LookUp,
+    Pong,
     Submit,
     Taken,
 )
@@ -106,7 +107,7 @@ def test_a_file_whose_message_has_run_out_or_whose_author_is_gone_is_given_up() 
     late = Device()
     late.connects(1.0)
     piece, message = downloading(late)
-    rtt_ms = round(late.machines.link.rtt_s * 500)
+    rtt_ms = round(late.machines.path.estimate.rtt_s * 500)
     still = replace(message, expires_ms=RELAY_MS + rtt_ms + 1000)
     late.engine.transfer_failed(piece, missing=True, message=still, now=at(2.0))
     assert late.machines.transfers.progress((message.author, message.id)) == (0, 100)
@@ -127,8 +128,8 @@ def test_it_wakes_for_whatever_is_due_first() -> None:
     device = Device()
     device.connects(1.0)
     machines = device.machines
-    machines.link.expects(outstanding=False, flying_bytes=0, now_s=1.0)
-    machines.link.heard(now_s=30.0)
+    device.settles(now_s=1.0)
+    device.hears(Pong(1, RELAY_MS), now_s=30.0)
     assert device.engine.wake_at == Wake(1.0 + LOOK_S, Reason.UPKEEP)
     machines.transfers.add((device.ann.account, message_number(1)), FILE.blob, uploading=True, total_bytes=9)
     machines.transfers._transfers[device.ann.account, message_number(1)].again_s = 29.0
@@ -243,7 +244,7 @@ def test_after_a_restart_everything_is_as_it_was_on_disk() -> None:
 def test_an_answer_is_owed_while_anything_is_asked_or_under_way_and_else_not() -> None:
     def owed(device: Device) -> bool:
         device.engine.wake(now=at(2.0))
-        return device.machines.link._outstanding_since_s is not None
+        return device.machines.path._is_owed
 
     idle, asking, flying, doubting = Device(), Device(), Device(), Device()
     for device in (idle, asking, flying, doubting):

@@ -26,7 +26,7 @@ def test_answers_nobody_asked_for_change_nothing() -> None:
         Claimed(9999, bea.own.device, None),
         Published(9999, 0),
     ):
-        ann.carry_out(ann.engine.received(frame, now=ann.now))
+        ann.carry_out(ann.engine.received(ann.line, frame, now=ann.now))
     assert ann.disk.facts == facts
 
 

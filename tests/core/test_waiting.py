@@ -4,6 +4,7 @@ from answerback.core.catchup import ANSWER_DUE_S
 from answerback.core.effects import Moment, Reason
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines, Self
+from answerback.core.network.silence import SILENCE_S_MAX
 from answerback.core.outbox import Copy, Promise
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
@@ -88,9 +89,7 @@ def device(*, up: bool) -> Machines:
     """A device's machines, connected for a second or never."""
     machines = Machines(Self(ANN, LAPTOP, "laptop", "ann"), Sessions(DeviceKeys.generate(), b"k" * 32), bytes)
     if up:
-        machines.link.attempt(Reason.CONNECT_FIRST, now_s=99.0)
-        machines.link.opened(now_s=99.0)
-        machines.link.welcomed(now_s=99.0)
+        machines.path.welcomed(machines.path.numbers.next(), now_s=99.0)
     return machines
 
 
@@ -124,10 +123,10 @@ def test_what_was_due_a_moment_ago_is_shown_as_due_now_never_in_the_past() -> No
 
 def test_what_is_on_the_connection_is_looked_after_when_the_connection_is() -> None:
     machines = device(up=True)
-    assert machines.link.wake_at is not None
+    machines.path.expects(outstanding=True, flying_bytes=1, now_s=NOW.now_s)
     wait = wait_of_copy(machines, a_copy(Stage.SENT), now=NOW)
-    due_ms = NOW.wall_ms + round((machines.link.wake_at.at_s - NOW.now_s) * 1000)
-    assert wait == Wait(Cause.QUEUE_CONFIRMATION_DUE, due_ms, machines.link.wake_at.reason.value)
+    due_ms = NOW.wall_ms + round(SILENCE_S_MAX * 1000)
+    assert wait == Wait(Cause.QUEUE_CONFIRMATION_DUE, due_ms, Reason.SILENCE_PROBE.value)
 
 
 def test_what_the_relay_has_waits_for_the_device_and_is_asked_about_while_there_is_a_connection() -> None:
@@ -149,7 +148,7 @@ def test_without_a_connection_the_link_says_why_and_the_timetable_says_when() ->
     machines, copy = device(up=False), a_copy()
     stopped = Wait(Cause.NETWORK_AGENT_STOPPED, None, Reason.NOTHING.value)
     assert wait_of_copy(machines, copy, now=NOW) == stopped
-    machines.pacing.start(now_s=NOW.now_s + 4.0)
+    machines.path.start(now_s=NOW.now_s + 4.0)
     soon = Wait(Cause.NETWORK_AGENT_STOPPED, NOW.wall_ms + 4000, Reason.CONNECT_FIRST.value)
     promise = Promise(letter(1), 1, addressed=False)
     assert wait_of_copy(machines, copy, now=NOW) == soon

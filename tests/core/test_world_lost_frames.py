@@ -3,6 +3,8 @@
 import pytest
 
 from answerback.core.effects import LinkChanged
+from answerback.core.network.path import SILENCE_LIMIT_S
+from answerback.core.network.recovery import PLEDGE_SHARE
 from answerback.model.message import Urgency
 from answerback.model.timeline import Stage
 from tests.core.world import STEP_S, Phone, World
@@ -70,16 +72,65 @@ def test_mail_from_somebody_unknown_waits_for_the_look_up_and_holds_up_nobody_el
     assert not world.relay.box(bea.own.device).rows
 
 
-def test_a_dead_connection_is_noticed_and_replaced() -> None:
-    world, ann, bea = two_phones()
+def nothing_comes_through(world: World, seconds: float) -> None:
+    """Packets vanish, in both directions and for everybody; no connection says its end."""
     world.reachable = False
+    for _ in range(round(seconds)):
+        world.run(1.0)
+        for phone in world.phones:
+            phone.to_relay.clear()
+            phone.to_phone.clear()
+
+
+def told_of_link(phone: Phone) -> list[bool]:
+    return [news.connected for news in phone.news if isinstance(news, LinkChanged)]
+
+
+def is_doubted(phone: Phone) -> bool:
+    return phone.engine.machines.path.is_doubted
+
+
+def test_a_dead_connection_is_noticed_at_once_and_replaced_as_soon_as_anything_comes_through() -> None:
+    world, ann, bea = two_phones()
+    old = ann.line
     ann.send("bea", text="into the void")
-    world.run(20)
-    assert not ann.connected
+    nothing_comes_through(world, 2.0)
+    assert is_doubted(ann)
+    assert ann.line == old, "a doubt costs a packet and never a connection"
+    nothing_comes_through(world, 18.0)
+    assert told_of_link(ann) == [True, False], "for long enough to be told"
     world.reachable = True
-    world.run(15)
+    world.run(3)
     assert bea.texts == ["into the void"]
-    assert sum(isinstance(news, LinkChanged) and not news.connected for news in ann.news) >= 1
+    assert ann.line != old
+    assert not is_doubted(ann)
+    assert told_of_link(ann) == [True, False, True]
+
+
+def test_a_connection_that_is_dead_for_long_is_given_up() -> None:
+    world, ann, bea = two_phones()
+    ann.send("bea", text="into the void")
+    nothing_comes_through(world, SILENCE_LIMIT_S - 5.0)
+    assert ann.line == 1
+    nothing_comes_through(world, 15.0)
+    assert ann.line == 0
+    assert not told_of_link(ann)[-1]
+    world.reachable = True
+    world.run_until(lambda: bea.texts == ["into the void"], at_most_s=15.0 + PLEDGE_SHARE * SILENCE_LIMIT_S)
+
+
+def test_a_doubted_connection_that_speaks_again_goes_on_and_loses_nothing() -> None:
+    world, ann, bea = two_phones()
+    old = ann.line
+    ann.send("bea", text="slow")
+    world.reachable = False
+    world.run(2)
+    assert is_doubted(ann)
+    world.reachable = True
+    world.run_until(world.settled, at_most_s=10.0)
+    assert bea.texts == bea.shown == ["slow"]
+    assert ann.line == old
+    assert told_of_link(ann) == [True], "nobody is told of a doubt"
 
 
 def test_two_people_who_begin_at_once_both_arrive_and_stay_able_to_talk() -> None:

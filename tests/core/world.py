@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from answerback.core.effects import (
+    IN_USE,
     Arrived,
-    Connect,
-    Disconnect,
+    Close,
     Download,
     Effect,
     Moment,
     News,
+    Probe,
+    Proceed,
     Progressed,
     Save,
     Tell,
     Transmit,
     Upload,
+    Use,
 )
 from answerback.core.engine import Engine
 from answerback.core.facts import KeepDeviceKeys, KeepDraft
@@ -38,6 +41,8 @@ from tests.core.witness import acknowledged, falsehoods
 PICKLE_KEY = b"k" * 32
 STEP_S = 0.05
 """Frames need one step in each direction."""
+SETUP_S = 4 * STEP_S
+"""Two round trips from an answered probe to a connection: a ping on the old one is answered sooner."""
 
 
 class Strike(Enum):
@@ -59,8 +64,16 @@ class Phone:
     engine: Engine
     disk: Disk = field(default_factory=Disk)
     news: list[News] = field(default_factory=list)
-    connected: bool = False
-    wanted: bool = False
+    line: int = 0
+    """The connection that stands; 0 for none."""
+    asking: list[int] = field(default_factory=list)
+    """Probes that nobody has answered yet."""
+    wanted: int = 0
+    """The connection that is being set up; 0 for none."""
+    stands_s: float = 0.0
+    """When it will stand."""
+    used: int = 0
+    """The connection that is spoken on."""
     off: bool = False
     to_relay: list[bytes] = field(default_factory=list)
     to_phone: list[bytes] = field(default_factory=list)
@@ -97,9 +110,6 @@ class Phone:
         if strike is not None:
             return self.crash()
         self.news += [effect.news for effect in effects if isinstance(effect, Tell)]
-        for effect in outgoing:
-            if isinstance(effect, Disconnect):
-                self.drop(effect.cause)
         if written:
             self.carry_out(self.engine.written(written, now=self.now))
         return None
@@ -108,9 +118,16 @@ class Phone:
         written: list[EnvelopeId] = []
         for effect in effects:
             match effect:
-                case Connect():
-                    self.wanted = True
-                case Transmit(frame) if self.connected:
+                case Probe(line):
+                    self.asking.append(line)
+                case Proceed(line):
+                    self.wanted, self.stands_s = line, self.world.now_s + SETUP_S
+                case Close(line):
+                    self._hang_up(line)
+                case Use(line):
+                    assert line == self.line, "it is the one that stands"
+                    self.used = line
+                case Transmit(frame, line) if self.line and (self.used if line == IN_USE else line) == self.line:
                     self.sent_frames += not isinstance(frame, Ping)
                     self.to_relay.append(encode(frame))
                     if isinstance(frame, Submit):
@@ -154,8 +171,10 @@ class Phone:
 
     def drop(self, cause: Cause = Cause.NETWORK_CONNECTION_LOST) -> None:
         """Lose the connection and all that is on it."""
+        lines = [line for line in (self.line, self.wanted, *self.asking) if line]
         self._unplug()
-        self.carry_out(self.engine.lost(cause, now=self.now))
+        for line in lines:
+            self.carry_out(self.engine.lost(line, cause, now=self.now))
 
     def cut(self, *, relay_gets: int = 0, phone_gets: int = 0) -> None:
         """Lose the connection after so many frames in each direction have still come through."""
@@ -187,8 +206,33 @@ class Phone:
         self.off, self.born_s, self.lives = False, self.world.now_s, self.lives + 1
         self.carry_out(self.engine.start(now=self.now))
 
+    def connect(self) -> None:
+        """Have a new connection stand at once, whatever the timetable says; nothing was said on it yet."""
+        self.drop()
+        for line in list(self.engine.machines.path.attempts.under_way):  # answered, and kept in hand
+            self.carry_out(self.engine.lost(line, Cause.NETWORK_CONNECTION_LOST, now=self.now))
+        self.carry_out(self.engine.start(now=self.now))
+        (self.line,) = self.asking
+        self.asking.clear()
+        self.carry_out(self.engine.answered(self.line, now=self.now))
+        assert self.wanted == self.line, "nothing is ahead of it"
+        self.wanted = 0
+        self.carry_out(self.engine.opened(self.line, now=self.now))
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection stands."""
+        return bool(self.line)
+
+    def _hang_up(self, line: int) -> None:
+        if line == self.line:
+            self._unplug()
+        self.wanted = 0 if self.wanted == line else self.wanted
+        self.asking = [asked for asked in self.asking if asked != line]
+
     def _unplug(self) -> None:
-        self.connected = self.wanted = False
+        self.line = self.wanted = self.used = 0
+        self.asking.clear()
         self.to_relay.clear()
         self.to_phone.clear()
         self.moving.clear()
@@ -335,7 +379,8 @@ class World:
         for phone in self.phones:
             if phone.off:
                 continue
-            if phone.to_phone or phone.to_relay or phone.moving or (phone.wanted and self.reachable):
+            is_coming = (phone.wanted or phone.asking) and self.reachable
+            if phone.to_phone or phone.to_relay or phone.moving or is_coming:
                 return next_s
             wake = phone.engine.wake_at
             if wake is not None:
@@ -344,9 +389,14 @@ class World:
 
     def _step(self) -> None:
         for phone in self.phones:
-            if phone.wanted and not phone.connected and self.reachable:
-                phone.connected, phone.wanted = True, False
-                phone.carry_out(phone.engine.opened(now=phone.now))
+            asking, phone.asking = (phone.asking, []) if self.reachable else ([], phone.asking)
+            for line in asking:
+                phone.carry_out(phone.engine.answered(line, now=phone.now))
+            if phone.wanted and self.reachable and self.now_s >= phone.stands_s - 1e-9:
+                phone.line, phone.wanted = phone.wanted, 0
+                phone.to_phone.clear()
+                phone.to_relay.clear()
+                phone.carry_out(phone.engine.opened(phone.line, now=phone.now))
                 phone.to_phone.append(encode(Challenge(b"n" * 32, b"relay", self.relay.clock_ms)))
         if self.reachable:
             for phone in self.phones:
@@ -387,7 +437,7 @@ class World:
         life = phone.lives
         for data in incoming:
             if phone.connected and phone.lives == life:
-                phone.carry_out(phone.engine.received(decode_relay_frame(data), now=phone.now))
+                phone.carry_out(phone.engine.received(phone.line, decode_relay_frame(data), now=phone.now))
         moving, phone.moving = phone.moving, []
         for piece in moving:
             if phone.connected and phone.lives == life:

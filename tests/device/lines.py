@@ -163,7 +163,23 @@ class Line:
         finally:
             self.closed = True
             self.place.diary.write(self.owner, "closed", self)
-            self.place.relay.online.discard(self.device)
+            if self.place.line(self.owner) is self:  # else another one is there already
+                self.place.relay.online.discard(self.device)
+
+
+@dataclass
+class _Dialled:
+    """A TCP connection that stands; see `ports.Dialled`."""
+
+    open_line: Callable[[], Line]
+
+    async def proceed(self, resume: Resume | None) -> Line:
+        """Make a line of it."""
+        await asyncio.sleep(0)
+        return self.open_line()
+
+    def close(self) -> None:
+        """Nobody else knows of it yet."""
 
 
 @dataclass
@@ -225,20 +241,23 @@ class Place:
         assert identity is not None
         device = identity.device
 
-        async def open_line(resume: Resume | None) -> Line:
-            await asyncio.sleep(0)
-            if self.failing.get(owner):
-                raise self.failing[owner].popleft()
+        def open_line() -> Line:
             line = Line(self, owner, device)
             line.taking.set()
             self.lines.setdefault(owner, []).append(line)
             self.diary.write(owner, "open", line)
             return line
 
+        async def dial(path: str) -> _Dialled:
+            await asyncio.sleep(0)
+            if self.failing.get(owner):
+                raise self.failing[owner].popleft()
+            return _Dialled(open_line)
+
         client = Client(
             self.folder / owner,
             disk,
-            ports=Ports(open_line, monotonic_s=loop.time, wall_ms=lambda: self.relay.clock_ms + int(loop.time())),
+            ports=Ports(dial, monotonic_s=loop.time, wall_ms=lambda: self.relay.clock_ms + int(loop.time())),
         )
 
         def hear(news: News) -> None:

@@ -12,7 +12,7 @@ from unittest import mock
 import msgspec
 from aiohttp import web
 
-from answerback.core.effects import KeepDeviceKeys, KeepDeviceList
+from answerback.core.facts import KeepDeviceKeys, KeepDeviceList
 from answerback.crypto import linking as link_codes
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
 from answerback.device.client import Client
@@ -28,8 +28,7 @@ from answerback.storage.layout import DEVICE_FILE, JOURNAL_FILE, KEY_FILE, SALT_
 from answerback.storage.vault import KeySource, create_key, open_key
 from answerback.transport.failures import Unreachable
 from answerback.transport.odd_requests import server_log
-from answerback.transport.ports import Ports, RelayLine
-from answerback.wire.frames import Resume
+from answerback.transport.ports import Dialled, Ports
 from tests.fuzz.doorstep import Alarm, Doorstep, Doorway
 from tests.fuzz.draw import Script
 from tests.fuzz.http_targets import ODD_EXPECT, answers_of, loop_and_folder, request
@@ -68,7 +67,7 @@ def registered(folder: Path, *, key: bytes | None) -> Journal:
     return journal
 
 
-async def _no_road(resume: Resume | None) -> RelayLine:
+async def _no_road(path: str) -> Dialled:
     raise Unreachable(Cause.NETWORK_NO_PATH)
 
 

@@ -55,7 +55,7 @@ class Siege:
             if self.script.below(12) == 0:
                 self.world.now_s += self.script.pick(PAUSES_S)
                 self._carry(self.phone.engine.wake(now=self.phone.now))
-            if not self.phone.engine.machines.link.up:
+            if not self.phone.engine.machines.path.up:
                 self._reconnect()
             self._hear(self._lie())
         self._check_peace()
@@ -100,7 +100,7 @@ class Siege:
             if self.script.below(4) == 0:
                 self.phone.drop()
             return
-        self._carry(self.phone.engine.received(frame, now=self.phone.now))
+        self._carry(self.phone.engine.received(self.phone.line, frame, now=self.phone.now))
 
     def _carry(self, effects: list[Effect]) -> None:
         self.phone.carry_out(effects)
@@ -116,10 +116,8 @@ class Siege:
 
     def _reconnect(self) -> None:
         phone = self.phone
-        phone.engine.start(now=phone.now)
-        phone.connected = True
-        self._carry(phone.engine.opened(now=phone.now))
-        self._carry(phone.engine.received(Challenge(b"n" * 32, b"relay", 0), now=phone.now))
+        phone.connect()
+        self._carry(phone.engine.received(phone.line, Challenge(b"n" * 32, b"relay", 0), now=phone.now))
 
     def _check_peace(self) -> None:
         """An honest relay from here on: the device comes back from its disk, and mail goes both ways."""

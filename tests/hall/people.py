@@ -37,7 +37,7 @@ def friends(seed: int = 0) -> tuple[World, Phone, Phone]:
 
 def tell(phone: Phone, frame: RelayFrame) -> None:
     """Have a phone hear a frame as it comes from the wire."""
-    phone.carry_out(phone.engine.received(decode_relay_frame(encode(frame)), now=phone.now))
+    phone.carry_out(phone.engine.received(phone.line, decode_relay_frame(encode(frame)), now=phone.now))
 
 
 def renewals(*phones: Phone) -> int:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from answerback.core import confirmation, engine
-from answerback.core.pacing import CADENCE_S, JITTER, SPACING_S_MAX, TOLD_S_MAX, Pacing
+from answerback.core.network import recovery
+from answerback.core.network.recovery import SPACING_S_MAX, TOLD_S_MAX, Recovery
 from answerback.model.causes import Cause
 from answerback.model.ids import MessageId
 from answerback.model.message import LIFETIME_S
@@ -29,7 +30,7 @@ def test_no_retry_is_ever_planned_for_next_month() -> None:
     """
     world, ann, bea = friends()
     world.reachable = False
-    bound_ms = round(SPACING_S_MAX * (1 + JITTER) * 1000) + ATTEMPT_MS
+    bound_ms = round(SPACING_S_MAX * 1000) + ATTEMPT_MS
     identity = ann.send("bea", text="patience", lifetime_s=LIFETIME_S)
     for _ in range(LOOKS):
         world.run(AWAY_S / LOOKS)
@@ -70,11 +71,11 @@ def _planned_ms(phone: Phone, message: MessageId) -> int:
 
 
 def the_wait_grows_with_every_failure(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Pacing, "_spacing_s", lambda pacing, _down_s: CADENCE_S * 1.5 ** min(pacing.failures, 100))
+    patch.setattr(Recovery, "_spacing_s", lambda timetable, _now_s: 1.5 ** min(timetable._open_probes, 100))
 
 
 def whatever_a_relay_says_is_done(patch: pytest.MonkeyPatch) -> None:
-    for module in (engine, confirmation):
+    for module in (engine, confirmation, recovery):
         patch.setattr(module, "TOLD_S_MAX", float("inf"))
 
 

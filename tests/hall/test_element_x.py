@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import Effect, Moment, Save, Upload, Warned
+from answerback.core.effects import Effect, Moment, Reason, Save, Upload, Warned
 from answerback.core.engine import Engine
 from answerback.core.facts import KeepDraft, KeepOutgoing
 from answerback.core.lanes import CopyKey, Lanes
+from answerback.core.network.recovery import SPACING_S_MAX, Recovery
 from answerback.core.outbox import Outbox
-from answerback.core.pacing import SPACING_S_MAX, Pacing
 from answerback.model.causes import Cause
 from answerback.model.envelope import SEALED_BYTES_MAX
 from answerback.model.message import Lane, Urgency
@@ -55,10 +55,10 @@ def _one_piece_is_refused(phone: Phone) -> None:
 def an_unknown_account_is_final(patch: pytest.MonkeyPatch) -> None:
     farewelled = Engine._farewelled
 
-    def stop(engine: Engine, frame: Farewell, now: Moment) -> list[Effect]:
-        effects = farewelled(engine, frame, now)
+    def stop(engine: Engine, line: int, frame: Farewell, now: Moment) -> list[Effect]:
+        effects = farewelled(engine, line, frame, now)
         if frame.cause == Cause.ACCOUNT_NOT_REGISTERED.value:
-            engine.machines.pacing._next = None
+            engine.machines.path.recovery._next = None
         return effects
 
     patch.setattr(Engine, "_farewelled", stop)
@@ -185,14 +185,15 @@ def _is_promise(effect: Effect) -> bool:
 
 
 def three_tries_and_no_more(patch: pytest.MonkeyPatch) -> None:
-    failed = Pacing.failed
+    due = Recovery.due
 
-    def give_up(pacing: Pacing, *, now_s: float, draw: float, was_up: bool) -> None:
-        failed(pacing, now_s=now_s, draw=draw, was_up=was_up)
-        if pacing.failures > THREE_TRIES:
-            pacing._next = None
+    def give_up(timetable: Recovery, *, now_s: float, draw: float) -> Reason | None:
+        reason = due(timetable, now_s=now_s, draw=draw)
+        if timetable._open_probes >= THREE_TRIES:
+            timetable._next = None
+        return reason
 
-    patch.setattr(Pacing, "failed", give_up)
+    patch.setattr(Recovery, "due", give_up)
 
 
 def what_was_under_way_stays_so(patch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.effects import Effect
-from answerback.core.link import Link
+from answerback.core.effects import Wake
+from answerback.core.network.silence import Silence
 from answerback.model.ids import DeviceId
 from answerback.relay.effects import Ask
 from answerback.relay.effects import Effect as RelayEffect
@@ -106,11 +106,10 @@ def _nothing_comes_through(world: World) -> None:
 
 
 def silence_is_taken_for_patience(patch: pytest.MonkeyPatch) -> None:
-    def patient(_link: Link, *, now_s: float) -> list[Effect]:
-        return []
+    def patient(_silence: Silence, _rto_s: float) -> Wake | None:
+        return None
 
-    patch.setattr(Link, "wake", patient)
-    patch.setattr(Link, "wake_at", None)
+    patch.setattr(Silence, "due", patient)
 
 
 @each_of(

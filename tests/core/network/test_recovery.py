@@ -14,7 +14,10 @@ from answerback.core.network.recovery import (
     ABSENT_S,
     ANSWER_S,
     ANSWER_S_LONG,
+    ANSWER_S_LONGEST,
     EVIDENCE_S_MIN,
+    LONGEST_AGE_S,
+    LONGEST_EVERY,
     PLEDGE_S,
     PLEDGE_SHARE,
     RETRIES_MAX,
@@ -201,7 +204,9 @@ def test_some_answers_are_waited_for_longer_once_an_outage_is_old() -> None:
         return found
 
     assert set(waits_s(3.0)) == {ANSWER_S}
-    assert set(waits_s(30.0)) == {ANSWER_S, ANSWER_S_LONG}
+    assert set(waits_s(LONGEST_AGE_S)) == {ANSWER_S, ANSWER_S_LONG}
+    assert set(waits_s(30.0)) == {ANSWER_S, ANSWER_S_LONG, ANSWER_S_LONGEST}
+    assert 0 < waits_s(60.0).count(ANSWER_S_LONGEST) <= len(waits_s(60.0)) / LONGEST_EVERY + 1
 
 
 def test_what_went_before_is_learned_and_what_was_sent_in_vain_is_counted() -> None:

@@ -74,6 +74,21 @@ def test_a_silence_is_noticed_once() -> None:
     assert silence.due(0.2) is not None
 
 
+def test_a_flow_that_has_stopped_is_asked_about_once_and_the_answers_are_no_flow() -> None:
+    silence = listening(gap_s=0.2, count=30)
+    due = silence.due(0.2)
+    assert due is not None
+    silence.notice()
+    now_s = due.at_s + 0.1
+    silence.heard(now_s=now_s)
+    assert silence.due(0.2) is None, "what it asked was answered, and nothing else has come"
+    for number in range(1, RHYTHM_COUNT_MIN):
+        silence.heard(now_s=now_s + number * 0.2)
+    assert silence.due(0.2) is None
+    silence.heard(now_s=now_s + RHYTHM_COUNT_MIN * 0.2)
+    assert silence.due(0.2) is not None, "it flows again"
+
+
 def test_a_false_alarm_teaches_patience_and_answers_in_time_take_it_back() -> None:
     silence = Silence()
     silence.restart(now_s=0.0)

@@ -9,7 +9,7 @@ wait longer, so a link that is merely slow is not asked about for ever.
 
 from dataclasses import dataclass
 
-from answerback.core.effects import Reason, Wake
+from answerback.core.waking import Reason, Wake
 
 SILENCE_RTOS = 2.0
 """Silence while something is owed, in multiples of the time an answer may take, before we ask."""
@@ -50,7 +50,9 @@ class Silence:
         """Anything at all came from the relay."""
         gap_s = now_s - self.heard_s
         if gap_s >= TOGETHER_S:
-            if not self._is_asked:
+            if self._is_asked:
+                self._arrivals = 0  # the rhythm is over: answers to our own asking are none
+            else:
                 self._learn(gap_s)
             self.heard_s = now_s
         self._is_asked = False
