@@ -199,7 +199,7 @@ def test_a_device_takes_its_subscription_back(tmp_path: Path, people: list[Resid
         (410, Outcome.GONE),
         (301, Outcome.REFUSED),
         (400, Outcome.REFUSED),
-        (403, Outcome.REFUSED),
+        (403, Outcome.GONE),
         (413, Outcome.REFUSED),
     ],
 )

@@ -21,8 +21,8 @@ from answerback.transport.push import AT_ONCE_MAX, Answer
 from answerback.wire.frames import Subscribe
 
 _log = logging.getLogger(__name__)
-_GONE: Final = frozenset({404, 410})
-"""RFC 8030 §7.3: there is no such subscription any more."""
+_GONE: Final = frozenset({401, 403, 404, 410})
+"""There is no such subscription any more (RFC 8030 §7.3), or it is another relay's key's (RFC 8292 §4.2)."""
 _LATER: Final = frozenset({0, 408, 425, 429})
 _SERVER_FAULTS = 500
 _TAKEN = range(200, 300)
