@@ -1,10 +1,13 @@
 """Proves what Linux tells of its interfaces, on real ones."""
 
+import os
 import select
 import socket
 
 import pytest
+from pyroute2 import IPRoute
 
+from answerback.lab.packets.namespaces import open_tun
 from answerback.transport import netlink_interfaces
 from answerback.transport.interfaces import SOMEWHERE, Interface, Look
 from answerback.transport.netlink_interfaces import drain, open_events
@@ -78,25 +81,29 @@ def test_a_network_is_known_by_its_gateways_hardware_once_that_has_answered(home
     assert the(look(home), "wlan0").known_by == b"gateway " + WORLD_HARDWARE.format(1).encode()
 
 
-def test_a_tunnel_is_told_and_has_only_its_own_name(home: Networks) -> None:
-    def make(ip: object) -> None:
-        ip.link("add", ifname="tun0", kind="tuntap", mode="tun")  # type: ignore[attr-defined]
-        index = ip.link_lookup(ifname="tun0")[0]  # type: ignore[attr-defined]
-        ip.addr("add", index=index, address="10.9.0.2", prefixlen=24)  # type: ignore[attr-defined]
-        ip.link("set", index=index, state="up")  # type: ignore[attr-defined]
+def test_a_tunnel_is_told_and_known_by_its_own_name(home: Networks) -> None:
+    tun = open_tun(home.device, "tun0")
 
-    home.ip(home.device, make)
+    def configure(ip: IPRoute) -> None:
+        ip.addr("add", index=tun.index, address="10.9.0.2", prefixlen=24)
+        ip.link("set", index=tun.index, state="up")
+
+    home.ip(home.device, configure)
     home.route("tun0", metric=1)
-    assert "tun0" not in {each.name for each in look(home).interfaces}, "nobody has it open: it has no carrier"
+    tunnel = the(look(home), "tun0")
+    assert (tunnel.is_tunnel, tunnel.is_chosen, tunnel.known_by) == (True, True, b"line tun0")
+    tun.set_carrier(on=False)
+    assert "tun0" not in {each.name for each in look(home).interfaces}
+    os.close(tun.number)
 
 
 def test_several_gateways_of_one_route_are_several_paths(home: Networks) -> None:
-    def make(ip: object) -> None:
+    def make(ip: IPRoute) -> None:
         hops = [
-            {"oif": ip.link_lookup(ifname=name)[0], "gateway": gateway}  # type: ignore[attr-defined]
+            {"oif": ip.link_lookup(ifname=name)[0], "gateway": gateway}
             for name, gateway in (("wlan0", "10.1.0.1"), ("wwan0", "10.2.0.1"))
         ]
-        ip.route("add", dst=f"{FAR}/32", multipath=hops)  # type: ignore[attr-defined]
+        ip.route("add", dst=f"{FAR}/32", multipath=hops)
 
     home.ip(home.device, make)
     assert {each.name for each in look(home, FAR).interfaces} == {"wlan0", "wwan0"}

@@ -63,6 +63,24 @@ def test_each_interface_is_asked_where_a_socket_can_be_bound_to_it(
     assert not found["wwan0"].is_chosen
 
 
+def test_a_tunnel_is_known_by_what_such_interfaces_are_called(
+    networks: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        plain_interfaces, "bind_to_device", lambda made, name, platform: binding.bind_to_device(made, name)
+    )
+    networks.cable("utun3", "10.1.0.2/24", world=("10.1.0.1/24",), number=1)
+    networks.cable("en0", "10.2.0.2/24", world=("10.2.0.1/24",), number=2)
+    networks.route("utun3", "10.1.0.1", metric=100)
+    networks.route("en0", "10.2.0.1", metric=600)
+    found = look(networks, "198.51.100.1", platform="darwin")
+    assert {each.name: each.is_tunnel for each in found.interfaces if each.name != "lo"} == {
+        "utun3": True,
+        "en0": False,
+    }
+    assert [path.name for path in paths_of(found)] == ["utun3"]
+
+
 def test_an_interface_that_goes_away_meanwhile_is_no_path(home: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
     def bind(made: socket.socket, name: str, *, platform: str) -> bool:
         raise OSError(errno.ENODEV, "no such device")

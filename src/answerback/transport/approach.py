@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 RACE_S: Final = 0.25
 """Between two addresses of a race: RFC 8305's connection attempt delay."""
+GOODBYE_S_MAX = 0.5
+"""TLS says goodbye and waits for an answer; on a path that is dead there is none."""
 SILENT_MAX = 3
 """Attempts one address may leave unanswered before the next one is tried."""
 _PORTS: Final = {"https": 443, "http": 80}
@@ -108,6 +110,11 @@ class Approach:
         """The addresses the next packet would go to, as far as they are known without asking."""
         return (self._proxy_names or self._names).known
 
+    @property
+    def is_direct(self) -> bool:
+        """Nobody stands between: the far end of a connection is the relay's own address."""
+        return self._proxy is None
+
     def network_seen(self, paths: Iterable[PathSeen]) -> None:
         """Begin anew on each path that leads somewhere else now, and look the names up again."""
         places: dict[str, _Place] = {}
@@ -166,6 +173,7 @@ class Approach:
                 sock=reached.socket,
                 ssl=_tls(pinned=bool(self._pin)) if self.is_sealed else None,
                 server_hostname=self.host if self.is_sealed else None,
+                ssl_shutdown_timeout=GOODBYE_S_MAX if self.is_sealed else None,
             )
         except BaseException:
             reached.close()
@@ -228,6 +236,10 @@ class RelayConnector(aiohttp.BaseConnector):
         super().__init__(limit=limit)
         self._approach: Final = approach
         self._reach: Final = reach
+
+    def close(self, *, abort_ssl: bool = True) -> Awaitable[None]:
+        """Close all connections, those with TLS without waiting for a goodbye, as aiohttp's own does."""
+        return super().close(abort_ssl=abort_ssl)
 
     async def _create_connection(
         self,

@@ -116,9 +116,10 @@ class Names:
 
     async def close(self) -> None:
         """Stop looking up."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        looking, self._looking = self._looking, None
+        if looking is not None and not looking.done():
+            looking.cancel()
+            await asyncio.wait([looking])
 
     # ---- private
 

@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Final
 
 from answerback.model.paths import ANY_PATH
@@ -17,6 +18,8 @@ from answerback.transport.binding import bind_to_device
 from answerback.transport.interfaces import SOMEWHERE, Interface, Look, chosen_source, is_here, source_towards
 
 ASKED_EACH: Final = frozenset({"darwin", "win32"})
+_TUNNELS: Final = ("utun*", "tun*", "tap*", "wg*", "ipsec*", "tunnel*", "ppp*", "iftype53*")
+"""What macOS, and Windows by the kind of its adapters, call an interface that leads through others."""
 _PREFIX_BITS: Final = {4: 24, 6: 64}
 """What neighbours usually have in common; a socket does not know it for certain."""
 
@@ -56,5 +59,6 @@ def _interface(name: str, sources: Sequence[str], *, is_chosen: bool) -> Interfa
         has_ipv4=any(each.version == 4 for each in found),  # noqa: PLR2004  # an IP version
         has_ipv6=any(each.version == 6 for each in found),  # noqa: PLR2004
         known_by=" ".join(["prefix", name, *sorted(map(str, prefixes))]).encode(),
+        is_tunnel=any(fnmatchcase(name, pattern) for pattern in _TUNNELS),
         is_chosen=is_chosen,
     )
