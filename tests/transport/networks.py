@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from ipaddress import ip_interface
-from typing import Any, Final, TypeVar
-
-from pyroute2 import IPRoute
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from answerback.lab.packets.namespaces import Namespace, enter, make_namespace
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
 
 T = TypeVar("T")
 PATIENCE_S = 30.0
@@ -36,7 +37,7 @@ class Networks:
     def cable(self, name: str, *addresses: str, world: tuple[str, ...], number: int = 1) -> None:
         """Plug in a cable between the two, with addresses such as 10.1.0.2/24 at either end."""
 
-        def make(ip: IPRoute) -> None:
+        def make(ip: "IPRoute") -> None:
             peer = {"ifname": f"far-{name}", "net_ns_fd": self.world.held, "address": WORLD_HARDWARE.format(number)}
             ip.link("add", ifname=name, kind="veth", peer=peer)
             _configure(ip, name, addresses)
@@ -74,8 +75,9 @@ class Networks:
             ),
         )
 
-    def ip(self, place: Namespace, work: Callable[[IPRoute], T]) -> T:
+    def ip(self, place: Namespace, work: "Callable[[IPRoute], T]") -> T:
         """Change a namespace's network."""
+        from pyroute2 import IPRoute  # only Linux has it, and namespaces
 
         def run() -> T:
             with IPRoute() as ip:
@@ -122,7 +124,7 @@ def inside(place: Namespace, work: Callable[[], T]) -> T:
     return found[0]
 
 
-def _configure(ip: IPRoute, name: str, addresses: tuple[str, ...]) -> None:
+def _configure(ip: "IPRoute", name: str, addresses: tuple[str, ...]) -> None:
     index = ip.link_lookup(ifname=name)[0]
     for address in addresses:
         at = ip_interface(address)

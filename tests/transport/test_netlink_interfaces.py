@@ -3,15 +3,18 @@
 import os
 import select
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
-from pyroute2 import IPRoute
 
 from answerback.lab.packets.namespaces import open_tun
 from answerback.transport import netlink_interfaces
 from answerback.transport.interfaces import SOMEWHERE, Interface, Look
 from answerback.transport.netlink_interfaces import drain, open_events
 from tests.transport.networks import WORLD_HARDWARE, Networks, inside
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
 
 FAR = "203.0.113.9"
 
@@ -84,7 +87,7 @@ def test_a_network_is_known_by_its_gateways_hardware_once_that_has_answered(home
 def test_a_tunnel_is_told_and_known_by_its_own_name(home: Networks) -> None:
     tun = open_tun(home.device, "tun0")
 
-    def configure(ip: IPRoute) -> None:
+    def configure(ip: "IPRoute") -> None:
         ip.addr("add", index=tun.index, address="10.9.0.2", prefixlen=24)
         ip.link("set", index=tun.index, state="up")
 
@@ -98,7 +101,7 @@ def test_a_tunnel_is_told_and_known_by_its_own_name(home: Networks) -> None:
 
 
 def test_several_gateways_of_one_route_are_several_paths(home: Networks) -> None:
-    def make(ip: IPRoute) -> None:
+    def make(ip: "IPRoute") -> None:
         hops = [
             {"oif": ip.link_lookup(ifname=name)[0], "gateway": gateway}
             for name, gateway in (("wlan0", "10.1.0.1"), ("wwan0", "10.2.0.1"))
