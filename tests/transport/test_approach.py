@@ -193,6 +193,7 @@ def test_a_family_that_leads_nowhere_costs_a_quarter_of_a_second_and_only_once(
             for _ in range(2):
                 assert await line_over(way) == (FOUR, PORT)
             assert way.known == (FOUR, SIX)
+            assert way.is_direct
 
     networks.play(story)
 
@@ -307,6 +308,7 @@ def test_through_a_proxy_the_relay_is_reached_by_its_name_and_proves_to_be_the_r
             proxy.leads[HOST, PORT] = proxy.leads[HOST, 443] = ("127.0.0.1", port)
             monkeypatch.setenv("ALL_PROXY", proxy.url)
             way = Approach(f"https://{HOST}:{PORT}", pin=certificate.pin)
+            assert not way.is_direct
             await line_over(way)
             assert proxy.asked == [(HOST, PORT)]
             proxy.allowed = frozenset({443})  # as most proxies have it
@@ -335,5 +337,18 @@ def test_a_relay_that_sends_us_elsewhere_is_not_followed() -> None:
             await line_over(Approach(f"http://127.0.0.1:{runner.addresses[0][1]}"))
         assert failed.value.cause is Cause.NETWORK_CAPTIVE
         await runner.cleanup()
+
+    played(story)
+
+
+def test_who_watches_is_told_when_the_relays_addresses_become_known() -> None:
+    async def story() -> None:
+        told: list[tuple[str, ...]] = []
+        way = Approach(f"https://{HOST}:{PORT}", lookup=found("127.0.0.1"))
+        way.tell(lambda: told.append(way.known))
+        with pytest.raises(Unreachable):
+            await way.reach("nothing0")
+        assert told == [("127.0.0.1",)]
+        await way.close()
 
     played(story)
