@@ -98,6 +98,14 @@ def test_a_line_that_falls_silent_beside_bulk_is_not_waited_for() -> None:
     assert hedge.why is Why.QUIET
 
 
+def test_quiet_is_a_sign_against_the_line_half_a_round_trip_later() -> None:
+    hedging = beside_bulk()
+    assert hedging.quiet_at_s is not None
+    assert hedging.doubt_at_s(0.1) == hedging.quiet_at_s + 0.05
+    hedging.ended()
+    assert hedging.doubt_at_s(0.1) is None
+
+
 def test_a_word_on_the_line_ends_its_silence() -> None:
     hedging = beside_bulk(gap_s=0.02)
     before_s = hedging.quiet_at_s
