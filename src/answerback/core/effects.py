@@ -5,61 +5,20 @@ in one transaction, then what goes to the network, then `Tell`. A crash leaves a
 """
 
 from dataclasses import dataclass, field
-from enum import Enum, unique
 
 from answerback.core.facts import Fact
+from answerback.core.network.modes import Posture
+from answerback.core.waking import Reason as Reason  # noqa: PLC0414 - known here to all that take effects
+from answerback.core.waking import Wake as Wake  # noqa: PLC0414 - as above
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import Message
 from answerback.model.moment import Moment as Moment  # noqa: PLC0414 - known here to all that take effects
 from answerback.model.timeline import Step
-from answerback.wire.frames import ClientFrame, Resume
+from answerback.wire.frames import ClientFrame, Resume, Ticket
 
 IN_USE = 0
 """Stands for the number of the connection in use, whichever it is by then; others begin with 1."""
-
-
-@unique
-class Reason(Enum):
-    """Why a machine wants to be woken, or why something is attempted."""
-
-    NOTHING = "nothing"
-    TURN = "turn"
-    """Others of this lane or a more urgent lane go first."""
-    CONNECT_FIRST = "connect.first"
-    CONNECT_CADENCE = "connect.cadence"
-    """No evidence either way: try at the steady cadence of the first minutes, then ever less often."""
-    CONNECT_EVIDENCE = "connect.evidence"
-    """Something was seen that makes success likely: another path worked, the network changed, somebody asked."""
-    CONNECT_TOLD = "connect.told"
-    """The relay said when to come back."""
-    ATTEMPT_LIMIT = "attempt.limit"
-    """A connection attempt has had its time."""
-    SILENCE_PROBE = "silence.probe"
-    """Something is outstanding and nothing was heard: ask with a ping."""
-    SILENCE_LIMIT = "silence.limit"
-    """The ping was not answered for long: the connection is dead, whatever TCP believes."""
-    KEEPALIVE = "keepalive"
-    RETRY_TOLD = "retry.told"
-    """The relay refused for now and said when to try again."""
-    ANSWER_DUE = "answer.due"
-    """Accepted long ago and not answered: ask the relay where it is."""
-    GAP_DUE = "gap.due"
-    """A number never came: ask its sender."""
-    EXPIRY = "expiry"
-    UPKEEP = "upkeep"
-    """Keys to refill or rotate."""
-    TRANSFER = "transfer"
-    DISK_AGAIN = "disk.again"
-    """The disk refused: try it again."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Wake:
-    """When a machine has work again, and why then."""
-
-    at_s: float
-    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +74,33 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Be there for the relay's datagrams on this path, by this ticket, and say so."""
+
+    path: str
+    line: int
+    """Whose far end is where they come from."""
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Say by datagram that this device can still be called: what translates its address forgets."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transmit:
     """Put a frame on a connection."""
 
     frame: ClientFrame
     line: int = IN_USE
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The path was gone and is back: whatever else of ours was on it should speak soon, or be begun anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +152,13 @@ class LinkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ModeChanged:
+    """This device is more or less eager than before, and why."""
+
+    posture: Posture
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A question asked through the engine has its answer."""
 
@@ -197,7 +185,7 @@ class Warned:
     account: AccountId | None = None
 
 
-News = Arrived | Progressed | LinkChanged | Answered | FileReady | Warned
+News = Arrived | Progressed | LinkChanged | ModeChanged | Answered | FileReady | Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +195,4 @@ class Tell:
     news: News
 
 
-Effect = Save | Probe | Proceed | Use | Close | Ask | Transmit | Upload | Download | Tell
+Effect = Save | Probe | Proceed | Use | Close | Ask | Listen | Here | Recheck | Transmit | Upload | Download | Tell

@@ -8,14 +8,15 @@ After each change the engine lets go what may leave. There is no decision about 
 from collections.abc import Sequence
 from typing import assert_never
 
+from answerback.core.adapting import Adapting
 from answerback.core.arrival import Arrival
+from answerback.core.carriage import Carriage
 from answerback.core.confirmation import Confirmation
 from answerback.core.departure import Departure
 from answerback.core.effects import (
     Close,
     Download,
     Effect,
-    FileReady,
     Moment,
     Reason,
     Save,
@@ -31,10 +32,13 @@ from answerback.core.hedger import Hedger
 from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
+from answerback.core.network.modes import Posture, Wish
+from answerback.core.network.platforms import Profile
 from answerback.core.network.recovery import TOLD_S_MAX, Evidence
 from answerback.core.outbox import LETTERS_MAX
 from answerback.core.reaching import Reaching
 from answerback.core.rollback import Rollback
+from answerback.core.sensing import FileAsked, Hinted, Looked, PowerSeen, Sensed, Wished
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys
@@ -44,7 +48,6 @@ from answerback.model.devices import Signed
 from answerback.model.errors import PeerError, UsageError
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, message_id
 from answerback.model.message import LIFETIME_S, Attachment, Message, Urgency
-from answerback.model.paths import PathSeen
 from answerback.model.timeline import Wait
 from answerback.wire.frames import (
     Accepted,
@@ -62,7 +65,7 @@ from answerback.wire.frames import (
     Resolved,
     Welcome,
 )
-from answerback.wire.letters import Nack, Receipt
+from answerback.wire.letters import Receipt
 
 LOOK_S = 30.0
 """How often, while connected, everything without a deadline of its own is looked at: ages, ends, missing addresses."""
@@ -76,7 +79,15 @@ class Engine:
     """One device's decisions."""
 
     def __init__(
-        self, own: Self, keys: DeviceKeys, *, pickle_key: bytes, randomness: Randomness, memory: Memory | None = None
+        self,
+        own: Self,
+        keys: DeviceKeys,
+        *,
+        pickle_key: bytes,
+        randomness: Randomness,
+        memory: Memory | None = None,
+        profile: Profile | None = None,
+        wish: Wish | None = None,
     ) -> None:
         self.machines = Machines(own, Sessions(keys, pickle_key), randomness)
         self._departure = Departure(self.machines)
@@ -86,6 +97,8 @@ class Engine:
         self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
         self._reaching = Reaching(self.machines, self._departure, self._arrival, Greeting(self.machines))
         self._hedger = Hedger(self.machines)
+        self._carriage = Carriage(self.machines, self._departure, self._arrival)
+        self._adapting = Adapting(self.machines, profile, wish or Wish())
         self._look_at_s = 0.0
         if memory is not None:
             self._restore(memory)
@@ -157,6 +170,11 @@ class Engine:
         return wait_of_copy(machines, copy, now=now) if copy else wait_of_promise(machines, promise, now=now)
 
     @property
+    def posture(self) -> Posture:
+        """How eager this device is, since when and why."""
+        return self._adapting.posture
+
+    @property
     def drafted_files(self) -> frozenset[BlobId]:
         """Files of messages whose recipients are still being looked up."""
         drafts = self._departure.drafts.values()
@@ -167,24 +185,28 @@ class Engine:
     def start(self, *, now: Moment) -> list[Effect]:
         """Begin: connect, and keep connected."""
         self.machines.clock.begin(now)
+        self._adapting.start(now=now)
         self._reaching.start(now=now)
         return self.wake(now=now)
 
     def hint(self, *, now: Moment, evidence: Evidence = Evidence.IN_FRONT) -> list[Effect]:
         """Something makes a connection likely to succeed now, or the one in use doubtful."""
-        return self._then(self._reaching.hint(evidence, now=now), now)
+        return self.sensed(Hinted(evidence), now=now)
 
-    def network_seen(self, found: Sequence[PathSeen], *, now: Moment) -> list[Effect]:
-        """A look has found these ways out of this device; none of them is none."""
-        return self._then(self._reaching.network_seen(found, now=now), now)
+    def sensed(self, event: Sensed, *, now: Moment) -> list[Effect]:
+        """A sense has told something of the network, of the machine, or of people."""
+        effects: list[Effect] = []
+        if isinstance(event, Looked | PowerSeen | Wished | FileAsked):
+            effects = self._adapting.sensed(event, now=now)
+            if isinstance(event, Looked) and event.is_in_front:
+                effects += self._reaching.sensed(Hinted(Evidence.IN_FRONT), now=now)
+        else:
+            effects = self._reaching.sensed(event, now=now)
+        return self._then(effects, now)
 
     def answered(self, line: int, *, now: Moment) -> list[Effect]:
         """A probe was answered."""
         return self._then(self._reaching.answered(line, now=now), now)
-
-    def datagram_answered(self, *, now: Moment) -> list[Effect]:
-        """The relay answered a datagram."""
-        return self._then(self._reaching.datagram_answered(now=now), now)
 
     def opened(self, line: int, *, now: Moment) -> list[Effect]:
         """A connection stands; the relay's challenge, or its welcome, is next."""
@@ -216,48 +238,21 @@ class Engine:
 
     def moved(self, piece: Upload | Download, *, done_bytes: int, now: Moment) -> list[Effect]:
         """So much of a file is at its goal; a whole one coming in is reported by `file_checked` first."""
-        finished, effects = self.machines.transfers.moved(piece, done_bytes=done_bytes)
-        if finished and isinstance(piece, Upload):
-            self._departure.file_arrived(piece.message)
-        return self._then(effects, now)
+        return self._then(self._carriage.moved(piece, done_bytes=done_bytes), now)
 
     def file_checked(self, blob: BlobId, message: Message, *, now: Moment) -> list[Effect]:
         """A received file is whole, opened and on disk: its message is delivered."""
-        effects: list[Effect] = [Tell(FileReady(message.id, blob))]
-        if message.author != self.machines.own.account or message.author_device != self.machines.own.device:
-            effects += self._arrival.file_arrived(message, now=now)
-        return self._then(effects, now)
+        return self._then(self._carriage.checked(blob, message, now=now), now)
 
     def transfer_failed(
         self, piece: Upload | Download, *, missing: bool, message: Message | None, now: Moment
     ) -> list[Effect]:
-        """A piece did not arrive; if the relay has not got the blob at all, its author is asked to bring it again.
-
-        Once the message has run out its author keeps nothing of it any more, and once that device is off its
-        account's list nobody does: then the file is given up.
-        """
-        if missing and isinstance(piece, Download) and message is not None:
-            relay_ms = self.machines.clock.relay_ms(now)
-            is_over = relay_ms is not None and relay_ms > message.expires_ms
-            if is_over or self.machines.roster.device(message.author_device) is None:
-                return self._then(self.machines.transfers.give_up(piece), now)
-        self.machines.transfers.failed(piece, missing=missing, now_s=now.now_s)
-        effects: list[Effect] = []
-        if missing and message is not None and isinstance(piece, Download):
-            effects += self._departure.control(Nack([], [], [piece.blob]), (message.author_device,), now=now)
-        return self._then(effects, now)
+        """A piece did not arrive; `missing` if the relay has not got the blob at all."""
+        return self._then(self._carriage.failed(piece, missing=missing, message=message, now=now), now)
 
     def file_gone(self, piece: Upload, *, now: Moment) -> list[Effect]:
         """The file to bring is no longer on this disk: its message cannot leave, and that is said."""
-        machines, promise = self.machines, self.machines.outbox.promise(piece.message)
-        if promise is not None and not promise.addressed:
-            machines.transfers.failed(piece, missing=True, now_s=now.now_s)  # nobody yet to say it of
-            return self._then([], now)
-        effects = machines.transfers.abandon((piece.author, piece.message))
-        for copy in list(promise.copies.values()) if promise is not None else ():
-            if copy.open:
-                effects += machines.outbox.failed(copy, Cause.MESSAGE_FILE_MISSING, now=now)
-        return self._then(effects, now)
+        return self._then(self._carriage.gone(piece, now=now), now)
 
     # ---- time
 
@@ -265,9 +260,9 @@ class Engine:
     def wake_at(self) -> Wake | None:
         """When `wake` next has work, and why then."""
         machines = self.machines
-        wakes = [machines.paths.wake_at, self._hedger.wake_at]
+        wakes = [machines.paths.wake_at, self._hedger.wake_at, self._adapting.wake_at]
         if machines.path.up:
-            wakes += [machines.transfers.wake_at, Wake(self._look_at_s, Reason.UPKEEP)]
+            wakes += [machines.transfers.wake_at(self._adapting.may_fetch), Wake(self._look_at_s, Reason.UPKEEP)]
             for at_s, reason in (
                 (machines.inbox.ask_at_s, Reason.GAP_DUE),
                 (machines.lanes.release_at_s, Reason.RETRY_TOLD),
@@ -327,6 +322,7 @@ class Engine:
         effects = self._reaching.welcomed(line, frame, now=now)
         if line != machines.path.line:
             return effects  # it stands by
+        effects += self._adapting.welcomed(now=now)
         machines.lanes.release_all()
         machines.token = frame.token
         machines.catchup.welcomed(frame.waiting)
@@ -430,13 +426,17 @@ class Engine:
             machines.lanes.release_all()
             effects = [*effects, *(Transmit(question) for question in machines.questions.again())]
             effects += self._look_around(now)
+        effects = [*effects, *self._adapting.look(now=now)]
         if not machines.path.up:
             return effects
         effects = [*effects, *self._hedger.watch(self._departure.pump(now=now), now=now)]
         effects += [Transmit(question) for question in machines.questions.more()]
         effects += self._confirmation.inquire()
         effects += machines.transfers.next(
-            token=machines.token, rate_bytes_per_s=machines.flight.rate_bytes_per_s, now_s=now.now_s
+            token=machines.token,
+            rate_bytes_per_s=machines.flight.rate_bytes_per_s,
+            now_s=now.now_s,
+            may_fetch=self._adapting.may_fetch,
         )
         owed = machines.outbox.flying_bytes > 0 or machines.questions.waiting or machines.catchup.waiting
         flying_bytes = machines.outbox.flying_bytes

@@ -6,18 +6,18 @@ is drawn: when a connection is over, or overtaken by another, what was on its wa
 is told of a doubt; only of a connection that came or went.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
-from answerback.core.effects import Close, Effect, LinkChanged, Moment, Tell, Transmit, Use, Warned
+from answerback.core.effects import Close, Effect, LinkChanged, Listen, Moment, Tell, Transmit, Use, Warned
 from answerback.core.greeting import Greeting
 from answerback.core.machines import Machines
 from answerback.core.network.path import Path
 from answerback.core.network.recovery import Evidence
+from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, NetworkSeen
 from answerback.model.causes import Cause
-from answerback.model.paths import PathSeen
 from answerback.wire.frames import WIRE_VERSION, Challenge, Deliver, RelayFrame, TakeOver, Welcome
 
 
@@ -43,17 +43,27 @@ class Reaching:
         """Begin: the first attempt is due at once."""
         self.machines.path.start(now_s=now.now_s)
 
-    def hint(self, evidence: Evidence, *, now: Moment) -> list[Effect]:
-        """Something makes a connection likely to succeed now, or the one in use doubtful."""
+    def sensed(self, event: NetworkSeen | Hinted | DatagramAnswered | DatagramsBlocked, *, now: Moment) -> list[Effect]:
+        """Take in what a sense has told of the network."""
+        match event:
+            case NetworkSeen(found):
+                draw = self.machines.draw()
+                return self._after(self.machines.paths.network_seen(found, now_s=now.now_s, draw=draw), now)
+            case Hinted(evidence):
+                return self._hint(evidence, now)
+            case DatagramAnswered(path, is_connected):
+                return self._datagram_answered(path, is_connected=is_connected, now=now)
+            case DatagramsBlocked(path):
+                self._datagrams_pass(path, on=False)
+                return []
+            case _:
+                assert_never(event)
+
+    def _hint(self, evidence: Evidence, now: Moment) -> list[Effect]:
         effects: list[Effect] = []
         for path in list(self.machines.paths.active()):
             effects += path.hint(evidence, now_s=now.now_s, draw=self.machines.draw())
         return self._after(effects, now)
-
-    def network_seen(self, found: Iterable[PathSeen], *, now: Moment) -> list[Effect]:
-        """A look has found these ways out of this device."""
-        draw = self.machines.draw()
-        return self._after(self.machines.paths.network_seen(found, now_s=now.now_s, draw=draw), now)
 
     def wake(self, *, now: Moment) -> list[Effect]:
         """Do what is due by the clock."""
@@ -70,10 +80,6 @@ class Reaching:
         if path is None:
             return []
         return self._after(path.answered(line, now_s=now.now_s, draw=self.machines.draw()), now)
-
-    def datagram_answered(self, *, now: Moment) -> list[Effect]:
-        """The relay answered a datagram."""
-        return self._after(self.machines.path.datagram_answered(now_s=now.now_s), now)
 
     def opened(self, line: int) -> None:
         """A connection stands; the relay's challenge, or its welcome, is next."""
@@ -131,7 +137,10 @@ class Reaching:
         self.greeting.welcomed(line, welcome, now=now)
         if path.is_standby:
             self._standing_by = welcome
-        return self._after(path.welcomed(line, now_s=now.now_s), now)
+        effects = path.welcomed(line, now_s=now.now_s)
+        if welcome.ticket is not None:
+            effects.append(Listen(path.name, line, welcome.ticket))
+        return self._after(effects, now)
 
     def has_moved(self) -> bool:
         """Whether mail goes on a connection that stood by until now; asked once for each move."""
@@ -139,6 +148,21 @@ class Reaching:
         return is_new
 
     # ---- private
+
+    def _datagram_answered(self, name: str, *, is_connected: bool, now: Moment) -> list[Effect]:
+        self._datagrams_pass(name, on=True)
+        effects: list[Effect] = []
+        for path in self.machines.paths.active():
+            if path.name == name:
+                effects += path.datagram_answered(now_s=now.now_s)
+                if not is_connected and path.up and not path.is_standby:
+                    effects += path.hint(Evidence.RELAY_CALLED, now_s=now.now_s, draw=self.machines.draw())
+        return self._after(effects, now)
+
+    def _datagrams_pass(self, name: str, *, on: bool) -> None:
+        for path in self.machines.paths.active():
+            if path.name == name:
+                path.recovery.by_datagram = on
 
     def _after(self, effects: list[Effect], now: Moment) -> list[Effect]:
         """Draw the consequences of what paths have decided."""

@@ -10,7 +10,7 @@ A transfer belongs to one author's message, never to a blob alone: whoever share
 and could name one first, with a key that does not open it, to keep the file from everybody else.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from answerback.core.effects import Download, Effect, FileReady, Reason, Save, Tell, Upload, Wake
@@ -64,6 +64,10 @@ class _Transfer:
         )
 
 
+MayFetch = Callable[[AccountId, MessageId, int], bool]
+"""Whether the file of this author's message, of so many bytes, is fetched now."""
+
+
 @dataclass(slots=True)
 class Transfers:
     """Files on their way, in the order they were promised."""
@@ -93,11 +97,17 @@ class Transfers:
         self._transfers[post] = transfer
         return [transfer.fact(finished=False)]
 
-    def next(self, *, token: bytes, rate_bytes_per_s: float, now_s: float) -> list[Effect]:
-        """Start the next piece, unless one is under way."""
+    def next(
+        self, *, token: bytes, rate_bytes_per_s: float, now_s: float, may_fetch: MayFetch | None = None
+    ) -> list[Effect]:
+        """Start the next piece, unless one is under way; what may not be fetched now waits."""
         if self._running is not None or not token:
             return []
-        ready = [transfer for transfer in self._transfers.values() if transfer.again_s <= now_s]
+        ready = [
+            transfer
+            for transfer in self._transfers.values()
+            if transfer.again_s <= now_s and self._may_move(transfer, may_fetch)
+        ]
         if not ready:
             return []
         by_lane: dict[Lane, _Transfer] = {}
@@ -182,12 +192,12 @@ class Transfers:
         transfer = self._transfers.get(post)
         return None if transfer is None else (transfer.done_bytes, transfer.total_bytes)
 
-    @property
-    def wake_at(self) -> Wake | None:
-        """When a failed piece is tried again."""
-        if self._running is not None or not self._transfers:
+    def wake_at(self, may_fetch: MayFetch | None = None) -> Wake | None:
+        """When a failed piece is tried again; what may not be fetched now waits for somebody to say so."""
+        if self._running is not None:
             return None
-        return Wake(min(transfer.again_s for transfer in self._transfers.values()), Reason.TRANSFER)
+        waiting = [each.again_s for each in self._transfers.values() if self._may_move(each, may_fetch)]
+        return Wake(min(waiting), Reason.TRANSFER) if waiting else None
 
     def __len__(self) -> int:
         """How many files are on their way."""
@@ -197,6 +207,10 @@ class Transfers:
     def messages(self) -> list[MessageId]:
         """The messages whose files are on their way."""
         return [message for _, message in self._transfers]
+
+    @staticmethod
+    def _may_move(transfer: _Transfer, may_fetch: MayFetch | None) -> bool:
+        return transfer.uploading or may_fetch is None or may_fetch(*transfer.key, transfer.total_bytes)
 
     def _ended(self, piece: Upload | Download) -> _Transfer | None:
         post = piece.author, piece.message

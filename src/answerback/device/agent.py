@@ -17,12 +17,15 @@ from answerback.core.effects import (
     Close,
     Download,
     Effect,
+    Here,
     LinkChanged,
+    Listen,
     Moment,
     News,
     Probe,
     Proceed,
     Reason,
+    Recheck,
     Save,
     Tell,
     Transmit,
@@ -31,9 +34,13 @@ from answerback.core.effects import (
 )
 from answerback.core.engine import Engine
 from answerback.core.machines import Self
+from answerback.core.network.modes import Wish
+from answerback.core.network.platforms import Profile
+from answerback.core.sensing import Sensed
 from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
 from answerback.device.lines import Lines
+from answerback.device.senses import Senses
 from answerback.model.causes import Cause
 from answerback.model.errors import AnswerbackError, StorageError, UsageError
 from answerback.model.ids import BlobId, DeviceId, EnvelopeId, MessageId
@@ -59,11 +66,23 @@ class AgentEnded(AnswerbackError):
 class Agent:
     """One device at work."""
 
-    def __init__(self, journal: Journal, identity: Identity, files: FileCarrier, ports: Ports) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        identity: Identity,
+        files: FileCarrier,
+        ports: Ports,
+        *,
+        profile: Profile | None = None,
+        wish: Wish | None = None,
+    ) -> None:
         self.journal: Final = journal
         self.identity: Final = identity
         self._files: Final = files
         self._ports: Final = ports
+        self._profile: Final = profile
+        self.wish: Wish = wish or Wish()
+        """How eager a person wants this device to be."""
         self._listeners: list[Listener] = []
         self._mourners: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,6 +92,8 @@ class Agent:
         self._running = False
         self.ahead_of_disk = False
         """The disk refused a change and could not be read again yet: the engine is not the truth."""
+        self.senses: Senses | None = None
+        """What feels the network for it; without, it knows what its connections tell."""
         self.ended: Final = asyncio.Event()
         """Set by `stop`, or by a defect."""
         self.failure: BaseException | None = None
@@ -85,6 +106,8 @@ class Agent:
     def start(self) -> None:
         """Begin to connect; needs a running event loop."""
         self._running = True
+        if self.senses is not None:
+            self.senses.start()
         self.change(lambda engine, now: engine.start(now=now))
 
     async def stop(self) -> None:
@@ -95,6 +118,12 @@ class Agent:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._files.close()
+        if self.senses is not None:
+            await self.senses.stop()
+
+    def sensed(self, event: Sensed) -> None:
+        """A sense has told something; what the disk refuses of it is felt again."""
+        self._try(lambda engine, now: engine.sensed(event, now=now))
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Hear all news from now on; returns how to stop hearing."""
@@ -168,8 +197,10 @@ class Agent:
                     self._lines.use(line)
                 case Close(line):
                     self._lines.close(line)
-                case Ask():
-                    pass  # until there is somebody to ask by datagram, no path says that it may
+                case Ask() | Here() | Listen():
+                    self._by_datagram(effect)
+                case Recheck():
+                    self._files.recheck()
                 case Transmit(frame, line):
                     self._lines.transmit(frame, line)
                 case Upload() | Download():
@@ -181,6 +212,17 @@ class Agent:
         for news in told:
             self._tell(news)
         self._set_timer()
+
+    def _by_datagram(self, effect: Ask | Here | Listen) -> None:
+        if self.senses is None:
+            return
+        match effect:
+            case Ask(path):
+                self.senses.ask(path)
+            case Here(path):
+                self.senses.here(path)
+            case Listen(path, line, ticket):
+                self.senses.listen(path, ticket, relay=self._lines.peer(line))
 
     def _tell(self, news: News) -> None:
         if isinstance(news, LinkChanged):
@@ -217,7 +259,15 @@ class Agent:
         identity = self.identity
         own = Self(identity.account, identity.device, identity.device_name, identity.handle.text)
         keys = DeviceKeys.from_pickle(memory.device_keys.pickle, identity.pickle_key)
-        return Engine(own, keys, pickle_key=identity.pickle_key, randomness=self._ports.randomness, memory=memory)
+        return Engine(
+            own,
+            keys,
+            pickle_key=identity.pickle_key,
+            randomness=self._ports.randomness,
+            memory=memory,
+            profile=self._profile,
+            wish=self.wish,
+        )
 
     def _try(self, make: Change) -> None:
         """Make a change that nobody waits for: what the disk refuses is logged, and tried again later."""

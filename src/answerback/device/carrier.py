@@ -63,6 +63,10 @@ class FileCarrier:
         """Have files leave only as there is room for them beside the mail."""
         self._road.gate = gate
 
+    def recheck(self) -> None:
+        """The path was gone and is back: begin anew what does not speak soon."""
+        self._road.recheck()
+
     async def close(self) -> None:
         """Let go of the relay."""
         await self._road.close()

@@ -26,7 +26,9 @@ from answerback.device.agent import Agent
 from answerback.device.carrier import FileCarrier
 from answerback.device.home import default_folder, open_journal
 from answerback.device.linking import Linking
+from answerback.device.profile import own_platform, profile_of
 from answerback.device.reports import Status, timeline
+from answerback.device.senses import Senses
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
 from answerback.model.errors import RefusedError, UsageError
@@ -88,13 +90,17 @@ class Client:
         self.identity: Final = identity
         self.journal: Final = journal
         self.staging: Final = Staging(folder)
+        approach = Approach(identity.relay_url, pin=identity.relay_pin)
         carrier = FileCarrier(journal, self.staging, url=identity.relay_url, pin=identity.relay_pin)
         self.agent: Final = Agent(
             journal,
             identity,
             carrier,
-            ports or Ports(Dialler(Approach(identity.relay_url, pin=identity.relay_pin))),
+            ports or Ports(Dialler(approach)),
+            profile=profile_of(own_platform()),
         )
+        if ports is None:
+            self.agent.senses = Senses(approach, self.agent.sensed)
 
     @classmethod
     @asynccontextmanager

@@ -61,6 +61,7 @@ class _Held:
     going: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it should be set up."""
     resume: Resume | None = None
+    peer: tuple[str, int] | None = None
     outgoing: list[ClientFrame] = field(default_factory=list)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -105,6 +106,11 @@ class Lines:
             self.close(line)
         self._in_use = IN_USE
 
+    def peer(self, line: int) -> tuple[str, int] | None:
+        """The relay's address on this connection, as far as it is known: none behind a proxy."""
+        held = self._held.get(line)
+        return None if held is None else held.peer
+
     def transmit(self, frame: ClientFrame, line: int) -> None:
         """Queue a frame; what is said on a connection that is no more reaches nobody."""
         held = self._held.get(self._in_use if line == IN_USE else line)
@@ -138,6 +144,7 @@ class Lines:
             await line.close()
 
     async def _listen_to(self, held: _Held, line: RelayLine) -> Cause:
+        held.peer = line.peer
         self._owner.opened(held.number)
         try:
             async for frame in line.frames():

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from answerback.core.effects import Answered, Arrived, FileReady, LinkChanged, News, Progressed, Warned
+from answerback.core.effects import Answered, Arrived, FileReady, LinkChanged, ModeChanged, News, Progressed, Warned
 from answerback.faces.ledger import Ledger
 from answerback.faces.told import EventTold
 from answerback.model.causes import Cause
@@ -31,6 +31,8 @@ def told_news(news: News, *, history: History, ledger: Ledger) -> EventTold:
             )
         case LinkChanged(connected, cause):
             return told_link(connected=connected, cause=cause)
+        case ModeChanged(posture):
+            return EventTold("mode", mode=posture.mode.value, why=posture.why.value)
         case Answered(question, _, cause):
             return EventTold("answered", question=question, cause=_id(cause))
         case FileReady(message_id, blob, cause):

@@ -129,6 +129,15 @@ class StatusTold(msgspec.Struct, frozen=True):
     messages: int
     waiting: int
     files_moving: int
+    mode: str | None = None
+    """How eager the agent is."""
+    mode_why: str | None = None
+    mode_since_ms: int | None = None
+    mode_change: str | None = None
+    """What would make it more eager."""
+    mode_chosen: str | None = None
+    """What the person asked for; null: the device chooses."""
+    metered_chosen: bool | None = None
 
 
 class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -146,6 +155,8 @@ class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: str | None = None
     path: str | None = None
     question: str | None = None
+    mode: str | None = None
+    why: str | None = None
 
 
 class LinkTold(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -177,6 +188,13 @@ class SendAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: str | None = None
     urgent: bool = False
     ttl_s: int | None = None
+
+
+class WishAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How eager the device is to be; null leaves it to the device."""
+
+    mode: str | None = None
+    metered: bool | None = None
 
 
 class ReadAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

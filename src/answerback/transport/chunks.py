@@ -70,6 +70,8 @@ class ChunkLine:
         self._room = asyncio.Event()
         self._flying: deque[object] = deque()
         self._answered = self._received = 0
+        self.heard = 0
+        """How many frames came, whatever they say."""
         self._is_over = False
         self._broke: PeerError | None = None
         self._reader = asyncio.get_running_loop().create_task(self._read(), name="chunks")
@@ -137,6 +139,7 @@ class ChunkLine:
         self._room.set()
 
     async def _heard(self, frame: AnyFileFrame) -> None:
+        self.heard += 1
         if isinstance(frame, Came):
             self._learn(frame.count)
             return

@@ -20,6 +20,8 @@ from answerback.transport.sockets import hold_little
 from answerback.transport.websocket import CLOSE_S_MAX
 from answerback.wire.files import FILES_PATH, MESSAGE_BYTES_MAX, AnyFileFrame, Chunk, Get, Kept, Put, Sorry
 
+RECHECK_S = 2.0
+"""After a path is back, how long a line for files may go on being silent: a few round trips of the slowest."""
 LINGER_S = 5.0
 """A line without work is closed after this: the next piece of the same file comes sooner."""
 
@@ -49,6 +51,7 @@ class FileRoad:
         self._token = b""
         self._idle: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._recheck: asyncio.TimerHandle | None = None
         self._turn: Final = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -75,8 +78,27 @@ class FileRoad:
         finally:
             self._turn.release()
 
+    def recheck(self) -> None:
+        """The path was gone and is back: a line with work that does not speak soon is broken off, and its piece fails.
+
+        TCP would ask on it again only after about as long as the path was gone.
+        """
+        line = self._line
+        if line is not None and self._turn.locked() and self._recheck is None:
+            heard = line.heard
+            loop = asyncio.get_running_loop()
+            self._recheck = loop.call_later(RECHECK_S, lambda: self._break_off(line, heard))
+
+    def _break_off(self, line: ChunkLine, heard: int) -> None:
+        self._recheck = None
+        if self._line is line and line.heard == heard and self._turn.locked():
+            self._closing = asyncio.get_running_loop().create_task(line.close(), name="files broken off")
+
     async def close(self) -> None:
         """Let go of the line."""
+        if self._recheck is not None:
+            self._recheck.cancel()
+            self._recheck = None
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None

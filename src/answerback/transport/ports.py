@@ -15,6 +15,11 @@ from answerback.wire.frames import ClientFrame, RelayFrame, Resume
 class RelayLine(Protocol):
     """One open connection to the relay, frame by frame."""
 
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """The relay's numeric address and port; none where somebody stands between."""
+        ...
+
     async def send(self, frames: list[ClientFrame]) -> None:
         """Hand frames to the operating system; returns when it has taken them. Raises `Unreachable`."""
         ...

@@ -46,9 +46,10 @@ class _Socket(aiohttp.ClientWebSocketResponse):
 class WebSocketLine:
     """One connection; see `ports.RelayLine`."""
 
-    def __init__(self, session: aiohttp.ClientSession, socket: _Socket) -> None:
+    def __init__(self, session: aiohttp.ClientSession, socket: _Socket, peer: tuple[str, int] | None) -> None:
         self._session: Final = session
         self._socket: Final = socket
+        self.peer: Final = peer
 
     @classmethod
     async def open(cls, url: str, *, pin: bytes | None, resume: Resume | None = None) -> "WebSocketLine":
@@ -97,7 +98,8 @@ class WebSocketLine:
             if socket is None:
                 await session.close()
         hold_little(socket.get_extra_info("socket"))
-        return cls(session, cast("_Socket", socket))
+        peer = (reached.address.host, reached.port) if approach.is_direct else None
+        return cls(session, cast("_Socket", socket), peer)
 
     async def send(self, frames: list[ClientFrame]) -> None:
         """Hand frames to the operating system, one WebSocket message each."""

@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from answerback.core.effects import Reason, Wake
+from answerback.core.waking import Reason, Wake
 
 RUNGS_S = (25.0, 55.0, 110.0, 170.0, 290.0, 580.0, 880.0, 1180.0, 1770.0, 3540.0)
 """Just below the round numbers at which translators forget: half a minute, one, two, three, five minutes, and on."""

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, unique
 from typing import Final
 
-from answerback.core.effects import Reason, Wake
 from answerback.core.network.keepalive import Bounds
 from answerback.core.network.platforms import Profile
 from answerback.core.network.probe_budget import Allowance
 from answerback.core.network.standing import Sign, Standing, Verdict
+from answerback.core.waking import Reason, Wake
 
 SETTLE_S = 10.0
 """What makes a device less eager, or is merely measured, holds for so long before it counts: people look away and back,

@@ -10,7 +10,20 @@ write; and what is heard ends a doubt only if it answers something, for a path m
 
 from dataclasses import dataclass, field
 
-from answerback.core.effects import IN_USE, Ask, Close, Effect, Probe, Proceed, Reason, Transmit, Use, Wake
+from answerback.core.effects import (
+    IN_USE,
+    Ask,
+    Close,
+    Effect,
+    Here,
+    Probe,
+    Proceed,
+    Reason,
+    Recheck,
+    Transmit,
+    Use,
+    Wake,
+)
 from answerback.core.network.attempts import ATTEMPT_S_MAX, Attempt, Attempts
 from answerback.core.network.estimate import Estimate
 from answerback.core.network.keepalive import Bounds, Keepalive
@@ -189,7 +202,7 @@ class Path:
         self.silence.ended(noticed_s=self._noticed_s, rto_s=self.estimate.rto_s, now_s=now_s)
         self.recovery.succeeded(now_s=now_s, old=True)
         self.judgement.heard(self.estimate, now_s=now_s)
-        return self._settled(None, now_s)
+        return [*self._settled(None, now_s), Recheck()]
 
     def lost(self, cause: Cause, *, now_s: float, draw: float) -> None:
         """The connection in use has ended, and said so."""
@@ -349,9 +362,11 @@ class Path:
         if now_s < self._keepalive_due.at_s:
             return []
         quiet_s = self.keepalive.ask(now_s=now_s)
-        if not self._is_to_ping:
-            self._trial = (self._echo + 1, quiet_s)
-        return self._ping(now_s)
+        if self._is_to_ping:
+            return self._ping(now_s)
+        self._trial = (self._echo + 1, quiet_s)
+        here: list[Effect] = [Here(self.name)] if self.recovery.by_datagram else []
+        return [*self._ping(now_s), *here]
 
     @property
     def _keepalive_due(self) -> Wake:

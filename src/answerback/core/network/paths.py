@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from answerback.core.effects import Effect, Reason, Wake
 from answerback.core.network.choice import Choice, Metered, Seen
 from answerback.core.network.interfaces import ANY_PATH, PathSeen, changes
+from answerback.core.network.keepalive import Bounds
 from answerback.core.network.outages import OutageBook
 from answerback.core.network.path import Numbers, Path
+from answerback.core.network.probe_budget import Allowance
 from answerback.core.network.recovery import Evidence
 
 PATHS_MAX = 16
@@ -36,6 +38,8 @@ class Paths:
     _standby: str | None = None
     _is_watched: bool = False
     _decided_s: float = 0.0
+    _probes: Allowance | None = None
+    _quiet: Bounds | None = None
 
     # ---- which there are
 
@@ -104,6 +108,12 @@ class Paths:
         is_same = chosen.in_use is None or chosen.in_use == self._in_use
         return None if is_same else self._named(chosen.in_use or self._in_use)
 
+    def adapt(self, probes: Allowance, quiet: Bounds) -> None:
+        """Spend so much on finding the network again, and be quiet for so long, from now on."""
+        self._probes, self._quiet = probes, quiet
+        for path in self._by_name.values():
+            self._fit(path)
+
     def stand_by(self, *, now_s: float) -> list[Effect]:
         """Begin the standby that was chosen, or let go of one that no longer is.
 
@@ -158,7 +168,13 @@ class Paths:
         path = self._by_name.get(name)
         if path is None:
             path = self._by_name[name] = Path(name, self.numbers)
+            self._fit(path)
         return path
+
+    def _fit(self, path: Path) -> None:
+        if self._probes is not None and self._quiet is not None:
+            path.recovery.budget.allowance = self._probes
+            path.keepalive.bounds = self._quiet
 
     def _adopt(self, found: tuple[PathSeen, ...]) -> None:
         """The first look: what was begun without a name leaves by the path that the system prefers."""

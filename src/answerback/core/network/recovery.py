@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 from itertools import pairwise
 
-from answerback.core.effects import Reason, Wake
 from answerback.core.network.outages import Outages
 from answerback.core.network.probe_budget import FIRST_S, IN_FRONT, PROBE_BYTES, Platform, ProbeBudget
+from answerback.core.waking import Reason, Wake
 
 PLEDGE_S = 1.0
 PLEDGE_SHARE = 0.1

@@ -172,6 +172,10 @@ class Wire:
 
     # ---- the device's side
 
+    @property
+    def peer(self) -> None:
+        """There are no addresses here."""
+
     async def send(self, frames: list[ClientFrame]) -> None:
         """Hand frames to the operating system, which takes them whether or not they will ever arrive."""
         if self.is_given_up:
