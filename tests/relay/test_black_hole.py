@@ -20,7 +20,7 @@ from answerback.lab.packets.namespaces import enter, make_namespace
 from answerback.lab.packets.troubles import NamespacesRefused
 from answerback.relay.calling import SILENT_S
 from answerback.wire.frames import Deliver
-from tests.transport.test_call_line import PATIENCE_S, Town, town, until
+from tests.transport.street import PATIENCE_S, Town, town, until
 
 CALLS = 6
 """In vain, before the path is back: then TCP has just repeated itself and does so again after longer than they took."""

@@ -15,8 +15,7 @@ from enum import Enum, unique
 from typing import Final
 
 from answerback.crypto.datagrams import DatagramEnd, RepeatedError, Side
-from answerback.crypto.primitives import CannotOpenError
-from answerback.model.errors import PeerError
+from answerback.model.errors import AnswerbackError, PeerError
 from answerback.model.ids import DeviceId
 from answerback.relay.limits import Bucket, Rate
 from answerback.wire import datagrams
@@ -159,7 +158,7 @@ class Switchboard:
             heard = end.open(datagram, way=way)
         except RepeatedError:
             return Fate.REPEATED
-        except (CannotOpenError, PeerError):
+        except AnswerbackError:
             return Fate.FORGED
         entry = self._entries[device]
         if now_s - entry.enrolled_s > TICKET_S and not self._is_connected(device):
