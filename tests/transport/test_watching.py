@@ -265,3 +265,19 @@ def test_a_relay_that_turns_out_to_be_here_is_reached_over_no_interface(networks
             await watched.until(lambda: watched.names() == {ANY_PATH})
 
     play(networks, story)
+
+
+def test_a_watch_that_breaks_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    def break_it(paths: tuple[PathSeen, ...]) -> None:
+        raise ZeroDivisionError
+
+    async def story() -> None:
+        watch = NetworkWatch(seen=break_it, woke=print, targets=lambda: ["127.0.0.1"])
+        watch.start()
+        assert watch._task is not None
+        await asyncio.wait([watch._task])
+        await watch.stop()
+
+    asyncio.run(story())
+    assert "no longer watched" in caplog.text
+    assert "ZeroDivisionError" in caplog.text

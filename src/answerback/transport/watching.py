@@ -82,6 +82,7 @@ class NetworkWatch:
                 self._events = netlink_interfaces.open_events()
                 asyncio.get_running_loop().add_reader(self._events, self._hear)
         self._task = asyncio.get_running_loop().create_task(self._watch(), name="network watch")
+        self._task.add_done_callback(_note)
 
     async def stop(self) -> None:
         """Watch no more."""
@@ -167,3 +168,9 @@ class NetworkWatch:
             self.paths = paths
             log.info("= paths: %s", ", ".join(path.name or "any" for path in paths) or "none")
             self._seen(paths)
+
+
+def _note(watching: "asyncio.Task[None]") -> None:
+    error = None if watching.cancelled() else watching.exception()
+    if error is not None:
+        log.error("! the network is no longer watched", exc_info=error)
