@@ -8,6 +8,7 @@ from answerback.model.envelope import Delivery
 from answerback.model.ids import EnvelopeId
 from answerback.model.message import Lane
 from answerback.relay.handover import COMPANY_S, ENTRY_BYTES, HandOver
+from answerback.relay.helpings import HELPING_S
 from answerback.relay.knocking import Urgency
 from answerback.storage.relay_commands import NOTHING_TAKEN
 from answerback.wire.frames import Farewell, Pace, Ping, Submit, Subscribe, Taken, Took, Welcome
@@ -66,6 +67,21 @@ def test_what_is_not_taken_for_now_stays_on_the_disk_and_lets_files_pass(
     drive.settle()
     assert (waits_before, hand_over.has_mail) == (False, True)
     assert len(drive.take_all(number)) == 20
+
+
+def test_after_a_while_a_flood_goes_on_by_itself(village: tuple[Drive, Resident, int, int]) -> None:
+    drive, bea, ann, number = village
+    drive.say(number, Pace(2, BUDGET_BYTES))
+    send(drive, ann, *(envelope(bea, f"{count}", size_bytes=1_000) for count in range(8)))
+    first = len(drive.take_all(number))
+    drive.pass_time(6.0)
+    drive.settle()
+    assert drive.take_all(number)[first:] == []
+    drive.say(number, Ping(1))
+    drive.pass_time(HELPING_S)
+    drive.settle()
+    drive.take_all(number)
+    assert len(drive.delivered(number)) == 8
 
 
 def test_a_pace_counts_for_the_next_connection_too(village: tuple[Drive, Resident, int, int]) -> None:

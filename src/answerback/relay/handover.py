@@ -10,15 +10,16 @@ device's own answers as its clock; files on their way to the same device count i
 lanes go first and may have a little more under way; the others share by weight (`wire/turns.py`). And all mail goes
 before any file: on a slow link a device learns what there is before it is given the big parts of it.
 
-A device may say how much it takes (`Pace`): beyond its budget only urgent lanes go, and the rest stays on the disk,
-not in memory. In the background it is not woken for chatter: receipts, repairs and history wait until people's mail
-goes, or the device says anything at all.
+A device may say how much it takes (`Pace`, `helpings`): beyond its helping only urgent lanes go, and the rest stays on
+the disk, not in memory. In the background it is not woken for chatter: receipts, repairs and history wait until
+people's mail goes, or the device says anything at all.
 """
 
 from collections import deque
 
 from answerback.model.envelope import Delivery
 from answerback.model.message import Lane
+from answerback.relay.helpings import Helping
 from answerback.relay.limits import DELIVER_BYTES_MAX, QUEUED_BYTES_LOW, QUEUED_BYTES_MAX
 from answerback.storage.relay_commands import LANE_COUNT, Cursors
 from answerback.wire.flight import Flight, Kind
@@ -47,9 +48,9 @@ class HandOver:
 
     __slots__ = (
         "_behind",
-        "_budget_bytes",
         "_company_until_s",
         "_handed",
+        "_helping",
         "_outstanding",
         "_queued",
         "_queued_bytes",
@@ -70,7 +71,7 @@ class HandOver:
         self.outstanding_bytes = 0
         self.flight = Flight()
         self._turns = Turns()
-        self._budget_bytes: int | None = None  # what is left of it, of lanes that are not urgent
+        self._helping: Helping | None = None  # of lanes that are not urgent
         self._rests = False
         self._company_until_s = 0.0
         self._taken = list(taken)
@@ -135,6 +136,7 @@ class HandOver:
         """What may go to the device now."""
         found: list[Deliver] = []
         flight = self.flight
+        self.look(now_s=now_s)
         while not self.is_paused and self._queued:
             has_room = flight.has_room(now_s=now_s)
             lane = self._turns.next(self._free(now_s), has_room=has_room)
@@ -155,14 +157,19 @@ class HandOver:
         """Begin anew on another connection, with all that the device is not known to have taken."""
         anew = HandOver(connection, tuple(self._taken), has_mail=True)
         anew.is_paused = is_paused
-        anew._rests, anew._budget_bytes = self._rests, self._budget_bytes
+        anew._rests, anew._helping = self._rests, self._helping
         return anew
 
     def pace(self, pace: Pace, *, now_s: float) -> None:
         """Learn how eager the device is, and how much it takes from now on; it is awake as it says so."""
         self._rests = pace.mode >= MODE_BACKGROUND
-        self._budget_bytes = None if pace.budget_bytes < 0 else pace.budget_bytes
+        self._helping = None if pace.budget_bytes < 0 else Helping.of(pace.budget_bytes, now_s=now_s)
         self.spoke(now_s=now_s)
+
+    def look(self, *, now_s: float) -> None:
+        """See whether the device takes more by now."""
+        if self._helping is not None:
+            self._helping.look(now_s=now_s)
 
     def spoke(self, *, now_s: float) -> None:
         """The device says anything: it is awake, and what waited for company may come."""
@@ -198,24 +205,25 @@ class HandOver:
 
     def _is_held(self, lane: int) -> bool:
         """Whether the device has had as much of this lane as it takes for now."""
-        return lane > URGENT_LANE_LAST and self._budget_bytes is not None and self._budget_bytes <= 0
+        return lane > URGENT_LANE_LAST and self._helping is not None and self._helping.is_had
 
     def _free(self, now_s: float) -> dict[Lane, deque[Delivery]]:
         """What is in memory and may go now."""
-        if self._budget_bytes is None and not self._rests:
+        if self._helping is None and not self._rests:
             return self._queued
         free = {lane: queue for lane, queue in self._queued.items() if not self._is_held(lane)}
         has_company = now_s < self._company_until_s or not CHATTER.issuperset(free)
         return free if has_company or not self._rests else {}
 
     def _most_bytes(self, lane: Lane) -> int:
-        is_bound = lane > URGENT_LANE_LAST and self._budget_bytes is not None
-        return min(self._budget_bytes or 0, DELIVER_BYTES_MAX) if is_bound else DELIVER_BYTES_MAX
+        if lane <= URGENT_LANE_LAST or self._helping is None:
+            return DELIVER_BYTES_MAX
+        return min(int(self._helping.left_bytes), DELIVER_BYTES_MAX)
 
     def _spend(self, lane: Lane, size_bytes: int, *, now_s: float) -> None:
-        if lane > URGENT_LANE_LAST and self._budget_bytes is not None:
-            self._budget_bytes -= size_bytes
-            if self._budget_bytes <= 0 and not self.is_reading:  # else the page would come to a lane begun anew
+        if lane > URGENT_LANE_LAST and self._helping is not None:
+            self._helping.spend(size_bytes, now_s=now_s)
+            if self._helping.is_had and not self.is_reading:  # else the page would come to a lane begun anew
                 self._put_back()
         if lane not in CHATTER:
             self._company_until_s = now_s + COMPANY_S

@@ -263,6 +263,7 @@ class Mailboxes:
         self._handed &= self._hand_overs.keys()
         effects: list[Effect] = []
         for device, hand_over in self._hand_overs.items():
+            hand_over.look(now_s=now_s)
             if hand_over.wanted:
                 effects += self._pump(device, hand_over, moment)
         return effects
