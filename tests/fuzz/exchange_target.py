@@ -34,10 +34,12 @@ from answerback.wire.frames import (
     Deliver,
     Inquire,
     LookUp,
+    Pace,
     Ping,
     Publish,
     Resolve,
     Submit,
+    Subscribe,
     Taken,
     Took,
 )
@@ -223,7 +225,7 @@ class Story:
         script = self.script
         other = script.pick(RESIDENTS)
         text = script.pick(self.sent).decode() if self.sent else "spam"
-        match script.below(10):
+        match script.below(12):
             case 0:
                 return Submit([envelope(other, f"spam {script.below(50)}", lane=script.pick(list(Lane)))])
             case 1:
@@ -244,6 +246,11 @@ class Story:
                 return Announce(script.below(9), self._list(who, other))
             case 8:
                 return Resolve(script.below(9), "ann@example.org")
+            case 9:
+                return Pace(script.below(4), script.pick((-1, 0, 1, 5_000, 2**40)))
+            case 10:
+                endpoint = script.pick(("", "https://push.example/x", "https://127.0.0.1/x", "http://push.example/"))
+                return Subscribe(endpoint, *script.pick(((b"", b""), (b"\x04" + bytes(64), bytes(16)), (b"k", b"a"))))
             case _:
                 return Ping(script.below(9))
 
