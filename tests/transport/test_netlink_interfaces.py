@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from answerback.lab.packets.namespaces import open_tun
+from answerback.model.paths import ANY_PATH
 from answerback.transport import netlink_interfaces
 from answerback.transport.interfaces import SOMEWHERE, Interface, Look
 from answerback.transport.netlink_interfaces import drain, open_events
@@ -41,7 +42,28 @@ def home(networks: Networks) -> Networks:
 def test_a_namespace_without_a_way_out_has_no_path(networks: Networks) -> None:
     assert look(networks) == Look()
     networks.cable("wlan0", "10.1.0.2/24", world=("10.1.0.1/24",))
-    assert look(networks) == Look(), "an address alone leads nowhere"
+    assert look(networks, FAR) == Look(), "an address alone leads nowhere"
+
+
+def test_where_the_relay_is_not_known_yet_whatever_works_is_worth_a_question(networks: Networks) -> None:
+    networks.cable("wlan0", "10.1.0.2/24", world=("10.1.0.1/24",))  # a network of its own, with a name server perhaps
+    (found,) = look(networks).interfaces
+    assert found.name == ANY_PATH
+    assert found.is_chosen
+    networks.unplug("wlan0")
+    assert look(networks) == Look()
+
+
+def test_where_the_system_sees_a_way_that_its_tables_do_not_show_it_is_believed(networks: Networks) -> None:
+    def configure(ip: "IPRoute") -> None:
+        (loopback,) = ip.link_lookup(ifname="lo")
+        ip.addr("add", index=loopback, address="10.5.0.2", prefixlen=32)
+        ip.route("add", dst=f"{FAR}/32", oif=loopback, prefsrc="10.5.0.2")
+
+    networks.ip(networks.device, configure)  # such as a way through a program on this machine
+    (found,) = look(networks, FAR).interfaces
+    assert found.name == ANY_PATH
+    assert found.addresses == {"10.5.0.2"}
 
 
 def test_each_way_out_is_a_path_with_its_families_and_addresses(home: Networks) -> None:

@@ -35,7 +35,9 @@ def test_where_nobody_can_tell_paths_apart_there_is_the_one_the_system_chooses(h
 
 def test_without_a_way_out_there_is_no_path(networks: Networks) -> None:
     for platform in ("linux", "darwin"):
-        assert look(networks, platform=platform) == Look()
+        assert look(networks, "198.51.100.1", platform=platform) == Look()
+        (doubtful,) = look(networks, platform=platform).interfaces
+        assert doubtful.name == ANY_PATH, "who never asks where the relay is never knows"
     assert look(networks, "127.0.0.1", platform="linux").is_here
 
 
@@ -86,4 +88,4 @@ def test_an_interface_that_goes_away_meanwhile_is_no_path(home: Networks, monkey
         raise OSError(errno.ENODEV, "no such device")
 
     monkeypatch.setattr(plain_interfaces, "bind_to_device", bind)
-    assert look(home, platform="win32") == Look()
+    assert look(home, "198.51.100.1", platform="win32") == Look()

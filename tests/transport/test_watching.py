@@ -215,7 +215,7 @@ def test_where_nothing_tells_of_changes_they_are_found_by_looking(
     monkeypatch.setattr(watching, "POLL_S", 0.01)
 
     async def story() -> None:
-        async with Watched(platform="plan9") as watched:
+        async with Watched(platform="plan9", targets=lambda: ["198.51.100.1"]) as watched:
             assert not watched.watch.has_events
             assert watched.told == [()]
             await asyncio.to_thread(wifi, networks)

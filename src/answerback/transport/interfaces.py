@@ -26,6 +26,7 @@ SOMEWHERE: Final = ("198.41.0.4", "2001:503:ba3e::2:30")
 """A name server of the root, in either family: what leads there leads everywhere. Nothing is ever sent to it."""
 _DISCARD_PORT: Final = 9
 _HERE: Final = b"this very machine"
+_SOMEHOW: Final = b"some way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,12 @@ def _with_name_kept(old: PathSeen | None, new: PathSeen) -> PathSeen:
     if old is None or new.network or old.arrivals != new.arrivals or old.addresses.isdisjoint(new.addresses):
         return new
     return replace(new, network=old.network)
+
+
+def doubtful(sources: Iterable[str]) -> Interface:
+    """Give the way of which nothing is known but that there may be one."""
+    own = frozenset(sources)
+    return Interface(ANY_PATH, own, has_ipv4=True, has_ipv6=True, known_by=_SOMEHOW, is_chosen=True)
 
 
 def is_here(sources: Iterable[str], targets: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from answerback.transport.interfaces import SOMEWHERE, Interface, Look, chosen_source, is_here
+from answerback.transport.interfaces import SOMEWHERE, Interface, Look, chosen_source, doubtful, is_here
 
 _NETLINK_ROUTE: Final = 0
 _LINKS, _ADDRESSES_4, _ROUTES_4, _ADDRESSES_6, _ROUTES_6 = 0x1, 0x10, 0x40, 0x100, 0x400
@@ -57,7 +57,7 @@ def look(targets: Sequence[str]) -> Look:
             seen = _Tables(list(ip.link("dump")), list(ip.addr("dump")), list(ip.route("dump")), list(ip.neigh("dump")))
     except NetlinkError as error:
         raise OSError(error.code, f"netlink: {error}") from error
-    return seen.look(targets or SOMEWHERE)
+    return seen.look(targets)
 
 
 @dataclass
@@ -95,29 +95,36 @@ class _Tables:
 
     def look(self, targets: Sequence[str]) -> Look:
         """Say what leads to these addresses."""
-        sources = chosen_source(targets)
+        sources = chosen_source(targets or SOMEWHERE)
         if is_here(sources, targets):
             return Look(is_here=True)
         wanted = [ipaddress.ip_address(target.partition("%")[0]) for target in targets]
         wanted += [ipaddress.ip_address(each) for each in SOMEWHERE]  # a translated address, for one, is not known yet
         for route in self._routes:
             self._add_route(route, wanted)
-        return Look(
-            tuple(
-                Interface(
-                    link.name,
-                    frozenset(link.addresses),
-                    has_ipv4=4 in link.leads,  # noqa: PLR2004  # an IP version
-                    has_ipv6=6 in link.leads,  # noqa: PLR2004
-                    known_by=self._known_by(index, link),
-                    is_tunnel=link.is_tunnel,
-                    is_chosen=not set(sources).isdisjoint(link.addresses),
-                    arrivals=link.arrivals,
-                )
-                for index, link in self._links.items()
-                if link.leads
+        found = tuple(
+            Interface(
+                link.name,
+                frozenset(link.addresses),
+                has_ipv4=4 in link.leads,  # noqa: PLR2004  # an IP version
+                has_ipv6=6 in link.leads,  # noqa: PLR2004
+                known_by=self._known_by(index, link),
+                is_tunnel=link.is_tunnel,
+                is_chosen=not set(sources).isdisjoint(link.addresses),
+                arrivals=link.arrivals,
             )
+            for index, link in self._links.items()
+            if link.leads
         )
+        return Look(found or self._doubtful(sources, are_known=bool(targets)))
+
+    def _doubtful(self, sources: Sequence[str], *, are_known: bool) -> tuple[Interface, ...]:
+        """Rather try a way that may not be there than never ask where the relay is, or trust these tables too much."""
+        working = {address for link in self._links.values() if _is_working(link) for address in link.addresses}
+        unplugged = {address for link in self._links.values() if not _is_plugged(link) for address in link.addresses}
+        if set(sources) - unplugged or (working and not are_known):
+            return (doubtful(sources),)
+        return ()
 
     def _add_address(self, told: Message) -> None:
         flags = told.get_attr("IFA_FLAGS") or told["flags"]
@@ -178,4 +185,8 @@ def _hops(told: Message) -> Iterable[tuple[int, str | None, int]]:
 
 
 def _is_working(link: _Link) -> bool:
-    return bool(link.has_carrier and link.flags & _UP and not link.flags & _LOOPBACK)
+    return _is_plugged(link) and not link.flags & _LOOPBACK
+
+
+def _is_plugged(link: _Link) -> bool:
+    return bool(link.has_carrier and link.flags & _UP)

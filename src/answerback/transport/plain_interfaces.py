@@ -15,7 +15,7 @@ from typing import Final
 
 from answerback.model.paths import ANY_PATH
 from answerback.transport.binding import bind_to_device
-from answerback.transport.interfaces import SOMEWHERE, Interface, Look, chosen_source, is_here, source_towards
+from answerback.transport.interfaces import SOMEWHERE, Interface, Look, chosen_source, doubtful, is_here, source_towards
 
 ASKED_EACH: Final = frozenset({"darwin", "win32"})
 _TUNNELS: Final = ("utun*", "tun*", "tap*", "wg*", "ipsec*", "tunnel*", "ppp*", "iftype53*")
@@ -29,14 +29,16 @@ def look(targets: Sequence[str], *, platform: str = sys.platform) -> Look:
     sources = chosen_source(targets or SOMEWHERE)
     if is_here(sources, targets):
         return Look(is_here=True)
+    # Without a network nobody can be asked where the relay is; but who never asks never knows.
+    nothing = () if targets else (doubtful(sources),)
     if platform not in ASKED_EACH:
-        return Look((_interface(ANY_PATH, sources, is_chosen=True),) if sources else ())
+        return Look((_interface(ANY_PATH, sources, is_chosen=True),) if sources else nothing)
     found = []
     for _, name in socket.if_nameindex():
         own = [source for target in targets or SOMEWHERE if (source := _source_through(name, target, platform))]
         if own and not any(ipaddress.ip_address(source).is_loopback for source in own):
             found.append(_interface(name, own, is_chosen=not set(own).isdisjoint(sources)))
-    return Look(tuple(found))
+    return Look(tuple(found) or nothing)
 
 
 def _source_through(name: str, target: str, platform: str) -> str:
