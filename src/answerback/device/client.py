@@ -29,6 +29,7 @@ from answerback.device.linking import Linking
 from answerback.device.profile import own_platform, profile_of
 from answerback.device.reports import Status, timeline
 from answerback.device.senses import Senses
+from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
 from answerback.model.errors import RefusedError, UsageError
@@ -98,6 +99,7 @@ class Client:
             carrier,
             ports or Ports(Dialler(approach)),
             profile=profile_of(own_platform()),
+            wish=kept_wish(journal),
         )
         if ports is None:
             self.agent.senses = Senses(approach, self.agent.sensed)

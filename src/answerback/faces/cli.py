@@ -44,6 +44,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "link": Place(f"{_COMMANDS}.linking", "link", "Add another device to your account: run it on both."),
         "devices": Place(f"{_COMMANDS}.asking", "devices", "List the devices of your account."),
         "status": Place(f"{_COMMANDS}.asking", "status", "Say how this device stands."),
+        "mode": Place(f"{_COMMANDS}.adapting", "mode", "Say how eager this device is and why, or choose it."),
         "daemon": Place(
             f"{_COMMANDS}.running", "daemon", "Stay connected, so that messages come and go by themselves."
         ),

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from answerback.core.facts import KeepDraft
 from answerback.crypto.identity import read_device_list
 from answerback.device.client import Client
 from answerback.device.reports import AGENT_STOPPED, Status, timeline
+from answerback.device.wishes import kept_wish
 from answerback.faces.sentences import CAUSES
 from answerback.faces.told import (
     CopyTold,
@@ -163,8 +166,9 @@ class Ledger:
         """How this device stands."""
         if self._client is not None:
             status = self._client.status()
-            return _status(status, waiting=status.waiting + len(self._history.drafts()))
-        own, memory = self._identity, self._history.load()
+            told = _status(status, waiting=status.waiting + len(self._history.drafts()))
+            return self._with_mode(told, self._client)
+        own, memory, wish = self._identity, self._history.load(), kept_wish(self._history)
         counts = self._history.counts()
         stopped = None if self._is_held else Cause.NETWORK_AGENT_STOPPED
         return StatusTold(
@@ -189,9 +193,23 @@ class Ledger:
             messages=counts.messages,
             waiting=sum(letter.answered for letter in memory.outgoing) + len(memory.drafts),
             files_moving=sum(not transfer.finished for transfer in memory.transfers),
+            mode_chosen=wish.mode.value if wish.mode else None,
+            metered_chosen=wish.is_metered,
         )
 
     # ---- private
+
+    def _with_mode(self, told: StatusTold, client: Client) -> StatusTold:
+        posture, now, wish = client.agent.engine.posture, client.agent.now, kept_wish(self._history)
+        return msgspec.structs.replace(
+            told,
+            mode=posture.mode.value,
+            mode_why=posture.why.value,
+            mode_since_ms=now.wall_ms - round(1000 * (now.now_s - posture.since_s)),
+            mode_change=posture.change.value,
+            mode_chosen=wish.mode.value if wish.mode else None,
+            metered_chosen=wish.is_metered,
+        )
 
     def _timeline(self, message: MessageId) -> Timeline | None:
         wait_of = self._client.wait_of if self._client else _not_known if self._is_held else None

@@ -19,12 +19,15 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import web
 
+from answerback.core.network.modes import Mode, Wish
+from answerback.core.sensing import Wished
 from answerback.device.client import Client, Sent
+from answerback.device.wishes import keep_wish
 from answerback.faces.ledger import READ_SETTING, Ledger
 from answerback.faces.local_link import LinkRoom
 from answerback.faces.news import told_link, told_news
 from answerback.faces.place import TOKEN_BYTES, Place, forget_place, has_unix_sockets, socket_path, write_place
-from answerback.faces.told import ReadAsked, SendAsked, SentTold, Trouble
+from answerback.faces.told import ReadAsked, SendAsked, SentTold, Trouble, WishAsked
 from answerback.faces.troubles import kind_of
 from answerback.model.causes import Cause, cause_of
 from answerback.model.errors import AnswerbackError, UsageError
@@ -89,6 +92,7 @@ class LocalApi:
             web.get("/v1/events", self._events),
             web.post("/v1/send", self._send),
             web.post("/v1/read", self._read),
+            web.post("/v1/mode", self._choose),
             web.post("/v1/stop", self._stop),
             web.post("/v1/link", self._links.begin),
             web.post("/v1/link/confirm", self._links.confirm),
@@ -197,6 +201,13 @@ class LocalApi:
             self._client.journal.keep_setting(READ_SETTING, str(max(kept.arrival for kept in unread)))
         return _json([message_id_text(kept.message.id) for kept in unread])
 
+    async def _choose(self, request: web.Request) -> web.Response:
+        asked = await _body(request, WishAsked)
+        wish = Wish(_mode(asked.mode), asked.metered)
+        keep_wish(self._client.journal, wish)
+        self._client.agent.sensed(Wished(wish))
+        return _json(self._ledger.status())
+
     async def _stop(self, _request: web.Request) -> web.Response:
         self._on_stop()
         return _json(None)
@@ -238,6 +249,13 @@ def _number(request: web.Request, name: str, *, usual: int, most: int) -> int:
     if not text.isdecimal() or len(text) > len(str(most)) or not 0 < int(text) <= most:
         raise UsageError(f"{name} is a number from 1 to {most}; {text[:20]!r} is not")
     return int(text)
+
+
+def _mode(text: str | None) -> Mode | None:
+    try:
+        return Mode(text) if text is not None else None
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a mode") from error
 
 
 def _stage(text: str) -> Stage:

@@ -27,6 +27,7 @@ from answerback.faces.told import (
     StatusTold,
     TimelineTold,
     Trouble,
+    WishAsked,
 )
 from answerback.faces.troubles import error_of
 from answerback.model.errors import AnswerbackError, PeerError
@@ -108,6 +109,10 @@ class Remote:
     def read(self, *, up_to: str) -> list[str]:
         """Tell the authors that what arrived up to this message was read."""
         return self._ask("POST", "/v1/read", list[str], body=ReadAsked(up_to))
+
+    def choose(self, asked: WishAsked) -> StatusTold:
+        """Say how eager the device is to be."""
+        return self._ask("POST", "/v1/mode", StatusTold, body=asked)
 
     def stop(self) -> None:
         """Ask the agent to end."""

@@ -6,6 +6,7 @@ after a command that was refused. Nothing here promises what the code does not d
 
 from dataclasses import dataclass
 
+from answerback.core.network.modes import Change, Mode, Why
 from answerback.model.causes import Cause, Owner
 from answerback.model.timeline import Evidence, Stage
 
@@ -306,6 +307,55 @@ REASONS: dict[str, str] = {  # by the id of a `Reason` of the core: a `Wait` car
     "disk.again": "the disk refused, and is tried again",
 }
 """Why the next attempt is then and not sooner."""
+
+MODES: dict[Mode, str] = {
+    Mode.LIVE: "live: everything comes at once",
+    Mode.ECONOMICAL: "economical: messages come at once, large files when you ask for them",
+    Mode.BACKGROUND: "background: messages come, and wake this device as seldom as can be",
+    Mode.OFFLINE: "offline: what you write is kept, and leaves when there is a way again",
+}
+"""How eager this device is."""
+
+WHYS: dict[Why, str] = {
+    Why.NOTHING_SHORT: "Nothing is short.",
+    Why.CHOSEN: "You chose it.",
+    Why.BATTERY_LOW: "The battery is low.",
+    Why.METERED: "Bytes are paid for on this network.",
+    Why.LINK_POOR: "The connection is poor.",
+    Why.NOT_LOOKED_AT: "Nobody looks, and this system holds back who is not looked at.",
+    Why.NO_NETWORK: "There is no network.",
+    Why.SIGN_IN_NEEDED: "This network wants a sign-in first.",
+}
+"""Why it is no more eager."""
+
+MODE_CHANGES: dict[Change, str] = {
+    Change.NOTHING: "",
+    Change.CHOOSE_AGAIN: "when you choose another, or `answerback mode auto`",
+    Change.CHARGE: "when the battery is charged",
+    Change.FREE_NETWORK: "on a network that costs nothing; `answerback mode --metered no` says that this one is",
+    Change.BETTER_LINK: "when the connection has been good for a while",
+    Change.LOOK: "when somebody looks",
+    Change.NETWORK_BACK: "when there is a network",
+    Change.SIGN_IN: "when you have signed in: open any web page",
+}
+"""What would make it more eager; empty for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeWords:
+    """A mode in words."""
+
+    mode: str
+    why: str
+    change: str
+
+
+def mode_words(mode: str, why: str | None, change: str | None) -> ModeWords:
+    """Say a mode, why it is so and what would change it; words of a newer agent are shown as they are."""
+    modes = {known.value: text for known, text in MODES.items()}
+    whys = {known.value: text for known, text in WHYS.items()}
+    changes = {known.value: text for known, text in MODE_CHANGES.items()}
+    return ModeWords(modes.get(mode, mode), whys.get(why or "", why or ""), changes.get(change or "", change or ""))
 
 
 def reason_words(reason: str) -> str:

@@ -3,6 +3,7 @@
 import click
 
 from answerback.faces.access import device_folder, reading
+from answerback.faces.commands.adapting import mode_lines
 from answerback.faces.output import plain_line, say_beside, tell_json, wall_ms
 from answerback.faces.sentences import CAUSES
 from answerback.faces.times import clock, from_now, span
@@ -83,6 +84,8 @@ def _standing(told: StatusTold) -> list[tuple[str, str]]:
             lines += [("why", words.sentence), ("you can", words.you_can)]
         if told.next_attempt_ms is not None:
             lines.append(("next try", from_now(told.next_attempt_ms, now_ms=wall_ms())))
+    if told.mode is not None:
+        lines += mode_lines(told)
     waiting = f"{_count(told.waiting, 'message')} not yet answered by every device" if told.waiting else "nothing"
     lines.append(("waiting", waiting))
     if told.files_moving:
