@@ -194,7 +194,7 @@ def test_a_port_in_use_is_an_error_and_leaves_nothing_open() -> None:
             with pytest.raises(OSError, match="in use"):
                 await line.open("127.0.0.1", other.getsockname()[1])
             line.close()
-            line.send([((0, ("127.0.0.1", 9)), WORD)])
+            line.send([((0, (("127.0.0.1", 9), b"")), WORD)])
 
     asyncio.run(talk())
 

@@ -9,9 +9,11 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
+from answerback.relay import datagram_socket
 from answerback.relay.calls import Post
+from answerback.relay.datagram_socket import DatagramSocket
 from answerback.relay.limits import Bucket, Rate
 from answerback.relay.switchboard import Address
 from answerback.wire.datagrams import DATAGRAM_BYTES
@@ -23,8 +25,6 @@ BATCH = 64
 """Datagrams read before mail has its turn again: one or two milliseconds."""
 PAUSE_S = 0.05
 """Without reading, at least: many short pauses would cost more than they save."""
-BUFFER_BYTES = 1024 * 1024
-"""Asked of the system for what comes meanwhile; it may give less."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class CallLine:
 
     def __init__(self, take: Take) -> None:
         self._take = take
-        self._sockets: list[socket.socket] = []
+        self._sockets: list[DatagramSocket] = []
         self._reading: list[asyncio.Task[None]] = []
         self._bucket = Bucket(DATAGRAMS, now_s=0.0)
         self._resuming: asyncio.TimerHandle | None = None
@@ -47,7 +47,7 @@ class CallLine:
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        return int(self._sockets[0].getsockname()[1])
+        return int(self._sockets[0].socket.getsockname()[1])
 
     async def open(self, host: str, port: int) -> None:
         """Listen on every address a host stands for; raise OSError where that is not possible."""
@@ -55,7 +55,7 @@ class CallLine:
         found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
         try:
             for family, _, _, _, address in dict.fromkeys(found):
-                self._sockets.append(_bound(family, address))
+                self._sockets.append(DatagramSocket(family, address))
         except OSError:
             self.close()
             raise
@@ -86,7 +86,7 @@ class CallLine:
     def _listen(self, index: int) -> None:
         loop = asyncio.get_running_loop()
         try:
-            loop.add_reader(self._sockets[index], self._read, index)
+            loop.add_reader(self._sockets[index].socket, self._read, index)
         except NotImplementedError:  # Windows' own loop waits for datagrams, not for the moment there are some
             self._reading.append(loop.create_task(self._read_for_ever(index)))
 
@@ -94,7 +94,7 @@ class CallLine:
         listening = self._sockets[index]
         for _ in range(BATCH):
             try:
-                data, address = listening.recvfrom(DATAGRAM_BYTES + 1)
+                data, address = listening.read(DATAGRAM_BYTES + 1)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
@@ -106,18 +106,18 @@ class CallLine:
                 return
 
     async def _read_for_ever(self, index: int) -> None:
-        loop, listening = asyncio.get_running_loop(), self._sockets[index]
+        loop, listening = asyncio.get_running_loop(), self._sockets[index].socket
         while True:
             wait_s = 0.0
             for _ in range(BATCH):
                 try:
-                    data, address = await loop.sock_recvfrom(listening, DATAGRAM_BYTES + 1)
+                    data, peer = await loop.sock_recvfrom(listening, DATAGRAM_BYTES + 1)
                 except OSError:
                     break
-                wait_s = max(wait_s, self._came(index, data, address))
+                wait_s = max(wait_s, self._came(index, data, (peer, b"")))
             await asyncio.sleep(wait_s)
 
-    def _came(self, index: int, data: bytes, address: tuple[Any, ...]) -> float:
+    def _came(self, index: int, data: bytes, address: datagram_socket.Address) -> float:
         """Take one datagram; say how long to read no other."""
         answer = self._take(data, (index, address))
         if answer is not None:
@@ -128,9 +128,9 @@ class CallLine:
         self.pauses += 1
         return max(wait_s, PAUSE_S)
 
-    def _send(self, index: int, address: tuple[Any, ...], data: bytes) -> None:
+    def _send(self, index: int, address: datagram_socket.Address, data: bytes) -> None:
         try:
-            self._sockets[index].sendto(data, address)
+            self._sockets[index].write(data, address)
         except (OSError, IndexError) as error:  # full, no way there, or closed meanwhile: as if it were lost
             _log.debug("a datagram did not leave: %s", error)
 
@@ -138,22 +138,8 @@ class CallLine:
 
     def _resume(self) -> None:
         for index, each in enumerate(self._sockets):
-            asyncio.get_running_loop().add_reader(each, self._read, index)
+            asyncio.get_running_loop().add_reader(each.socket, self._read, index)
 
     def _stop_reading(self) -> None:
         for each in self._sockets:
-            asyncio.get_running_loop().remove_reader(each)
-
-
-def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
-    listening = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-        listening.bind(address)
-        listening.settimeout(0)
-    except OSError:
-        listening.close()
-        raise
-    return listening
+            asyncio.get_running_loop().remove_reader(each.socket)
