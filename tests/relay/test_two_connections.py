@@ -8,7 +8,7 @@ from answerback.crypto.identity import next_device_list
 from answerback.model.causes import Cause
 from answerback.model.envelope import Envelope
 from answerback.model.message import Lane
-from answerback.relay.conversation import STANDS_BY, SUPERSEDED, TOOK_OVER
+from answerback.relay.conversation import ABANDONED_S, STANDS_BY, SUPERSEDED, TOOK_OVER
 from answerback.relay.effects import Event
 from answerback.relay.limits import SILENCE_S_MAX, UNTAKEN_S_MAX
 from answerback.relay.resumption import Judgement
@@ -274,6 +274,44 @@ def test_a_stopping_relay_says_so_on_both(tmp_path: Path, people: list[Resident]
 
 
 # ---- tickets, and what only grows
+
+
+def test_an_attempt_that_was_given_up_does_not_end_what_its_device_has_moved_to(
+    tmp_path: Path, people: list[Resident]
+) -> None:
+    drive = Drive(tmp_path, people)
+    ticket = drive.heard_a(drive.enter(people[1]), Welcome).ticket
+    standby = drive.enter(people[1], standby=True)
+    late = people[1].resume(ticket, life=6)
+    signed = drive.connect()
+    late_hello = people[1].hello(drive.heard_a(signed, Challenge), life=7)
+    drive.say(standby, TakeOver([], 7))
+    drive.settle()
+    resumed = drive.return_with(late)
+    drive.say(signed, late_hello)
+    drive.settle()
+    assert superseded(drive, resumed)
+    assert superseded(drive, signed)
+    assert standby not in drive.closed
+    newer = drive.greet(people[1], life=8)
+    drive.settle()
+    assert superseded(drive, standby)
+    assert newer not in drive.closed
+
+
+def test_a_device_whose_memory_went_back_is_let_in_a_minute_after_a_move(
+    tmp_path: Path, people: list[Resident]
+) -> None:
+    drive = Drive(tmp_path, people)
+    drive.enter(people[1])
+    standby = drive.enter(people[1], standby=True)
+    drive.say(standby, TakeOver([], 7))
+    drive.settle()
+    drive.pass_time(ABANDONED_S)
+    older = drive.greet(people[1], life=3)
+    drive.settle()
+    assert drive.heard_a(older, Welcome).life == 0
+    assert superseded(drive, standby)
 
 
 def judgements(drive: Drive) -> list[str]:

@@ -101,7 +101,7 @@ class TwoDevices(RuleBasedStateMachine):
         else:
             number = drive.greet(device.who, *device.taken, life=device.life, standby=standby)
             if takes and standby:
-                drive.say(number, TakeOver(device.taken))
+                drive.say(number, TakeOver(device.taken, device.life))
         device.lines.append(number)
         if now:
             drive.settle()
@@ -113,7 +113,7 @@ class TwoDevices(RuleBasedStateMachine):
         if device.lines:
             number = device.lines[pick % len(device.lines)]
             if drive.heard(number, Welcome):
-                drive.say(number, TakeOver(device.taken))
+                drive.say(number, TakeOver(device.taken, device.life))
 
     @rule(index=WHO, pick=PICK, lane=LANES, again=st.booleans(), both=st.booleans(), size_bytes=st.integers(1, 3000))
     def submit(self, *, index: int, pick: int, lane: Lane, again: bool, both: bool, size_bytes: int) -> None:

@@ -60,7 +60,7 @@ CLOCK_MS = 1_800_000_000_000
 FROM_DEVICES: tuple[ClientFrame, ...] = (
     Resume(1, PHONE, b"T" * 16, CLOCK_MS, [Taken(Lane.NORMAL, CLOCK_MS * 1000)], 8, b"P" * 32, standby=True),
     Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)], 7, standby=True),
-    TakeOver([Taken(Lane.URGENT, CLOCK_MS * 1000)]),
+    TakeOver([Taken(Lane.URGENT, CLOCK_MS * 1000)], 10),
     Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)], 9),
     Took([Taken(Lane.BACKGROUND, 9)]),
     Inquire([Asked(PHONE, IDENTITY)]),

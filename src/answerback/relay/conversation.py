@@ -62,6 +62,8 @@ SCHEDULED: Final = frozenset({Cause.RELAY_BUSY.value, Cause.RELAY_STOPPING.value
 """A crowd hears these: each device is given a time of its own."""
 SUPERSEDED = "superseded"
 """The detail of a farewell to a device that has connected anew: whoever gets it must not answer by connecting."""
+ABANDONED_S = 60.0
+"""For so long after a move an attempt that was begun before it may still arrive: TCP repeats a SYN for that long."""
 STANDS_BY, TOOK_OVER = "stands by", "took over"
 """For the log: what a connection is beside another, or has become after it."""
 
@@ -85,6 +87,10 @@ class Connection:
     """What it asked to be."""
     is_full: bool = False
     """Its socket takes no more for now."""
+    moved_s: float | None = None
+    """When its device took over to it, and ..."""
+    moved_life: int = 0
+    """... how far it had come then."""
     ahead: list[tuple[ClientFrame, int]] = field(default_factory=list)
     ahead_bytes: int = 0
 
@@ -241,6 +247,11 @@ class Conversations:
             effects: list[Effect] = [_shown(connection, connection.device, Judgement.TAKEN)]
         else:
             effects = []
+        if self._is_abandoned(connection, moment):
+            return [
+                *effects,
+                *self.farewell(connection, Cause.NETWORK_CONNECTION_LOST, moment=moment, detail=SUPERSEDED),
+            ]
         effects += self._place(connection, moment=moment)
         self._strangers.discard(connection.number)
         connection.phase = Phase.OPEN
@@ -263,8 +274,9 @@ class Conversations:
         note = Note(Event.OPENED, connection.number, connection.device, detail=here)
         return [*effects, note, Send(connection.number, welcome)]
 
-    def take_over(self, connection: Connection, *, moment: Moment) -> list[Effect]:
+    def take_over(self, connection: Connection, life: int, *, moment: Moment) -> list[Effect]:
         """Make a standby the connection in use, and end the one that was."""
+        connection.moved_s, connection.moved_life = moment.now_s, life
         assert self._standby.pop(connection.device) is connection
         earlier = self._live.pop(connection.device)
         self._live[connection.device] = connection
@@ -359,6 +371,16 @@ class Conversations:
             token = self._tokens[device] = self._random_bytes(TOKEN_BYTES)
             self._devices[token] = device
         return token
+
+    def _is_abandoned(self, connection: Connection, moment: Moment) -> bool:
+        """Whether its device began this attempt, to end all others, before it moved to the connection in use.
+
+        Only for a while: whoever says as little much later is a device whose memory went back in time.
+        """
+        live = self._live.get(connection.device)
+        if live is None or live.moved_s is None or connection.standby:
+            return False
+        return connection.life <= live.moved_life and moment.now_s - live.moved_s < ABANDONED_S
 
     def _place(self, connection: Connection, *, moment: Moment) -> list[Effect]:
         """Put a connection that is let in where it belongs, and end what it replaces."""

@@ -272,7 +272,7 @@ class Exchange:
         earlier = self.conversations.live(connection.device)
         if earlier is None or earlier is connection:
             return self.mailboxes.took(connection, Took(frame.taken), moment=moment)
-        effects = self.conversations.take_over(connection, moment=moment)
+        effects = self.conversations.take_over(connection, frame.life, moment=moment)
         effects += self.mailboxes.knows(connection.device, frame.taken, moment=moment)
         return self._after_endings(earlier, effects, moment)
 

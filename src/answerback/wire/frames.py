@@ -152,6 +152,8 @@ class TakeOver(Frame, frozen=True, array_like=True, tag=True):
 
     taken: Annotated[list[Taken], msgspec.Meta(max_length=LANES_MAX)]
     """As in `Hello`."""
+    life: Natural = 0
+    """As in `Submit`: a hello that said no more is older than this, however late it arrives."""
 
 
 # ---- mail ----------------------------------------------------------------------------------------------------------
