@@ -105,6 +105,15 @@ def test_who_takes_its_mail_is_never_called(pair: Pair) -> None:
         assert pair.calls(2) == []
 
 
+def test_who_left_in_the_middle_of_a_receipt_is_not_called_for_it(pair: Pair) -> None:
+    pair.listen()
+    pair.write(lane=Lane.CONTROL)
+    assert pair.calls(SOON_S), "while it is here it owes an answer"
+    pair.drive.lose(pair.here)
+    pair.drive.settle()
+    assert pair.calls(SOON_S) == []
+
+
 def test_who_left_is_called_for_what_it_had_not_taken(pair: Pair) -> None:
     pair.listen()
     pair.write()

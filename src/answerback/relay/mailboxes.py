@@ -14,7 +14,7 @@ from answerback.model.ids import DeviceId
 from answerback.model.message import Lane
 from answerback.relay.conversation import Connection, cursors
 from answerback.relay.effects import Ask, Effect, Listen, Moment, Send
-from answerback.relay.handover import HandOver
+from answerback.relay.handover import CHATTER, HandOver
 from answerback.relay.limits import (
     ACCEPTED_MAX,
     ASKED_MAX,
@@ -51,8 +51,6 @@ from answerback.wire.frames import (
     Whereabouts,
 )
 
-CALLED_LANES: Final = frozenset({Lane.URGENT, Lane.NORMAL, Lane.BULK})
-"""What a device that left is called for: what a person did, not receipts and repairs."""
 PACES_MAX = 100_000
 """Devices whose pace is remembered while they are away, so that the next connection begins with it: 100 bytes each."""
 MAILBOX_FULL_S = 300.0
@@ -169,7 +167,7 @@ class Mailboxes:
                 accepted = self._accepted.setdefault((number, lane), [])
             if hand_over is None:
                 accepted.append(Acceptance(envelope.id, list_version, _away_s(seen_ms, wall_ms)))
-                if position and lane in CALLED_LANES:
+                if position and lane not in CHATTER:
                     self._left.add(envelope.device)
                 continue
             accepted.append(Acceptance(envelope.id, list_version, 0))
@@ -232,7 +230,7 @@ class Mailboxes:
             return []
         if heir is None:
             del self._hand_overs[device]
-            if hand_over.idle_since_s is not None or hand_over.has_mail:
+            if hand_over.left_lane is not None:
                 self._left.add(device)
             return []
         again = self._hand_overs[device] = hand_over.again(heir.number, is_paused=heir.is_full)
@@ -294,7 +292,7 @@ class Mailboxes:
         return hand_over is not None and (hand_over.idle_since_s is not None or hand_over.has_mail)
 
     def left(self) -> set[DeviceId]:
-        """Give, once, the devices that are not here and that mail has come for or was left for."""
+        """Give, once, the devices that are not here and that people's mail has come for or was left for."""
         left, self._left = self._left, set()
         return left
 
