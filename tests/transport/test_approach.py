@@ -162,6 +162,19 @@ def test_a_race_in_which_each_fails_in_its_own_way_is_a_relay_that_does_not_answ
     networks.play(story)
 
 
+@pytest.mark.parametrize("host", ["xn--bcher-kva.example", "bücher.example", "RELAY.example"])
+def test_a_relay_is_itself_however_its_name_is_written(host: str) -> None:
+    async def story() -> None:
+        async def lookup(host: str) -> Sequence[str]:
+            return ["127.0.0.1"]
+
+        async with answering(greeting) as url:
+            port = int(url.rpartition(":")[2])
+            assert await line_over(Approach(f"http://{host}:{port}", lookup=lookup)) == ("127.0.0.1", port)
+
+    played(story)
+
+
 # ---- real networks
 
 

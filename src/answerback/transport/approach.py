@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import aiohappyeyeballs
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from yarl import URL
 
 from answerback.model.causes import Cause
 from answerback.model.paths import ANY_PATH, PathSeen
@@ -135,6 +136,14 @@ class Approach:
             self._proxy_names = self._names_of(self._proxy)
             self._names.moved()
 
+    async def prepare(self) -> None:
+        """Look the name up, so that `known` is. Raises `Unreachable`."""
+        names, proxy = self._proxy_names or self._names, self._proxy
+        try:
+            await names.addresses(proxy.port if proxy else self._ports.choose(b""))
+        except (OSError, RuntimeError) as error:
+            raise unreachable(error) from error
+
     async def reach(self, path: str = ANY_PATH) -> Reached:
         """Open one TCP connection over a path; to be cancelled is to close it at once. Raises `Unreachable`."""
         place = self._places.setdefault(path, _Place())
@@ -236,6 +245,7 @@ class RelayConnector(aiohttp.BaseConnector):
         super().__init__(limit=limit)
         self._approach: Final = approach
         self._reach: Final = reach
+        self._host: Final = URL(approach.url).host  # written as aiohttp writes hosts
 
     def close(self, *, abort_ssl: bool = True) -> Awaitable[None]:
         """Close all connections, those with TLS without waiting for a goodbye, as aiohttp's own does."""
@@ -247,7 +257,7 @@ class RelayConnector(aiohttp.BaseConnector):
         traces: "list[Trace]",  # noqa: ARG002 - aiohttp's
         timeout: aiohttp.ClientTimeout,  # noqa: ARG002, ASYNC109 - whoever asks has one around all of it
     ) -> ResponseHandler:
-        if req.url.host != self._approach.host:
+        if req.url.host != self._host:
             raise Unreachable(Cause.NETWORK_CAPTIVE, f"we were sent on to {req.url.host}, which is not the relay")
         return await self._approach.proceed(await self._reach(), self._factory)
 
