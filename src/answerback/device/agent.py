@@ -106,9 +106,15 @@ class Agent:
     def start(self) -> None:
         """Begin to connect; needs a running event loop."""
         self._running = True
-        if self.senses is not None:
-            self.senses.start()
-        self.change(lambda engine, now: engine.start(now=now))
+        if self.senses is None:
+            self.change(lambda engine, now: engine.start(now=now))
+        else:
+            self._spawn(self._begin(self.senses), name="begin")
+
+    async def _begin(self, senses: Senses) -> None:
+        """Know the ways out before the first of them is taken."""
+        await senses.begin()
+        self._try(lambda engine, now: engine.start(now=now))
 
     async def stop(self) -> None:
         """Let go of the connection; everything promised stays in the journal."""

@@ -6,6 +6,7 @@ Nothing here decides. What is felt goes to the engine as it is; a sense that a s
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from answerback.core.network.recovery import Evidence
@@ -15,11 +16,16 @@ from answerback.device.battery import battery_seen
 from answerback.model.paths import PathSeen
 from answerback.transport.approach import Approach
 from answerback.transport.call_line import Answered, CallLine
+from answerback.transport.failures import Unreachable
 from answerback.transport.watching import NetworkWatch
 from answerback.wire.frames import Ticket
 
 log = logging.getLogger(__name__)
 
+NAME_S_MAX = 2.0
+"""Whoever cannot look a name up by then has no network, or one that will tell of itself."""
+LOOK_S_MAX = 0.5
+"""A look takes some hundredths of a second; no first attempt waits longer for it."""
 BATTERY_S = 120.0
 """A battery falls by a percent in minutes."""
 
@@ -32,13 +38,23 @@ class Senses:
         self._tell: Final = tell
         self._watch: Final = NetworkWatch(seen=self._seen, woke=self._woke, targets=lambda: approach.known)
         self._calls: Final = CallLine(keyed=_end, there=self._there, called=self._called)
+        self._looked: Final = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         approach.sources = self._watch.addresses
 
-    def start(self) -> None:
-        """Begin to feel; needs a running event loop."""
+    async def begin(self) -> None:
+        """Begin to feel; returns after the first look at the network, or when it takes too long.
+
+        Which path leads to the relay depends on where it is, so its name is looked up before.
+        """
+        with suppress(Unreachable, TimeoutError):
+            async with asyncio.timeout(NAME_S_MAX):
+                await self._approach.prepare()
         self._watch.start()
         self._spawn(self._look_at_battery())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S_MAX):
+                await self._looked.wait()
 
     async def stop(self) -> None:
         """Feel no more."""
@@ -69,7 +85,10 @@ class Senses:
 
     def _seen(self, paths: tuple[PathSeen, ...]) -> None:
         self._approach.network_seen(paths)
+        for path in self._calls.paths - {each.name for each in paths}:
+            self._calls.close(path)
         self._tell(NetworkSeen(paths))
+        self._looked.set()
 
     def _woke(self, slept_s: float) -> None:
         log.info("= this device slept for %.0f s", slept_s)

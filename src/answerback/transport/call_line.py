@@ -182,6 +182,11 @@ class CallLine:
         for path in list(self._open):
             self.close(path)
 
+    @property
+    def paths(self) -> set[str]:
+        """On which paths it listens."""
+        return set(self._open)
+
     # ---- saying ----------------------------------------------------------------------------------------------------
 
     def here(self, path: str) -> bool:

@@ -333,7 +333,7 @@ class Path:
             return [*effects, Proceed(in_hand)]
         reason = self.recovery.due(now_s=now_s, draw=draw)
         assert reason is not None, "it was due"
-        if self.recovery.by_datagram and self.recovery.is_old(now_s):
+        if self.recovery.by_datagram and self.recovery.is_old(now_s) and reason is not Reason.CONNECT_EVIDENCE:
             self._asked_s = now_s
             return [*effects, Ask(self.name)]
         if self.cause is Cause.NETWORK_AGENT_STOPPED:

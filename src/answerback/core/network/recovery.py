@@ -128,7 +128,9 @@ class Recovery:
     _up_since_s: float = -math.inf
     _is_absent: bool = False
     _evidence_s: float = -math.inf
-    _hints_in_vain: int = 0
+    """When evidence was last acted upon."""
+    _hints: dict[Evidence, tuple[float, int]] = field(default_factory=dict)
+    """Of each kind of evidence since anything worked: when it came last, and how often it led to nothing."""
     _is_anew: bool = False
     """The doubted connection is of no use any more: its network is gone, or it has ended."""
     _refusals: int = 0
@@ -190,7 +192,8 @@ class Recovery:
             self.outages.learn(now_s - self._began_s, ended=False)
             self.wasted += self._open_probes + self._repeats
         self._next = self._began_s = None
-        self._open_probes, self._repeats, self._hints_in_vain, self._is_anew = 0, 0, 0, False
+        self._open_probes, self._repeats, self._is_anew = 0, 0, False
+        self._hints.clear()
 
     # ---- what is learned
 
@@ -265,7 +268,8 @@ class Recovery:
                 self.outages.learn(ended_s - self._began_s)
             self.wasted += max(self._open_probes + self._repeats - (0 if old else 1), 0)
         self._next, self._up_since_s = None, now_s
-        self._open_probes, self._repeats, self._hints_in_vain, self._is_anew = 0, 0, 0, False
+        self._open_probes, self._repeats, self._is_anew = 0, 0, False
+        self._hints.clear()
         self._began_s = None
 
     def refused(self, *, now_s: float, draw: float) -> None:
@@ -294,10 +298,11 @@ class Recovery:
             return
         if self._refusals and self._retries_by(now_s) < 1.0:
             return  # the path was never the trouble
-        if now_s - self._evidence_s < min(EVIDENCE_S_MIN * 2.0**self._hints_in_vain, EVIDENCE_S_MAX):
+        came_s, in_vain = self._hints.get(evidence, (-math.inf, 0))
+        if now_s - came_s < min(EVIDENCE_S_MIN * 2.0**in_vain, EVIDENCE_S_MAX):
             return
+        self._hints[evidence] = (now_s, in_vain + 1)
         self._evidence_s = now_s
-        self._hints_in_vain += 1
         if evidence in _FRESH:
             self._fresh_s, self._price_s = now_s, self.budget.allowance.price_s
         self._is_anew = self._is_anew or evidence in _ANEW
