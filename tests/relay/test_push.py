@@ -18,7 +18,7 @@ from answerback.wire.frames import Accepted, Ping, Pong, Submit, Subscribe
 from answerback.wire.subscriptions import subscription_name
 from tests.relay.client import at_home
 from tests.relay.residents import Resident, envelope, move_in
-from tests.transport.push_service import PushService, push_service
+from tests.transport.push_stand_in import PushService, push_service
 
 PATIENCE_S = 20.0
 KEY = new_push_key()

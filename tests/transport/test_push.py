@@ -25,7 +25,7 @@ from answerback.transport.push import (
     sealed_push,
 )
 from answerback.wire.frames import Subscribe
-from tests.transport.push_service import PushService, push_service
+from tests.transport.push_stand_in import PushService, push_service
 
 KEY = new_push_key()
 CONTACT = "mailto:operator@relay.example"
