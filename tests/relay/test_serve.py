@@ -275,3 +275,43 @@ def test_a_connection_too_many_is_closed_and_the_others_stay(tmp_path: Path) -> 
 def test_settings_that_contradict_themselves_are_refused(tmp_path: Path, odd: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         RelaySettings(folder=tmp_path, **odd)
+
+
+def test_datagrams_are_heard_on_the_same_port_number(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            ready = await stack.enter_async_context(
+                running(RelaySettings(folder=tmp_path, host=HOST, port=0, tls=Tls.NONE))
+            )
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.sendto(b"nothing of ours", (HOST, ready.port))
+            counted = 'answerback_datagrams_total{fate="unknown"} 1.0'
+            async with asyncio.timeout(20):
+                while counted not in await (await session.get(ready.url + "/metrics")).text():
+                    pass
+
+    asyncio.run(run())
+
+
+def test_a_relay_that_is_told_not_to_call_leaves_the_port_for_datagrams_alone(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(RelaySettings(folder=tmp_path, host=HOST, port=0, tls=Tls.NONE, calls=False)) as ready:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.bind((HOST, ready.port))
+
+    asyncio.run(run())
+
+
+def test_a_port_for_datagrams_that_is_taken_is_said_and_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind((HOST, 0))
+            settings = RelaySettings(folder=tmp_path, host=HOST, port=other.getsockname()[1], tls=Tls.NONE)
+            async with running(settings) as ready, RelayHttp(ready.url) as relay:
+                assert (await relay.health()).well
+        assert f"port {ready.port} for UDP" in caplog.text
+
+    asyncio.run(run())
