@@ -5,6 +5,7 @@ waits for this: a push service that is slow or gone costs a device its wake-up a
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -83,10 +84,9 @@ class PushRoad:
                 self._metrics.subscriptions.set(self._knocking.count)
                 wake_at_s = self._knocking.wake_at_s
                 wait_s = None if wake_at_s is None else max(wake_at_s - self._now_s(), 0.0)
-                try:
-                    await asyncio.wait_for(self._stirred.wait(), wait_s)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):  # not `wait_for`: Python 3.11's may lose a cancellation
+                    async with asyncio.timeout(wait_s):
+                        await self._stirred.wait()
 
     async def _keep(self, device: DeviceId, subscription: Subscribe) -> None:
         now_ms = time.time_ns() // 1_000_000
