@@ -8,6 +8,9 @@ from answerback.core.network.estimate import Estimate
 from answerback.core.network.hedging import (
     ALONE_S,
     DONE_MAX,
+    DOUBT_COUNT_MIN,
+    DOUBT_MEMORY_S,
+    DOUBT_SHARE,
     FLYING_MAX,
     HEDGED_BYTES_MAX,
     LATE_S_MIN,
@@ -98,12 +101,23 @@ def test_a_line_that_falls_silent_beside_bulk_is_not_waited_for() -> None:
     assert hedge.why is Why.QUIET
 
 
-def test_quiet_is_a_sign_against_the_line_half_a_round_trip_later() -> None:
-    hedging = beside_bulk()
-    assert hedging.quiet_at_s is not None
-    assert hedging.doubt_at_s(0.1) == hedging.quiet_at_s + 0.05
+def test_only_a_silence_longer_than_any_lately_is_a_sign_against_the_line() -> None:
+    assert beside_bulk(count=DOUBT_COUNT_MIN - 1).doubt_at_s is None
+    hedging = beside_bulk(count=DOUBT_COUNT_MIN)
+    assert hedging.doubt_at_s == hedging.quiet_at_s, "where no gap was longer than the rhythm explains"
+    now_s = DOUBT_COUNT_MIN * 0.02 + 0.3
+    hedging.heard(now_s=now_s)
+    while now_s < 20.0:
+        now_s += 0.02
+        hedging.heard(now_s=now_s)
+    assert hedging.doubt_at_s == pytest.approx(now_s + DOUBT_SHARE * 0.3)
+    assert hedging.quiet_at_s == pytest.approx(now_s + QUIET_S_MIN), "for a text it may be said sooner"
+    while now_s < 20.0 + 2 * DOUBT_MEMORY_S:
+        now_s += 0.02
+        hedging.heard(now_s=now_s)
+    assert hedging.doubt_at_s == hedging.quiet_at_s, "what was long ago is forgotten"
     hedging.ended()
-    assert hedging.doubt_at_s(0.1) is None
+    assert hedging.doubt_at_s is None
 
 
 def test_a_word_on_the_line_ends_its_silence() -> None:

@@ -33,9 +33,12 @@ QUIET_GAP_S_MAX = 1.0
 """A longer gap between answers is no rhythm, and says nothing about the next."""
 QUIET_COUNT_MIN = 8
 """Answers in a row before there is a rhythm."""
-DOUBT_ROUNDS = 0.5
-"""How many round trips longer before mail is asked for on another line: what half a window takes to be sent again. With
-none, one in twenty seconds at 10 Mbit/s was a false alarm."""
+DOUBT_COUNT_MIN = 64
+"""Answers in a row before silence alone may move mail to another line: one packet in a hundred lost shows by then."""
+DOUBT_SHARE = 1.5
+"""So much longer than any gap of the last while. By the rhythm alone, nine of ten lines that lose one packet in a
+hundred were left within seconds; with this, one in six minutes; with twice the gap, no fewer."""
+DOUBT_MEMORY_S = 30.0
 GAP_GAIN = 1 / 8
 TOGETHER_S = 0.002
 """Answers this close have come in one packet: a batch has no rhythm."""
@@ -79,6 +82,20 @@ class _Flying:
 
 
 @dataclass(slots=True)
+class _Longest:
+    """The longest gap of the last while."""
+
+    seconds: float = 0.0
+    _next_s: float = 0.0
+    _until_s: float = 0.0
+
+    def learn(self, gap_s: float, *, now_s: float) -> None:
+        if now_s >= self._until_s:
+            self.seconds, self._next_s, self._until_s = self._next_s, 0.0, now_s + DOUBT_MEMORY_S
+        self.seconds, self._next_s = max(self.seconds, gap_s), max(self._next_s, gap_s)
+
+
+@dataclass(slots=True)
 class Hedging:
     """The urgent envelopes under way on the line in use."""
 
@@ -96,6 +113,7 @@ class Hedging:
     _gap_s: float = 0.0
     _gap_deviation_s: float = 0.0
     _gaps: int = 0
+    _longest: _Longest = field(default_factory=_Longest)
 
     # ---- what happens
 
@@ -128,6 +146,7 @@ class Hedging:
             self._gaps = 0  # it was idle, or held up: there is no rhythm to go by
             return
         self._gaps += 1
+        self._longest.learn(gap_s, now_s=now_s)
         if self._gaps == 1:
             self._gap_s, self._gap_deviation_s = gap_s, gap_s / 2
             return
@@ -144,7 +163,7 @@ class Hedging:
             if flying.hedge is not None:
                 self._remember(identity, flying.hedge)
         self._flying.clear()
-        self._heard_s, self._gaps = None, 0
+        self._heard_s, self._gaps, self._longest = None, 0, _Longest()
 
     # ---- what follows
 
@@ -187,17 +206,24 @@ class Hedging:
         """When the line in use counts as quiet if nothing is heard before; none while there is no rhythm."""
         if self._heard_s is None or self._gaps < QUIET_COUNT_MIN:
             return None
-        return self._heard_s + max(self._gap_s + QUIET_DEVIATIONS * self._gap_deviation_s, QUIET_S_MIN)
+        return self._heard_s + self._quiet_s
 
-    def doubt_at_s(self, rtt_s: float) -> float | None:
-        """When quiet alone is a sign against the line in use, so that mail should come on another; none without a rhythm.
+    @property
+    def doubt_at_s(self) -> float | None:
+        """When quiet alone is a sign against a line that brings mail, which should then come on another.
 
-        It is believed later than for saying a text twice: whoever sends lets its queue run empty now and then.
+        It is believed later than for saying a text twice: lost packets and drained queues make gaps as well. For what
+        is sent, saying it twice is enough, and costs less than moving for nothing.
         """
-        quiet_at_s = self.quiet_at_s
-        return None if quiet_at_s is None else quiet_at_s + DOUBT_ROUNDS * rtt_s
+        if self._heard_s is None or self._gaps < DOUBT_COUNT_MIN:
+            return None
+        return self._heard_s + max(self._quiet_s, DOUBT_SHARE * self._longest.seconds)
 
     # ---- private
+
+    @property
+    def _quiet_s(self) -> float:
+        return max(self._gap_s + QUIET_DEVIATIONS * self._gap_deviation_s, QUIET_S_MIN)
 
     def _remember(self, identity: EnvelopeId, hedge: Hedge) -> None:
         self._done.pop(identity, None)
