@@ -7,6 +7,7 @@ from typing import TypeVar
 from answerback.model.causes import Cause
 from answerback.model.errors import StorageError
 from answerback.model.ids import EnvelopeId
+from answerback.relay.calls import Post
 from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
 from answerback.relay.exchange import Exchange
 from answerback.relay.limits import RelayLimits
@@ -51,6 +52,8 @@ class Drive:
             chance=self.random.random,
             ticket_keys=keys,
         )
+        self.exchange.calls.is_on = True
+        self.posts: list[Post] = []
         self.asked: list[Command] = []
         self.said: dict[int, list[RelayFrame]] = {}
         self.closed: set[int] = set()
@@ -127,6 +130,7 @@ class Drive:
         self.now_s += seconds
         self.wall_ms += int(seconds * 1000)
         self.carry_out(self.exchange.wake(moment=self.moment))
+        self.posts += self.exchange.ring(moment=self.moment)
 
     def heard(self, number: int, kind: type[_F]) -> list[_F]:
         return [frame for frame in self.said.get(number, []) if isinstance(frame, kind)]

@@ -23,7 +23,6 @@ class Pair:
     def __init__(self, drive: Drive, people: list[Resident]) -> None:
         self.drive = drive
         self.writer, self.reader = people[:2]
-        drive.exchange.calls.is_on = True
         self.here = drive.enter(self.reader)
         self.there = drive.enter(self.writer)
         self.end = self.end_of(self.here)
@@ -62,12 +61,13 @@ class Pair:
         calls: list[Call] = []
         until_s = self.drive.now_s + seconds
         while self.drive.now_s < until_s:
-            for address, data in self.drive.exchange.ring(moment=self.drive.moment):
+            self.drive.pass_time(0.1)
+            for address, data in self.drive.posts:
                 assert address == HOME
                 words = self.end.open(data, way=0).words
                 assert isinstance(words, Call)
                 calls.append(words)
-            self.drive.pass_time(0.1)
+            self.drive.posts.clear()
         return calls
 
 
@@ -165,7 +165,6 @@ def test_a_device_that_was_revoked_is_neither_called_nor_answered(pair: Pair) ->
 def test_after_a_restart_the_old_ticket_says_nothing_and_the_next_welcome_mends_it(pair: Pair) -> None:
     pair.listen()
     pair.drive.begin()
-    pair.drive.exchange.calls.is_on = True
     asked = pair.end.seal(Ask(0), way=0)[1]
     assert pair.drive.exchange.calls.datagram(asked, HOME, now_s=pair.drive.now_s) is None
     pair.end = pair.end_of(pair.drive.enter(pair.reader))
