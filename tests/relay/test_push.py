@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from answerback.model.message import Lane
 from answerback.relay.app import RelayNode
-from answerback.relay.knocking import TTL_S, Outcome
-from answerback.relay.push import outcome_of
+from answerback.relay.knocking import TTL_S, Knocking, Outcome
+from answerback.relay.metrics import PushMetrics
+from answerback.relay.push import PushRoad, outcome_of
 from answerback.storage.push_store import PushStore
+from answerback.storage.turns import Turns
 from answerback.transport.push import SAID, Pusher, PushSettings, new_push_key
 from answerback.wire.frames import Accepted, Ping, Pong, Submit, Subscribe
 from answerback.wire.subscriptions import subscription_name
@@ -183,6 +186,30 @@ def test_a_device_takes_its_subscription_back(tmp_path: Path, people: list[Resid
             await send(node, ann, bea, "one")
             assert await node.group.call(lambda: PushStore(node.database).all()) == []
             assert service.pushed == []
+
+    asyncio.run(story())
+
+
+def test_a_stop_is_heard_also_in_the_moment_something_is_to_be_looked_at(
+    tmp_path: Path, people: list[Resident]
+) -> None:
+    async def story() -> None:
+        async with push_service(tmp_path) as service, relay(tmp_path, people, service) as node:
+            pusher = Pusher(PushSettings(key=KEY, contact="mailto:operator@relay.example"))
+            road = PushRoad(
+                Knocking(),
+                pusher,
+                store=PushStore(node.database),
+                turns=Turns(node.group, node.database),
+                metrics=PushMetrics(CollectorRegistry()),
+            )
+            running = asyncio.create_task(road.run())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            road.stir()
+            running.cancel()
+            done, _ = await asyncio.wait([running], timeout=PATIENCE_S)
+            assert done == {running}
 
     asyncio.run(story())
 
