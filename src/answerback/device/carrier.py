@@ -15,8 +15,10 @@ from answerback.model.causes import Cause
 from answerback.model.errors import PeerError, RefusedError, StorageError
 from answerback.model.ids import BlobId
 from answerback.model.message import Attachment, Message
+from answerback.model.paths import ANY_PATH
 from answerback.storage.journal import Journal
 from answerback.storage.staging import Staging
+from answerback.transport.approach import Approach
 from answerback.transport.chunks import Gate
 from answerback.transport.failures import Deferred, Unreachable
 from answerback.transport.file_road import FileRoad
@@ -53,10 +55,12 @@ class FileCarrier:
         url: str,
         pin: bytes | None,
         open_relay: Callable[[], AbstractAsyncContextManager[BlobRoad]] | None = None,
+        approach: Approach | None = None,
+        path_of: Callable[[], str] = lambda: ANY_PATH,
     ) -> None:
         self._journal: Final = journal
         self._staging: Final = staging
-        self._road: Final = FileRoad(url, pin=pin or b"")
+        self._road: Final = FileRoad(url, pin=pin or b"", approach=approach, path_of=path_of)
         self._open_relay: Final = open_relay or (lambda: self._road)
 
     def share(self, gate: Gate) -> None:

@@ -92,7 +92,14 @@ class Client:
         self.journal: Final = journal
         self.staging: Final = Staging(folder)
         approach = Approach(identity.relay_url, pin=identity.relay_pin)
-        carrier = FileCarrier(journal, self.staging, url=identity.relay_url, pin=identity.relay_pin)
+        carrier = FileCarrier(
+            journal,
+            self.staging,
+            url=identity.relay_url,
+            pin=identity.relay_pin,
+            approach=approach,
+            path_of=lambda: self.agent.engine.machines.path.name,
+        )
         self.agent: Final = Agent(
             journal,
             identity,
@@ -102,7 +109,7 @@ class Client:
             wish=kept_wish(journal),
         )
         if ports is None:
-            self.agent.senses = Senses(approach, self.agent.sensed)
+            self.agent.senses = Senses(approach, self.agent.sensed, key=identity.device)
 
     @classmethod
     @asynccontextmanager

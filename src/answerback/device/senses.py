@@ -33,14 +33,16 @@ BATTERY_S = 120.0
 class Senses:
     """What one device feels of the world around it."""
 
-    def __init__(self, approach: Approach, tell: Callable[[Sensed], None]) -> None:
+    def __init__(self, approach: Approach, tell: Callable[[Sensed], None], *, key: bytes) -> None:
+        """`key` keeps the names of networks this device's own: two devices do not call one network the same."""
         self._approach: Final = approach
         self._tell: Final = tell
-        self._watch: Final = NetworkWatch(seen=self._seen, woke=self._woke, targets=lambda: approach.known)
+        self._watch: Final = NetworkWatch(seen=self._seen, woke=self._woke, targets=lambda: approach.known, key=key)
         self._calls: Final = CallLine(keyed=_end, there=self._there, called=self._called)
         self._looked: Final = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         approach.sources = self._watch.addresses
+        approach.tell(self._watch.stir)
 
     async def begin(self) -> None:
         """Begin to feel; returns after the first look at the network, or when it takes too long.
@@ -63,6 +65,7 @@ class Senses:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._calls.close_all()
         await self._watch.stop()
+        await self._approach.close()
 
     # ---- what the engine asks for
 

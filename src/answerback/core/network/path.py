@@ -163,7 +163,7 @@ class Path:
         elif not self.up or self.recovery.is_out:
             # The path is there, and what is behind it is not: the relay, or whoever answers in its place.
             self.recovery.refused(now_s=now_s, draw=draw)
-            if cause in (Cause.TLS_UNTRUSTED, Cause.RELAY_INCOMPATIBLE):
+            if cause in (Cause.NETWORK_CAPTIVE, Cause.TLS_UNTRUSTED, Cause.RELAY_INCOMPATIBLE):
                 self.judgement.strange(now_s=now_s)
         if not self.up:
             self.cause = cause
