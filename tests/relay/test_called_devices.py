@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from answerback.crypto.datagrams import DatagramEnd, Side
 from answerback.model.message import Lane
@@ -180,3 +182,63 @@ def test_a_wake_by_the_clock_alone_keeps_nothing_for_ever(pair: Pair) -> None:
     assert pair.calls(60) == []
     assert not pair.drive.exchange.mailboxes.left()
     assert not pair.drive.exchange.mailboxes._handed
+
+
+class Life:
+    """A reader's life in steps that may come in any order, and what it owes."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.here: int | None = pair.here
+        self.owed = 0
+
+    def write(self) -> None:
+        self.pair.drive.now_s += 0.001  # texts are told apart by their time
+        self.pair.write()
+        self.owed += 1
+
+    def take(self) -> None:
+        if self.here is not None:
+            self.pair.drive.take_all(self.here)
+            self.owed = 0
+
+    def ping(self) -> None:
+        if self.here is not None:
+            self.pair.drive.say(self.here, Ping(1))
+
+    def leave(self) -> None:
+        if self.here is not None:
+            self.pair.drive.lose(self.here)
+            self.pair.drive.settle()
+            self.here = None
+
+    def come(self) -> None:
+        self.here = self.pair.drive.enter(self.pair.reader)
+        self.pair.end, self.pair.token = self.pair.end_of(self.here), 0
+
+    def listen(self) -> None:
+        self.pair.listen()
+
+    def wait(self) -> None:
+        calls = self.pair.calls(2.0)
+        assert not calls or self.owed
+
+
+STEPS = ("write", "take", "ping", "leave", "come", "listen", "wait")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(STEPS), max_size=25))
+def test_in_any_order_only_who_owes_is_called_and_who_owes_and_listens_always_is(
+    people: list[Resident], tmp_path_factory: pytest.TempPathFactory, story: list[str]
+) -> None:
+    life = Life(Pair(Drive(tmp_path_factory.mktemp("life"), people), people))
+    for step in story:
+        getattr(life, step)()
+    life.listen()
+    life.write()
+    assert life.pair.calls(SOON_S + 1.0)
+    life.come()
+    life.take()
+    life.listen()
+    assert life.pair.calls(5.0) == []
