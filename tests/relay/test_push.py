@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -196,8 +197,11 @@ def test_a_stop_is_heard_also_in_the_moment_something_is_to_be_looked_at(
     async def story() -> None:
         async with push_service(tmp_path) as service, relay(tmp_path, people, service) as node:
             pusher = Pusher(PushSettings(key=KEY, contact="mailto:operator@relay.example"))
+            knocking = Knocking()
+            knocking.knows(people[0].device, service.subscription())
+            knocking.mail(people[0].device, Lane.NORMAL, now_s=time.monotonic() + 1000.0)  # so that it waits for a time
             road = PushRoad(
-                Knocking(),
+                knocking,
                 pusher,
                 store=PushStore(node.database),
                 turns=Turns(node.group, node.database),
