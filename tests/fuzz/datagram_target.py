@@ -121,7 +121,7 @@ class Story:
     def _pass_time(self, seconds: float, *, looks: int) -> None:
         for _ in range(looks):
             self._now_s += seconds / looks
-            for address, data in self._calls.wake(self._owing, now_s=self._now_s):
+            for address, data in self._calls.wake(lambda: self._owing, now_s=self._now_s):
                 self._to_address(str(address), data)
 
     def _meet_ann(self) -> None:

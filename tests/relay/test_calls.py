@@ -55,7 +55,7 @@ class Night:
         until_s, posts = self.now_s + seconds, list[tuple[float, Post]]()
         while (at_s := max(self.calls.wake_at_s(now_s=self.now_s), self.now_s + 1e-6)) <= until_s:
             self.now_s = at_s
-            posts += [(at_s, post) for post in self.calls.wake(self.owing, now_s=at_s)]
+            posts += [(at_s, post) for post in self.calls.wake(lambda: self.owing, now_s=at_s)]
         self.now_s = until_s
         return posts
 

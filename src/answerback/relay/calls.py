@@ -49,6 +49,7 @@ class Calls:
         """Not connected, and mail waits for them."""
         self._expected: set[DeviceId] = set()
         self._called: set[DeviceId] = set()
+        self._look_at_s = 0.0
         self.is_on = False
         """Whether there is anything to carry datagrams; where there is not, nothing is remembered for them."""
         self.tally = Tally()
@@ -103,17 +104,14 @@ class Calls:
     def wake_at_s(self, *, now_s: float) -> float:
         """When to look again."""
         call_s = self._calling.wake_at_s
-        return now_s + LOOK_S if call_s is None else min(max(call_s, now_s), now_s + LOOK_S)
+        at_s = self._look_at_s if call_s is None else min(call_s, self._look_at_s)
+        return max(at_s, now_s)
 
-    def wake(self, owing: Iterable[tuple[DeviceId, float]], *, now_s: float) -> list[Post]:
-        """Give the calls that are due; `owing` is who should have answered for its mail, and by when."""
-        owing_now = self._away.copy()
-        for device, answer_s in owing:
-            owing_now.add(device)
-            self._expect(device, answer_s)
-        for device in self._expected - owing_now:
-            self._expected.discard(device)
-            self._calling.expects(device, owed=False, now_s=now_s)
+    def wake(self, owing: Callable[[], Iterable[tuple[DeviceId, float]]], *, now_s: float) -> list[Post]:
+        """Give the calls that are due; `owing` says, when asked, who should have answered for its mail, and by when."""
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_S
+            self._look(owing(), now_s)
         posts: list[Post] = []
         for call in self._calling.wake(now_s=now_s):
             is_connected = self._is_connected(call.device)
@@ -132,6 +130,14 @@ class Calls:
         self._away = {device for device in self._away if self._switchboard.knows(device)}
 
     # ---- private -----------------------------------------------------------------------------------------------------
+
+    def _look(self, owing: Iterable[tuple[DeviceId, float]], now_s: float) -> None:
+        owing_now = dict(owing)
+        for device, answer_s in owing_now.items():
+            self._expect(device, answer_s)
+        for device in [each for each in self._expected if each not in owing_now and each not in self._away]:
+            self._expected.discard(device)
+            self._calling.expects(device, owed=False, now_s=now_s)
 
     def _expect(self, device: DeviceId, since_s: float) -> None:
         if self._switchboard.reaches(device, now_s=since_s):

@@ -197,12 +197,7 @@ class Exchange:
 
     def ring(self, *, moment: Moment) -> list[Post]:
         """Give the calls that are due, to devices that mail waits for; ask again at `calls.wake_at_s`."""
-        self._look_who_left(moment)
-        owing: list[tuple[DeviceId, float]] = []
-        for device, since_s in self.mailboxes.owing(now_s=moment.now_s):
-            live = self.conversations.live(device)
-            owing.append((device, max(since_s, live.heard_s) if live else since_s))
-        return self.calls.wake(owing, now_s=moment.now_s)
+        return self.calls.wake(lambda: self._owing(moment), now_s=moment.now_s)
 
     def stop(self, *, moment: Moment) -> list[Effect]:
         """Send everybody away until the relay is back."""
@@ -370,6 +365,14 @@ class Exchange:
 
     def _end(self, connection: Connection, cause: Cause, moment: Moment) -> list[Effect]:
         return self._after_endings(connection, self.conversations.farewell(connection, cause, moment=moment), moment)
+
+    def _owing(self, moment: Moment) -> list[tuple[DeviceId, float]]:
+        self._look_who_left(moment)
+        owing: list[tuple[DeviceId, float]] = []
+        for device, since_s in self.mailboxes.owing(now_s=moment.now_s):
+            live = self.conversations.live(device)
+            owing.append((device, max(since_s, live.heard_s) if live else since_s))
+        return owing
 
     def _look_who_left(self, moment: Moment) -> None:
         for device in self.mailboxes.left():
