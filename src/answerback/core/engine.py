@@ -429,7 +429,10 @@ class Engine:
         effects = [*effects, *self._adapting.look(now=now)]
         if not machines.path.up:
             return effects
+        was_urgent = machines.hedging.is_busy
         effects = [*effects, *self._hedger.watch(self._departure.pump(now=now), now=now)]
+        if machines.hedging.is_busy and not was_urgent:
+            effects += self._reaching.urgent_left(now=now)
         effects += [Transmit(question) for question in machines.questions.more()]
         effects += self._confirmation.inquire()
         effects += machines.transfers.next(

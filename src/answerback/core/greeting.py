@@ -27,6 +27,8 @@ class Greeting:
     """Connections that were asked for with a ticket."""
     _phases: dict[int, Phase] = field(default_factory=dict)
     """How far each open connection's conversation is."""
+    _standing_by: set[int] = field(default_factory=set)
+    """Connections on which we said that they stand by."""
 
     def proceed(self, effects: list[Effect], *, now: Moment) -> list[Effect]:
         """Put the ticket into each attempt that goes on."""
@@ -56,6 +58,7 @@ class Greeting:
         """A connection is over, or given up."""
         self._phases.pop(line, None)
         self._shown.discard(line)
+        self._standing_by.discard(line)
 
     def challenged(self, line: int, challenge: Challenge) -> list[Effect]:
         """Answer the relay's challenge; a ticket that was shown has not been taken."""
@@ -75,9 +78,17 @@ class Greeting:
         self._shown.discard(line)
         self._ends_s = now.now_s + welcome.ticket.lasts_s if welcome.ticket else 0.0
 
+    def said_standby(self, line: int) -> bool:
+        """Whether the relay was told that this connection stands by; its path may be the one in use by now."""
+        return line in self._standing_by
+
+    # ---- private
+
     def _stands_by(self, line: int) -> bool:
         path = self.machines.paths.of(line)
-        return path is not None and path.is_standby
+        stands_by = path is not None and path.is_standby
+        (self._standing_by.add if stands_by else self._standing_by.discard)(line)
+        return stands_by
 
     def _resume(self, line: int, now: Moment) -> Resume | None:
         machines, ticket, relay_ms = self.machines, self._ticket, self.machines.clock.relay_ms(now)

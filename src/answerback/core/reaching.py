@@ -138,9 +138,16 @@ class Reaching:
         if path.is_standby:
             self._standing_by = welcome
         effects = path.welcomed(line, now_s=now.now_s)
+        if self.greeting.said_standby(line) and not path.is_standby:
+            effects.append(self._word(line))  # the path in use went while this was being set up
         if welcome.ticket is not None:
             effects.append(Listen(path.name, line, welcome.ticket))
         return self._after(effects, now)
+
+    def urgent_left(self, *, now: Moment) -> list[Effect]:
+        """Urgent mail has just left: what costs money may stand by for it, and does so before an answer is late."""
+        self.machines.paths.decide(is_urgent=True, now_s=now.now_s)
+        return self._greeted(self.machines.paths.stand_by(now_s=now.now_s), now)
 
     def has_moved(self) -> bool:
         """Whether mail goes on a connection that stood by until now; asked once for each move."""
@@ -199,7 +206,11 @@ class Reaching:
         machines, welcome = self.machines, self._standing_by
         if path.line is None or welcome is None or (welcome.store, welcome.boot) != (machines.store, machines.boot):
             return machines.paths.move(path, now_s=now.now_s, anew=True)  # what it said is of another run
-        return [Transmit(TakeOver(machines.inbox.taken), path.line), *self._move(path, now)]
+        return [self._word(path.line), *self._move(path, now)]
+
+    def _word(self, line: int) -> Effect:
+        """Tell the relay that this connection is the one in use."""
+        return Transmit(TakeOver(self.machines.inbox.taken, self.machines.life), line)
 
     def _move(self, path: Path, now: Moment) -> list[Effect]:
         assert path.line is not None

@@ -93,6 +93,7 @@ class Paths:
                 effects += path.hint(Evidence.NETWORK_CHANGED, now_s=now_s, draw=draw)
         if not found:
             self.current.absent(now_s=now_s)
+        self._forget()
         return effects
 
     def decide(self, *, is_urgent: bool, now_s: float) -> Path | None:
@@ -170,6 +171,12 @@ class Paths:
             path = self._by_name[name] = Path(name, self.numbers)
             self._fit(path)
         return path
+
+    def _forget(self) -> None:
+        """Interfaces come and go with every cable and every container; the one unseen longest is forgotten first."""
+        kept = {self._in_use, self._standby, *self._seen}
+        for name in [name for name in self._by_name if name not in kept][: max(0, len(self._by_name) - PATHS_MAX)]:
+            del self._by_name[name]
 
     def _fit(self, path: Path) -> None:
         if self._probes is not None and self._quiet is not None:
