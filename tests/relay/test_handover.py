@@ -126,3 +126,17 @@ def test_what_is_not_taken_stays_outstanding() -> None:
     hand_over.took([Taken(Lane.NORMAL, 7)], now_s=5.0)
     assert hand_over.outstanding_bytes == 0
     assert hand_over.frames(now_s=6.0) == []
+
+
+def test_on_another_connection_it_begins_with_what_is_not_known_to_be_taken() -> None:
+    hand_over = live()
+    for position in (5, 6, 7):
+        hand_over.offer(mail(position))
+    hand_over.frames(now_s=0)
+    hand_over.took([Taken(Lane.NORMAL, 5), Taken(Lane.BULK, 99)], now_s=0.1)
+    anew = hand_over.again(2, is_paused=False)
+    assert (anew.connection, anew.after[Lane.NORMAL], anew.after[Lane.BULK]) == (2, 5, 0)
+    assert list(anew.wanted) == list(Lane), "all of it is read from the disk, the urgent first"
+    anew.offer(mail(8))
+    assert anew.frames(now_s=0.2) == [], "which brings this as well"
+    assert hand_over.again(3, is_paused=True).wanted == ()
