@@ -12,8 +12,9 @@ AHEAD_BYTES_MAX = 256 * 1024
 """What a device may say behind its `Hello` before the relay stops reading until it has let it in."""
 AHEAD_ALL_BYTES_MAX = 64 * 1024 * 1024
 """The same for all strangers together: nobody who has proven nothing may fill the memory."""
-SILENCE_S_MAX = 15 * 60.0
-"""A connection that says nothing for so long is dead: our devices ping more often even when they sleep."""
+SILENCE_S_MAX = 35 * 60.0
+"""A connection that says nothing for so long is dead: devices that sleep speak every half hour at the least (the
+ceilings of `device/platforms`), and mail that nobody takes ends a connection much sooner."""
 UNTAKEN_S_MAX = 120.0
 """A device that was handed something and says nothing for so long is not there, whatever TCP believes."""
 WATCH_S = 5.0

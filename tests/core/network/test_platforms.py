@@ -6,6 +6,7 @@ from answerback.core.network.platforms import REASON_CHARACTERS_MIN, Profile, re
 from answerback.core.network.probe_budget import IN_BACKGROUND, IN_FRONT, Platform
 from answerback.device.profile import profile_of
 from answerback.model.errors import UsageError
+from answerback.relay.limits import SILENCE_S_MAX
 from tests.house.sources import ROOT, SHIPPED
 
 
@@ -23,6 +24,11 @@ def test_each_part_of_each_platform_gives_its_reason_and_its_source(platform: Pl
     profile = profile_of(platform)
     assert profile.platform is platform
     assert all(len(why) >= REASON_CHARACTERS_MIN and why.endswith(".") and source for why, source in parts_of(profile))
+
+
+@pytest.mark.parametrize("platform", Platform)
+def test_no_platform_is_quiet_for_longer_than_a_relay_bears(platform: Platform) -> None:
+    assert profile_of(platform).keepalive.ceiling_s * 1.1 < SILENCE_S_MAX
 
 
 @pytest.mark.parametrize("platform", Platform)
