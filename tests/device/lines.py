@@ -124,6 +124,7 @@ class Line:
     mute: bool = False
     closed: bool = False
     coming: "asyncio.Queue[RelayFrame | Exception | None]" = field(default_factory=asyncio.Queue)
+    peer: tuple[str, int] | None = None
 
     async def send(self, frames: list[ClientFrame]) -> None:
         """Take frames as soon as `taking` is set."""
