@@ -44,8 +44,8 @@ def test_one_that_is_not_answered_in_time_is_given_up_before_the_kernel_repeats_
     assert attempts.wake_at_s == 0.95
     assert attempts.wake(now_s=0.94) == Due()
     assert attempts.wake(now_s=0.95) == Due(overdue=(1,), unanswered=1)
-    assert attempts.wake_at_s is None
     assert attempts.wake(now_s=99.0) == Due(), "nothing more comes of it"
+    assert attempts == Attempts()
 
 
 def test_each_repetition_of_the_kernel_is_told_once() -> None:
@@ -80,6 +80,14 @@ def test_whoever_is_first_goes_on_when_it_is_worth_it_and_once() -> None:
     assert attempts.wake(now_s=0.7) == Due(proceed=(1,))
     assert attempts.under_way[1].is_going
     assert attempts.wake(now_s=0.8) == Due()
+
+
+def test_one_that_is_looked_at_late_has_its_time_from_then_on() -> None:
+    attempts = asked(1)
+    answer(attempts, 1, now_s=0.1, is_first=True)
+    assert attempts.wake(now_s=50.0) == Due(proceed=(1,))
+    assert attempts.wake(now_s=50.1) == Due(), "the device slept; the attempt has only begun"
+    assert attempts.wake_at_s == 50.0 + ATTEMPT_S_MAX
 
 
 @pytest.mark.parametrize(("took_s", "lasts_s"), [(0.1, ATTEMPT_S_MAX), (3.0, 3.0 * ATTEMPT_ROUND_TRIPS_MAX)])
@@ -173,6 +181,7 @@ EVENTS = st.lists(
         st.sampled_from(["begin", "answered", "first", "go", "ended", "settle", "won", "hasten", "wake", "sleep"]),
         st.integers(0, 7),
     ),
+    min_size=20,
     max_size=80,
 )
 

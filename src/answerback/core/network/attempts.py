@@ -149,6 +149,7 @@ class Attempts:
             if now_s < attempt.due_s:
                 continue
             if attempt.is_first:
+                attempt.go_s = now_s  # which may be late: a device slept
                 self.go(attempt)
                 proceed.append(line)
             else:
