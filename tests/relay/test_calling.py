@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from answerback.model.ids import DeviceId
 from answerback.relay.calling import (
+    BURST_S,
     CALL_FLAT_S,
     CALL_S,
     CALLING_S_MAX,
@@ -84,6 +85,14 @@ def test_a_tunnel_full_of_devices_shares_what_the_relay_spends_and_nobody_is_lef
     made = played(calling, until_s=30.0)
     assert len(made) <= 50 * 31
     assert {call.device for _, call in made} == set(devices)
+
+
+def test_a_crowd_that_falls_silent_at_once_is_called_a_few_at_a_time() -> None:
+    calling = Calling(calls_per_s_max=1_000.0)
+    for number in range(500):
+        calling.expects(DeviceId(number.to_bytes(4, "big")), owed=True, now_s=0.0)
+    at_once = [len(calling.wake(now_s=SILENT_S + step * BURST_S)) for step in range(10)]
+    assert at_once == [50] * 10
 
 
 def test_more_silences_than_can_be_watched_are_not_called() -> None:

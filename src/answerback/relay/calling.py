@@ -27,6 +27,8 @@ CALLING_S_MAX = 15 * 60.0
 """A device silent for longer has lost what its network's address translation kept open for datagrams, long since."""
 CALLS_PER_S_MAX = 2_000.0
 """Of the whole relay: 1.2 Mbit/s of datagrams, a fraction of a core. A train or a city block in the dark shares it."""
+BURST_S = 0.05
+"""Calls of so long may be made at once: more would keep mail waiting for some milliseconds each time."""
 ONE = 1.0 - 1e-6
 """Room for a call: sums of floats are wrong by less."""
 DEVICES_MAX = 50_000
@@ -60,7 +62,7 @@ class Calling:
         self._dues: list[tuple[float, float, DeviceId]] = []
         """When, the silence's beginning turned round, and who; those no longer true are passed over."""
         self._per_s = calls_per_s_max
-        self._room = calls_per_s_max
+        self._room_max = self._room = max(calls_per_s_max * BURST_S, 1.0)
         self._room_at_s = 0.0
 
     def expects(self, device: DeviceId, *, owed: bool, now_s: float) -> None:
@@ -125,4 +127,4 @@ class Calling:
         return Call(device, silence.calls)
 
     def _room_by(self, at_s: float) -> float:
-        return min(self._room + max(at_s - self._room_at_s, 0.0) * self._per_s, self._per_s)
+        return min(self._room + max(at_s - self._room_at_s, 0.0) * self._per_s, self._room_max)

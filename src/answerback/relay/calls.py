@@ -48,6 +48,7 @@ class Calls:
         self._away: set[DeviceId] = set()
         """Not connected, and mail waits for them."""
         self._expected: set[DeviceId] = set()
+        """Whose silence is watched, or was called in vain."""
         self._called: set[DeviceId] = set()
         self._look_at_s = 0.0
         self.is_on = False
@@ -66,6 +67,10 @@ class Calls:
 
     def heard(self, device: DeviceId, *, now_s: float) -> None:
         """Learn that a device said something on a connection."""
+        if device in self._expected:
+            # Its silence is over; if it still owes an answer, the next look begins another.
+            self._expected.discard(device)
+            self._calling.expects(device, owed=False, now_s=now_s)
         self._calling.heard(device, now_s=now_s)
         if device in self._called:
             self._called.discard(device)
@@ -134,7 +139,8 @@ class Calls:
     def _look(self, owing: Iterable[tuple[DeviceId, float]], now_s: float) -> None:
         owing_now = dict(owing)
         for device, answer_s in owing_now.items():
-            self._expect(device, answer_s)
+            if device not in self._expected:
+                self._expect(device, answer_s)
         for device in [each for each in self._expected if each not in owing_now and each not in self._away]:
             self._expected.discard(device)
             self._calling.expects(device, owed=False, now_s=now_s)

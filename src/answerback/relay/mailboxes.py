@@ -14,7 +14,7 @@ from answerback.model.ids import DeviceId
 from answerback.model.message import Lane
 from answerback.relay.conversation import Connection, cursors
 from answerback.relay.effects import Ask, Effect, Listen, Moment, Send
-from answerback.relay.handover import CHATTER, HandOver
+from answerback.relay.handover import ANSWER_S_MAX, CHATTER, HandOver
 from answerback.relay.limits import (
     ACCEPTED_MAX,
     ASKED_MAX,
@@ -280,9 +280,14 @@ class Mailboxes:
         owing: list[tuple[DeviceId, float]] = []
         for device in list(self._handed):
             hand_over = self._hand_overs.get(device)
-            if hand_over is None or hand_over.idle_since_s is None:
+            idle_since_s = hand_over.idle_since_s if hand_over is not None else None
+            if hand_over is None or idle_since_s is None:
                 self._handed.discard(device)
-            elif (since_s := hand_over.idle_since_s + hand_over.answer_s) <= now_s:
+                continue
+            # Whose silence is long is not asked what its link is like: after an outage that is everybody.
+            is_long = now_s - idle_since_s > ANSWER_S_MAX
+            since_s = idle_since_s + (ANSWER_S_MAX if is_long else hand_over.answer_s)
+            if since_s <= now_s:
                 owing.append((device, since_s))
         return owing
 
