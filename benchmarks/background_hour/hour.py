@@ -24,6 +24,7 @@ from answerback.model.message import Lane
 from answerback.relay.knocking import Knocking, Outcome
 from answerback.wire.frames import Subscribe
 from benchmarks.background_hour.costs import ASK_BYTES, Costs
+from benchmarks.background_hour.whole import play
 
 HOUR_S = 3600.0
 MESSAGES = 20
@@ -171,6 +172,16 @@ def pushed(profile: Profile, *, seed: int, costs: Costs) -> Hour:
         least.spend(at_s, costs.message + (PUSH_BYTES + costs.connect + costs.leave if fresh else 0))
         awake_until_s = at_s + tail_s
     return Hour(wake_ups(spent.at_s, tail_s), wake_ups(least.at_s, tail_s), spent.bytes, least.bytes, wakes, 0, late_s)
+
+
+def whole(profile: Profile, *, limit_s: float, learn_s: float, seed: int, costs: Costs) -> Hour:
+    """Play an hour with whole devices and a relay's own machines."""
+    comes_s = messages(seed)
+    played = play(profile, limit_s=limit_s, learn_s=learn_s, comes_s=comes_s, seed=seed)
+    assert played.arrived == MESSAGES, "each message arrives"
+    tail_s, least = profile.keepalive.radio_tail_s, _least_held(comes_s, limit_s, costs)
+    woken, woken_min = wake_ups(played.at_s, tail_s), wake_ups(least.at_s, tail_s)
+    return Hour(woken, woken_min, played.bytes, least.bytes, 0, played.lost, played.late_s_max)
 
 
 def wake_ups(at_s: list[float], tail_s: float) -> int:
