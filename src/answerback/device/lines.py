@@ -148,6 +148,8 @@ class Lines:
         self._owner.opened(held.number)
         try:
             async for frame in line.frames():
+                if self._held.get(held.number) is not held:
+                    break  # given up, and its number may be another's by now
                 self._owner.received(held.number, frame)
         except Unreachable as error:
             return error.cause
