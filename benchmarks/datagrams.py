@@ -30,15 +30,17 @@ import uvloop
 from answerback.crypto.datagrams import DatagramEnd, Side
 from answerback.model.ids import DeviceId
 from answerback.relay import call_line, switchboard
+from answerback.relay.app import RING_S_MIN
 from answerback.relay.call_line import CallLine
 from answerback.relay.calls import Calls
 from answerback.relay.limits import Rate
-from answerback.wire.datagrams import DATAGRAM_BYTES, Ask
+from answerback.wire.datagrams import DATAGRAM_BYTES, Ask, There
 
 HOST: Final = "127.0.0.1"
 DEVICES: Final = 20_000
 WINDOW: Final = 64
 MEASURE_S: Final = 3.0
+CROWD_S: Final = 30.0
 BATCH: Final = 2_000
 ANSWER_S_MAX: Final = 0.2
 UNBOUNDED: Final = Rate(burst=1e12, per_s=1e12)
@@ -95,6 +97,31 @@ def child() -> None:
     """Be the relay's side."""
     with mock.patch.object(call_line, "DATAGRAMS", UNBOUNDED), mock.patch.object(switchboard, "QUESTIONS", UNBOUNDED):
         uvloop.run(serve())
+
+
+def crowd() -> tuple[float, float]:
+    """Let all devices fall silent at once; give the share of a core that calling them takes, and the longest step."""
+    calls = Calls(is_connected=lambda _: True, is_owed=lambda _: True, random_bytes=os.urandom)
+    calls.is_on = True
+    now_s, devices = 0.0, [DeviceId(number.to_bytes(16, "big")) for number in range(DEVICES)]
+    for number, device in enumerate(devices):
+        calls.welcomed(device, secret(number), now_s=now_s)
+        end = DatagramEnd(secret(number), side=Side.DEVICE)
+        token = 0
+        for _ in range(2):
+            said = calls.datagram(end.seal(Ask(token), way=0)[1], number, now_s=now_s)
+            assert said is not None
+            there = end.open(said, way=0).words
+            assert isinstance(there, There)
+            token = there.token
+    owing = [(device, now_s) for device in devices]
+    began_s, longest_s = time.process_time(), 0.0
+    while now_s < CROWD_S:
+        step_s = time.perf_counter()
+        calls.wake(lambda: owing, now_s=now_s)
+        longest_s = max(longest_s, time.perf_counter() - step_s)
+        now_s = max(calls.wake_at_s(now_s=now_s), now_s + RING_S_MIN)
+    return (time.process_time() - began_s) / CROWD_S, longest_s
 
 
 # ---- the load ------------------------------------------------------------------------------------------------------
@@ -217,8 +244,12 @@ def main() -> None:
         print(f"| {cost.kind} | {cost.read_per_s:,.0f} | {cost.cpu_us} | {share:.0%} |")
     enrolled = {key: round(relay.first[key], 1) for key in ("enrolled_us", "bytes_each")}
     print(f"a ticket: {enrolled['enrolled_us']} us of CPU, {enrolled['bytes_each']:,.0f} bytes")
+    share, longest_s = crowd()
+    print(f"{DEVICES:,} silent at once: {share:.1%} of a core, {1e3 * longest_s:.0f} ms at most at a time")
+    crowded = {"crowd_share": round(share, 3), "crowd_longest_ms": round(1e3 * longest_s)}
     if arguments.json:
-        arguments.json.write_text(json.dumps({"costs": [asdict(cost) for cost in found], **enrolled}, indent=1) + "\n")
+        figures = {"costs": [asdict(cost) for cost in found], **enrolled, **crowded}
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -78,6 +78,10 @@ class _Where:
     is_proven: bool = False
     room: int = 0
 
+    def is_open(self, *, now_s: float) -> bool:
+        """Whether a call may go there."""
+        return now_s - self.heard_s <= ADDRESS_S and (self.is_proven or self.room > 0)
+
 
 @dataclass(slots=True)
 class _Entry:
@@ -129,7 +133,8 @@ class Switchboard:
 
     def reaches(self, device: DeviceId, *, now_s: float) -> bool:
         """Whether a device could be called now."""
-        return bool(self._fresh(device, now_s))
+        entry = self._entries.get(device)
+        return entry is not None and any(where.is_open(now_s=now_s) for where in entry.wheres.values())
 
     def tidy(self, *, now_s: float) -> None:
         """Forget those who left and have not been heard from for long."""
@@ -204,11 +209,7 @@ class Switchboard:
         entry = self._entries.get(device)
         if entry is None or not entry.wheres:
             return []
-        found = [
-            (way, where)
-            for way, where in entry.wheres.items()
-            if now_s - where.heard_s <= ADDRESS_S and (where.is_proven or where.room > 0)
-        ]
+        found = [(way, where) for way, where in entry.wheres.items() if where.is_open(now_s=now_s)]
         return sorted(found, key=lambda each: -each[1].heard_s)
 
     def _heard(self, device: DeviceId, entry: _Entry, now_s: float) -> None:
