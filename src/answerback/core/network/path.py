@@ -206,7 +206,9 @@ class Path:
 
     def lost(self, cause: Cause, *, now_s: float, draw: float) -> None:
         """The connection in use has ended, and said so."""
-        self.line, self.cause, self._trial = None, cause, None
+        self.line, self.cause = None, cause
+        if self._trial is not None:  # some translators answer for a connection that they have forgotten: it is reset
+            self._noticed_s = now_s
         self._pings.clear()
         self._expect(now_s)
         self.recovery.lost(now_s=now_s, draw=draw)
@@ -375,8 +377,8 @@ class Path:
         return self.keepalive.due(owed=False, now_s=self._looked_s)
 
     def _end_trial(self, now_s: float) -> None:
-        """A new connection is here: if the old one fell silent after a quiet, that tells how much of it is borne."""
-        if self._trial is not None and self.up:
+        """A new connection is here: if the old one fell silent or ended after a quiet, that tells how much is borne."""
+        if self._trial is not None:
             is_at_once = now_s - self._noticed_s <= AT_ONCE_S
             self.keepalive.died(self._trial[1], came_back_at_once=is_at_once, now_s=now_s)
         self._trial = None
