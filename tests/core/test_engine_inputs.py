@@ -189,7 +189,7 @@ def test_a_connection_begins_with_a_greeting_and_is_up_with_the_welcome() -> Non
     assert (registration.prekeys_left, registration.seal_key, registration.known) == (100, b"key", True)
     assert not machines.path.recovery.is_out
     assert machines.path.recovery.wake_at is None
-    assert device.settles(now_s=2.6) == [Transmit(Ping(1))]
+    assert device.settles(now_s=2.6) == [Transmit(Ping(1), device.line)]
     device.loses(now_s=3.0)
     device.connects(4.0)
     assert machines.life == 2, "each hello counts"
@@ -335,7 +335,7 @@ def test_a_pong_teaches_the_round_trip_and_the_relays_time() -> None:
     device.opens(1.0, took_s=0.5)
     device.hears(Challenge(b"n" * 32, b"relay", 0), now_s=1.0)
     device.hears(welcome(), now_s=1.0)
-    assert device.settles(now_s=1.0) == [Transmit(Ping(1))]
+    assert device.settles(now_s=1.0) == [Transmit(Ping(1), device.line)]
     assert device.machines.path.estimate.rtt_s == 0.5, "the probe was the first to be answered"
     assert device.engine.received(device.line, Pong(1, RELAY_MS + 77), now=at(1.2)) == []
     assert device.machines.path.estimate.rtt_s == pytest.approx(0.5 - 0.3 / 8)

@@ -101,8 +101,8 @@ class Reaching:
     def told(self, line: int, retry_after_s: float, *, now: Moment) -> None:
         """The relay said when to come back on this connection."""
         path = self.machines.paths.of(line)
-        if path is not None:
-            path.told(retry_after_s, now_s=now.now_s)
+        if path is not None and (line == path.line or not path.up or path.is_doubted):
+            path.told(retry_after_s, now_s=now.now_s)  # said to an attempt, it is nothing against what has won
 
     def hears(self, line: int) -> bool:
         """Whether what is said on this connection counts."""
