@@ -18,6 +18,7 @@ from answerback.core.facts import (
     KeepDeviceName,
     KeepDraft,
     KeepMessage,
+    KeepNetwork,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -139,6 +140,7 @@ class Disk:
             own_lists=self.of(KeepOwnList),
             seal_keys=self.of(KeepSealKey),
             contacts=self.of(KeepContact),
+            networks=self.of(KeepNetwork),
             device_names=self.of(KeepDeviceName),
             streams=self.of(KeepStream),
             seen=self.of(KeepSeen),
@@ -164,6 +166,8 @@ def _key(fact: Fact) -> object:
             return KeepOwnList, fact.version
         case KeepSealKey() | KeepDeviceName():
             return type(fact), fact.device
+        case KeepNetwork():
+            return KeepNetwork, fact.network
         case KeepContact():
             return KeepContact, fact.handle
         case KeepStream():

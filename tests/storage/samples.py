@@ -19,6 +19,7 @@ from answerback.core.facts import (
     KeepDeviceName,
     KeepDraft,
     KeepMessage,
+    KeepNetwork,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -90,9 +91,10 @@ def outgoing_of(number: int) -> KeepOutgoing:
     )
 
 
-def golden_facts() -> list[Fact]:
+def golden_facts(*, version: int = 4) -> list[Fact]:
     """One fact of each kind that stays on disk. What a version wrote, later versions must read: never change these."""
     first, second = message_of(1), message_of(2, author=BEA)
+    since_4 = [KeepNetwork(b"n" * 8, 55.0, 120.0, 2)] if version >= 4 else []
     return [
         KeepMessage(first, 11),
         KeepMessage(second, 12),
@@ -116,6 +118,7 @@ def golden_facts() -> list[Fact]:
         KeepRelay(b"store", b"boot", -1_500),
         KeepTransfer(first.author, first.id, FILE.blob, uploading=True, total_bytes=2_000, done_bytes=1_024,
                      finished=False),
+        *since_4,
     ]  # fmt: skip
 
 
@@ -190,6 +193,13 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(KeepDeviceList, _accounts, _small, _signed),
     st.builds(KeepOwnList, _small, _signed),
     st.builds(KeepSealKey, _devices, _signed),
+    st.builds(
+        KeepNetwork,
+        st.binary(min_size=8, max_size=8),
+        st.floats(1, 3600),
+        st.floats(0, 3600),
+        st.integers(0, 100),
+    ),
     st.builds(KeepContact, st.sampled_from(["a@example.org", "+4930123456"]), _accounts),
     st.builds(KeepDeviceName, _devices, st.text()),
     st.builds(KeepStream, _devices, _lanes, _small, _small, st.lists(st.tuples(_small, _small), max_size=3).map(tuple)),

@@ -69,8 +69,6 @@ from answerback.wire.letters import Receipt
 
 LOOK_S = 30.0
 """How often, while connected, everything without a deadline of its own is looked at: ages, ends, missing addresses."""
-
-
 RECEIPTS_MAX = 1_000
 """Messages read, told in one letter: 18 KB, of the 64 that an envelope holds."""
 
@@ -379,6 +377,7 @@ class Engine:
         machines.sessions.restore(memory.ratchets)
         machines.roster.restore(lists=memory.device_lists, seal_keys=memory.seal_keys, names=memory.device_names)
         machines.inbox.restore(seen=memory.seen, cursors=memory.cursors, streams=memory.streams)
+        machines.paths.restore(memory.networks)
         machines.transfers.restore(memory.transfers)
         machines.threads.restore(memory.recent, last_stamp=memory.last_stamp)
         for kept in memory.seen:
@@ -417,7 +416,7 @@ class Engine:
         for draft in list(self._departure.drafts.values()):
             effects += self._departure.draft(draft, now=now)
         self._confirmation.doubt_overdue(now=now)
-        return effects
+        return [*effects, *(Save(learned) for learned in machines.paths.learned())]
 
     def _then(self, effects: list[Effect], now: Moment) -> list[Effect]:
         """After every change: let go what may leave, ask what is in doubt, and note what is owed to us."""

@@ -242,6 +242,17 @@ class KeepRelay:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepNetwork:
+    """How long a quiet connection is borne on one network, as far as this device has learned."""
+
+    network: bytes
+    borne_s: float
+    broken_s: float
+    """0 while nothing ever broke."""
+    deaths: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeepTransfer:
     """How far the file of one author's message has travelled. Uploading: to the relay; otherwise to this device."""
 
@@ -277,5 +288,6 @@ Fact = (
     | KeepSeen
     | KeepCursor
     | KeepRelay
+    | KeepNetwork
     | KeepTransfer
 )

@@ -10,6 +10,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepNetwork,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -55,6 +56,8 @@ class Memory:
     cursors: tuple[KeepCursor, ...] = ()
     relay: KeepRelay | None = None
     """None before the first meeting."""
+    networks: tuple[KeepNetwork, ...] = ()
+    """The one used last at the end."""
     transfers: tuple[KeepTransfer, ...] = ()
     recent: tuple[Message, ...] = ()
     """The last messages of each conversation, to know what a new one is written after."""

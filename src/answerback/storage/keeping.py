@@ -19,6 +19,7 @@ from answerback.core.facts import (
     KeepDeviceName,
     KeepDraft,
     KeepMessage,
+    KeepNetwork,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -102,6 +103,10 @@ _SEAL_KEY = """
     ON CONFLICT (device) DO UPDATE SET body = excluded.body, signature = excluded.signature"""
 _CONTACT = "INSERT INTO contacts VALUES (?, ?) ON CONFLICT (handle) DO UPDATE SET account = excluded.account"
 _DEVICE_NAME = "INSERT INTO device_names VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET name = excluded.name"
+_NETWORK = """
+    INSERT INTO networks VALUES (?, ?, ?, ?)
+    ON CONFLICT (network) DO UPDATE SET borne_s = excluded.borne_s, broken_s = excluded.broken_s,
+        deaths = excluded.deaths"""
 _STREAM = """
     INSERT INTO streams VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (device, lane) DO UPDATE SET given = excluded.given, seen = excluded.seen, missing = excluded.missing"""
@@ -166,6 +171,7 @@ def _key_material(
     | KeepOwnList
     | KeepSealKey
     | KeepContact
+    | KeepNetwork
     | KeepDeviceName,
 ) -> Statement:
     """Say the same for what is known about keys, and about who holds them."""
@@ -188,6 +194,8 @@ def _key_material(
             return _SEAL_KEY, (device, signed.body, signed.signature)
         case KeepContact(handle, account):
             return _CONTACT, (handle, account)
+        case KeepNetwork(network, borne_s, broken_s, deaths):
+            return _NETWORK, (network, borne_s, broken_s, deaths)
         case KeepDeviceName(device, name):
             return _DEVICE_NAME, (device, name)
         case _:

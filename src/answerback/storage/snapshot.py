@@ -12,6 +12,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepNetwork,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -67,6 +68,7 @@ def read_snapshot(database: Database) -> Memory:
             seen=_seen(database),
             cursors=_cursors(database),
             relay=_relay(database),
+            networks=_networks(database),
             transfers=read_transfers(database),
             recent=_recent(database),
             last_stamp=_last_stamp(database),
@@ -100,6 +102,11 @@ def read_contacts(database: Database) -> tuple[KeepContact, ...]:
 def read_device_names(database: Database) -> tuple[KeepDeviceName, ...]:
     """Return what other devices call themselves."""
     return tuple(KeepDeviceName(*row) for row in database.rows("SELECT device, name FROM device_names"))
+
+
+def _networks(database: Database) -> tuple[KeepNetwork, ...]:
+    rows = database.rows("SELECT network, borne_s, broken_s, deaths FROM networks ORDER BY rowid")
+    return tuple(KeepNetwork(*row) for row in rows)
 
 
 def read_transfers(database: Database) -> tuple[KeepTransfer, ...]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core.effects import Reason
+from answerback.core.facts import KeepNetwork
 from answerback.core.network.keepalive import (
     DEATHS_FREE,
     NEAR,
@@ -15,7 +16,6 @@ from answerback.core.network.keepalive import (
     RUNGS_S,
     Bounds,
     Keepalive,
-    Known,
 )
 
 HOME, TRAIN = b"home....", b"train..."
@@ -160,7 +160,7 @@ def test_the_book_of_networks_is_bounded_and_forgets_the_one_unused_longest() ->
     for number in range(3 * NETWORKS_MAX):
         keepalive.use(number.to_bytes(8, "big"), WIDE, now_s=float(number))
     assert len(keepalive.snapshot()) == NETWORKS_MAX
-    keepalive.restore(Known(bytes([number]), 60.0, 0.0, 0) for number in range(100))
+    keepalive.restore(KeepNetwork(bytes([number]), 60.0, 0.0, 0) for number in range(100))
     assert len(keepalive.snapshot()) == NETWORKS_MAX
     assert keepalive.snapshot()[-1].network == bytes([99])
 

@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from answerback.core.facts import KeepNetwork
 from answerback.core.waking import Reason, Wake
 
 RUNGS_S = (25.0, 55.0, 110.0, 170.0, 290.0, 580.0, 880.0, 1180.0, 1770.0, 3540.0)
@@ -35,17 +36,6 @@ DEATHS_FREE = 4
 """What a search costs at most where the limit does not move: one step too far and three halvings."""
 NETWORKS_MAX = 16
 """Networks told apart: home, work, a few trains; the one unused longest is forgotten."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is remembered of one network: a fact to keep."""
-
-    network: bytes
-    borne_s: float
-    broken_s: float
-    """0 while nothing ever broke."""
-    deaths: int
 
 
 @dataclass(slots=True)
@@ -130,14 +120,14 @@ class Keepalive:
 
     # ---- what is remembered over restarts
 
-    def snapshot(self) -> tuple[Known, ...]:
+    def snapshot(self) -> tuple[KeepNetwork, ...]:
         """Everything learned, the network used last at the end."""
         return tuple(
-            Known(network, limit.borne_s, 0.0 if math.isinf(limit.broken_s) else limit.broken_s, limit.deaths)
+            KeepNetwork(network, limit.borne_s, 0.0 if math.isinf(limit.broken_s) else limit.broken_s, limit.deaths)
             for network, limit in self._limits.items()
         )
 
-    def restore(self, known: Iterable[Known]) -> None:
+    def restore(self, known: Iterable[KeepNetwork]) -> None:
         """Go on with what an earlier run of this device learned."""
         for each in known:
             broken_s = each.broken_s or math.inf

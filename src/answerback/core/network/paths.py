@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from answerback.core.effects import Effect, Reason, Wake
+from answerback.core.facts import KeepNetwork
 from answerback.core.network.choice import Choice, Metered, Seen
 from answerback.core.network.interfaces import ANY_PATH, PathSeen, changes
 from answerback.core.network.keepalive import Bounds
@@ -38,6 +39,7 @@ class Paths:
     _standby: str | None = None
     _is_watched: bool = False
     _decided_s: float = 0.0
+    _known: dict[bytes, KeepNetwork] = field(default_factory=dict)
     _probes: Allowance | None = None
     _quiet: Bounds | None = None
 
@@ -109,6 +111,17 @@ class Paths:
         is_same = chosen.in_use is None or chosen.in_use == self._in_use
         return None if is_same else self._named(chosen.in_use or self._in_use)
 
+    def restore(self, known: Iterable[KeepNetwork]) -> None:
+        """Go on with what an earlier run of this device learned of networks."""
+        self._known = {each.network: each for each in known}
+
+    def learned(self) -> list[KeepNetwork]:
+        """What was learned of networks since this was last asked."""
+        found = [each for path in self._by_name.values() for each in path.keepalive.snapshot()]
+        fresh = [each for each in found if each.network and self._known.get(each.network) != each]
+        self._known |= {each.network: each for each in fresh}
+        return fresh
+
     def adapt(self, probes: Allowance, quiet: Bounds) -> None:
         """Spend so much on finding the network again, and be quiet for so long, from now on."""
         self._probes, self._quiet = probes, quiet
@@ -169,6 +182,7 @@ class Paths:
         path = self._by_name.get(name)
         if path is None:
             path = self._by_name[name] = Path(name, self.numbers)
+            path.keepalive.restore(self._known.values())
             self._fit(path)
         return path
 
