@@ -7,6 +7,7 @@ from answerback.core.effects import (
     Close,
     Effect,
     ModeChanged,
+    Moment,
     Probe,
     Proceed,
     Tell,
@@ -57,6 +58,11 @@ class Stand:
         """Connections on which the relay says nothing any more."""
         self._pongs: list[tuple[float, int, int]] = []
 
+    @property
+    def moment(self) -> Moment:
+        """Now, in both times."""
+        return at(self.now_s)
+
     # ---- what the engine asks for
 
     def do(self, effects: list[Effect]) -> list[Effect]:
@@ -90,13 +96,13 @@ class Stand:
     # ---- what happens to it
 
     def sensed(self, event: Sensed) -> list[Effect]:
-        return self.do(self.engine.sensed(event, now=at(self.now_s)))
+        return self.do(self.engine.sensed(event, now=self.moment))
 
     def sees(self, *paths: PathSeen) -> list[Effect]:
         return self.sensed(NetworkSeen(paths))
 
     def starts(self) -> list[Effect]:
-        return self.do(self.engine.start(now=at(self.now_s)))
+        return self.do(self.engine.start(now=self.moment))
 
     def wakes(self, after_s: float) -> list[Effect]:
         """Let so much time pass, woken whenever the engine wants to be, with pings answered where the relay speaks."""
@@ -114,24 +120,24 @@ class Stand:
                 if pong[1] not in self.silent and pong[1] not in self.closed:
                     done += self.hears(pong[1], Pong(pong[2], WALL_MS + round(self.now_s * 1000)))
             else:
-                done += self.do(self.engine.wake(now=at(self.now_s)))
+                done += self.do(self.engine.wake(now=self.moment))
         else:
             raise AssertionError(f"it never sleeps: {wake}")
         self.now_s = end_s
         return done
 
     def answered(self, line: int) -> list[Effect]:
-        return self.do(self.engine.answered(line, now=at(self.now_s)))
+        return self.do(self.engine.answered(line, now=self.moment))
 
     def opened(self, line: int) -> list[Effect]:
-        return self.do(self.engine.opened(line, now=at(self.now_s)))
+        return self.do(self.engine.opened(line, now=self.moment))
 
     def hears(self, line: int, frame: RelayFrame) -> list[Effect]:
-        return self.do(self.engine.received(line, frame, now=at(self.now_s)))
+        return self.do(self.engine.received(line, frame, now=self.moment))
 
     def loses(self, line: int, cause: Cause = Cause.NETWORK_CONNECTION_LOST) -> list[Effect]:
         self.going.pop(line, None)
-        return self.do(self.engine.lost(line, cause, now=at(self.now_s)))
+        return self.do(self.engine.lost(line, cause, now=self.moment))
 
     def writes(self, urgency: Urgency = Urgency.NORMAL) -> MessageId:
         identity, effects = self.engine.send(

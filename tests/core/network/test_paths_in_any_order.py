@@ -144,6 +144,7 @@ class Both:
                 self.loses(one)
             case "ends at the relay" if one is not None:
                 self.relay.loses(one)
+                stand.silent.add(one)
             case "stays unheard" if one is not None:
                 self.unheard.add(one)
             case "write":
@@ -185,7 +186,6 @@ class Both:
         """Both paths work, and everything that is said is answered."""
         stand = self.stand
         self.unheard.clear()
-        stand.silent.clear()
         stand.sees(*LOOKS[0])
         for _ in range(STEPS_MAX):
             ended, self.relay.ended = self.relay.ended, []
@@ -194,7 +194,7 @@ class Both:
                     self.loses(line)
             for number in list(stand.machines.questions._by_number):
                 stand.machines.questions.answered(number)
-            if stand.in_use not in stand.closed:
+            if stand.in_use not in {*stand.closed, *stand.silent}:
                 flying = [copy.envelope for promise in stand.machines.outbox for copy in promise.copies.values()]
                 ids = [each for each in flying if each is not None]
                 stand.hears(stand.in_use, Accepted([Acceptance(each, 0, 0) for each in ids]))
