@@ -34,6 +34,7 @@ from answerback.model.message import Attachment, Message, Urgency
 from answerback.model.timeline import Stage
 from answerback.wire.codec import decode, decode_client_frame, decode_relay_frame, encode
 from answerback.wire.frames import Challenge, Hello, Ping, Submit, Took
+from tests.core.carrying import move
 from tests.core.disk import Disk
 from tests.core.post_office import START_MS, Relay
 from tests.core.witness import acknowledged, falsehoods
@@ -442,25 +443,3 @@ class World:
         for piece in moving:
             if phone.connected and phone.lives == life:
                 move(phone, piece)
-
-
-def move(phone: Phone, piece: Upload | Download) -> None:
-    """Carry one piece of a file, as the shell does, and report it."""
-    blobs, engine = phone.world.relay.store.blobs, phone.engine
-    uploading = isinstance(piece, Upload)
-    kept = next(m for m in phone.disk.messages.values() if (m.author, m.id) == (piece.author, piece.message))
-    assert kept.attachment is not None
-    there_bytes, done_bytes = blobs.get(piece.blob, 0), piece.offset + piece.length
-    whole = done_bytes >= kept.attachment.sealed_bytes
-    if there_bytes < (piece.offset if uploading else kept.attachment.sealed_bytes):
-        failed = engine.transfer_failed(piece, missing=True, message=None if uploading else kept, now=phone.now)
-        return phone.carry_out(failed)
-    life = phone.lives
-    if uploading:
-        blobs[piece.blob] = max(there_bytes, done_bytes)
-    elif whole:
-        phone.disk.files.add(piece.blob)
-        phone.carry_out(engine.file_checked(piece.blob, kept, now=phone.now))
-    if phone.lives == life:
-        phone.carry_out(engine.moved(piece, done_bytes=done_bytes, now=phone.now))
-    return None
