@@ -5,7 +5,7 @@ import pytest
 from answerback.core.effects import Ask, Close, Probe, Reason
 from answerback.core.network.attempts import ATTEMPT_S_MAX, SYN_AGAIN_S
 from answerback.core.network.outages import Outages
-from answerback.core.network.path import FRONT_QUIET_S, PINGS_MAX
+from answerback.core.network.path import FRONT_QUIET_S, PINGS_MAX, SYN_EVERY
 from answerback.core.network.recovery import ABSENT_S, ANSWER_S_LONGEST, LONG_AGE_S, Evidence
 from answerback.core.network.standing import Sign, Standing
 from answerback.model.causes import Cause
@@ -129,8 +129,13 @@ def test_an_old_outage_is_asked_about_by_datagram_where_those_pass() -> None:
     path.recovery.by_datagram = True
     path.lost(Cause.NETWORK_CONNECTION_LOST, now_s=20.0, draw=DRAW)
     done = woken(path, until_s=40.0)
-    assert max(times_s(done, Probe)) <= 20.0 + LONG_AGE_S < min(times_s(done, Ask))
+    old = [effect for at_s, effect in done if at_s > 20.0 + LONG_AGE_S and isinstance(effect, Probe | Ask)]
+    assert min(times_s(done, Ask)) > 20.0 + LONG_AGE_S
+    is_syn = [number % SYN_EVERY == 0 for number in range(1, len(old) + 1)]
+    assert [isinstance(effect, Probe) for effect in old] == is_syn
     assert {effect for _, effect in done if isinstance(effect, Ask)} == {Ask("")}
+    for line in list(path.attempts.under_way):
+        path.failed(line, Cause.NETWORK_RELAY_UNREACHABLE, now_s=40.0, draw=DRAW)
     assert [effect for effect in path.datagram_answered(now_s=40.1) if isinstance(effect, Probe)] == [
         probe(path.numbers.given, Reason.CONNECT_EVIDENCE)
     ]

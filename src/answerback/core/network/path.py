@@ -48,6 +48,8 @@ AT_ONCE_S = 3.0
 """A new connection that stands so soon after the old one was doubted shows that the path was there all the time."""
 FRONT_QUIET_S = 5.0
 """When a person comes to look, a connection that was quiet for longer is asked whether it lives."""
+SYN_EVERY = 4
+"""Of the probes by datagram one is a SYN all the same."""
 PINGS_MAX = 64
 """Unanswered ones that are remembered: the first of many is as good a measurement as the last."""
 
@@ -99,6 +101,7 @@ class Path:
     """When the connection in use was doubted last."""
     _asked_s: float = float("-inf")
     """When a datagram asked last."""
+    _asks: int = 0
     _patience: int = 1
     _is_to_ping: bool = False
     """A new connection is measured as soon as nothing is on its way on it: mail goes before measuring."""
@@ -336,8 +339,10 @@ class Path:
         reason = self.recovery.due(now_s=now_s, draw=draw)
         assert reason is not None, "it was due"
         if self.recovery.by_datagram and self.recovery.is_old(now_s) and reason is not Reason.CONNECT_EVIDENCE:
-            self._asked_s = now_s
-            return [*effects, Ask(self.name)]
+            self._asks += 1
+            if self._asks % SYN_EVERY:  # a relay that began anew meanwhile knows no ticket, and is silent by datagram
+                self._asked_s = now_s
+                return [*effects, Ask(self.name)]
         if self.cause is Cause.NETWORK_AGENT_STOPPED:
             self.cause = Cause.NETWORK_CONNECTING
         answer_s = self.recovery.answer_s(now_s=now_s)
