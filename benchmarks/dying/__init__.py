@@ -1,0 +1,1 @@
+"""A device with two paths, one of which dies under bulk, in virtual time."""
