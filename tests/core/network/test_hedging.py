@@ -150,6 +150,13 @@ def test_silence_when_the_bulk_is_through_says_nothing() -> None:
     assert hedging.wake_at_s(0.3, has_other=True) == 5.3
 
 
+def test_a_line_that_was_idle_is_not_taken_for_silent() -> None:
+    hedging = beside_bulk()
+    hedging.sent(name(1), TEXT_BYTES, now_s=30.0)
+    assert hedging.due(0.1, has_other=True, now_s=30.0) == []
+    assert hedging.wake_at_s(0.1, has_other=True) == 30.1
+
+
 def test_a_slow_line_leaves_half_of_the_reserve_for_a_dead_one() -> None:
     hedging = beside_bulk()
     at_s = hedging.quiet_at_s

@@ -121,6 +121,8 @@ class Hedging:
         """An urgent envelope was said on the line in use."""
         if size_bytes > HEDGED_BYTES_MAX or len(self._flying) >= FLYING_MAX or identity in self._flying:
             return
+        if self._heard_s is not None and now_s - self._heard_s >= QUIET_GAP_S_MAX:
+            self._gaps = 0  # the line has been idle: its silence is no sign against it
         self._flying[identity] = _Flying(size_bytes, now_s)
         self.urgent_bytes += size_bytes
         self._reserve_bytes = min(self._reserve_bytes + SHARE * size_bytes, float(RESERVE_BYTES))
@@ -213,7 +215,8 @@ class Hedging:
         """When quiet alone is a sign against a line that brings mail, which should then come on another.
 
         It is believed later than for saying a text twice: lost packets and drained queues make gaps as well. For what
-        is sent, saying it twice is enough, and costs less than moving for nothing.
+        is sent, saying it twice is enough, and costs less than moving for nothing. An empty mailbox is silent too: only
+        the caller knows whether more was to come, or asks the line first.
         """
         if self._heard_s is None or self._gaps < DOUBT_COUNT_MIN:
             return None
