@@ -12,9 +12,12 @@ from tests.relay.drive import Drive
 from tests.relay.residents import Resident, envelope
 
 _PACES = st.builds(Pace, st.integers(0, 3), st.sampled_from([-1, 0, 1, 700, 3_000, 100_000]))
+BURST = 3
 _STEPS = st.one_of(
     st.tuples(st.just("mail"), st.sampled_from(list(Lane)), st.sampled_from([10, 900, 20_000])),
+    st.tuples(st.just("burst"), st.sampled_from([Lane.NORMAL, Lane.BULK]), st.just(900)),
     st.tuples(st.just("pace"), _PACES, st.just(0)),
+    st.tuples(st.just("lose"), st.just(None), st.just(0)),
     st.tuples(st.sampled_from(["take", "ping", "lose", "full", "room"]), st.just(None), st.just(0)),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 12.0, 61.0, 601.0]), st.just(0)),
 )
@@ -72,8 +75,8 @@ class Story:
         assert self.had == {sealed for _, sealed in self.sent}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(_STEPS, max_size=40))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_STEPS, min_size=4, max_size=40))
 def test_mail_comes_whole_and_in_order_at_any_pace(
     people: list[Resident], steps: list[tuple[str, Lane | Pace | float | None, int]]
 ) -> None:
@@ -84,7 +87,8 @@ def test_mail_comes_whole_and_in_order_at_any_pace(
             if story.number in drive.closed:
                 story.come_back()
             if isinstance(with_what, Lane):
-                story.mail(with_what, size_bytes)
+                for _ in range(BURST if what == "burst" else 1):
+                    story.mail(with_what, size_bytes)
             elif isinstance(with_what, Pace):
                 drive.say(story.number, with_what)
             elif isinstance(with_what, float):
