@@ -186,6 +186,18 @@ def test_who_comes_is_not_knocked_for_and_hears_what_subscription_is_held(
     assert drive.heard_a(ann, Welcome).push == b""
 
 
+def test_a_device_that_is_revoked_is_woken_no_more_and_where_is_forgotten(
+    village: tuple[Drive, Resident, int, int],
+) -> None:
+    drive, bea, ann, _ = village
+    drive.say(village[3], PUSH)
+    drive.exchange.knocking.take_wishes()
+    drive.carry_out(drive.exchange._revoke([bea.device], drive.moment))
+    assert drive.exchange.knocking.take_wishes() == {bea.device: Subscribe("")}
+    assert drive.exchange.knocking.name_of(bea.device) == b""
+    assert ann not in drive.closed
+
+
 def test_a_subscription_that_cannot_be_one_ends_the_connection(village: tuple[Drive, Resident, int, int]) -> None:
     drive, _, ann, number = village
     drive.say(number, Subscribe("http://169.254.169.254/latest"))

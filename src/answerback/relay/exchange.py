@@ -355,7 +355,8 @@ class Exchange:
         effects: list[Effect] = []
         for device in devices:
             self.calls.strike(device)
-            self.knocking.forget(device)
+            if self.knocking.name_of(device):
+                self.knocking.subscribe(device, Subscribe(""))  # off the disk as well
             for connection in self.conversations.revoke(device):
                 effects += self._refuse(connection, Cause.ACCOUNT_DEVICE_REVOKED, moment)
         return effects
