@@ -357,6 +357,7 @@ class Exchange:
             self.calls.strike(device)
             if self.knocking.name_of(device):
                 self.knocking.subscribe(device, Subscribe(""))  # off the disk as well
+            self.knocking.forget(device)
             for connection in self.conversations.revoke(device):
                 effects += self._refuse(connection, Cause.ACCOUNT_DEVICE_REVOKED, moment)
         return effects
