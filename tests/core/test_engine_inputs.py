@@ -352,3 +352,12 @@ def test_every_envelope_the_socket_took_is_told() -> None:
     names = [EnvelopeId(b"?" * 16), *(envelope.id for envelope in submit.envelopes)]
     stages = [fact.stage for fact in kept(device.engine.written(names, now=at(2.5))) if isinstance(fact, KeepCopy)]
     assert stages == [Stage.SENT, Stage.SENT]
+
+
+def test_who_refuses_a_connection_and_says_when_to_come_back_is_obeyed() -> None:
+    device = Device()
+    device.opens(1.0)
+    device.engine.lost(device.line, Cause.RELAY_BUSY, retry_after_s=40.0, now=at(1.2))
+    assert device.engine.wake_at == Wake(41.2, Reason.CONNECT_TOLD)
+    device.engine.hint(now=at(2.0))
+    assert device.engine.wake_at == Wake(41.2, Reason.CONNECT_TOLD), "whatever the evidence"

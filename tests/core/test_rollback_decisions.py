@@ -28,9 +28,9 @@ class Remembering:
         self.machines.registration.welcomed(prekeys_left=50, seal_key=b"key")
         self.rollback = Rollback(self.machines, Departure(self.machines))
 
-    def hears(self, *, life: int = 4, taken: int = 9, store: bytes = b"store") -> list[Effect]:
-        said: Welcome = welcome(life=life, taken=[Taken(Lane.NORMAL, taken)], store=store)
-        return self.rollback.of_ours(said)
+    def hears(self, *, life: int = 4, said: int | None = None, taken: int = 9, store: bytes = b"store") -> list[Effect]:
+        heard: Welcome = welcome(life=life, taken=[Taken(Lane.NORMAL, taken)], store=store)
+        return self.rollback.of_ours(heard, said_life=self.machines.life if said is None else said)
 
     @property
     def began_anew(self) -> bool:
@@ -55,6 +55,13 @@ def test_a_device_that_said_hello_later_than_it_knows_begins_afresh() -> None:
     assert device.machines.life == 5
     device.hears(life=8)
     assert device.machines.life == 8
+
+
+def test_what_was_said_since_on_another_connection_is_no_later_state() -> None:
+    device = Remembering()
+    assert device.hears(life=5, said=4) == [], "we have said 5 ourselves, after this hello"
+    assert not device.began_anew
+    assert device.hears(life=6, said=4)[0] == RESTORED, "6 we have not said"
 
 
 def test_a_relay_cannot_take_from_a_device_the_numbers_it_says_hello_with() -> None:

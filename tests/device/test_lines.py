@@ -123,8 +123,8 @@ class Stand:
     def written(self, envelopes: Sequence[EnvelopeId]) -> None:
         self.told.append(("written", *envelopes))
 
-    def lost(self, line: int, cause: Cause) -> None:
-        self.told.append(("lost", line, cause))
+    def lost(self, line: int, cause: Cause, retry_after_s: float | None) -> None:
+        self.told.append(("lost", line, cause) if retry_after_s is None else ("lost", line, cause, retry_after_s))
 
 
 def test_a_connection_is_answered_waits_to_be_told_and_is_then_set_up_with_its_ticket() -> None:

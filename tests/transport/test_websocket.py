@@ -87,6 +87,32 @@ def test_every_way_of_not_reaching_a_relay_has_its_cause(monkeypatch: pytest.Mon
     asyncio.run(run())
 
 
+NOT_SECONDS = ("", "Fri, 31 Dec 1999 23:59:59 GMT", "9" * 9)
+
+
+@pytest.mark.parametrize(("said", "means_s"), [("7", 7.0), *((said, None) for said in NOT_SECONDS)])
+def test_a_refusal_says_when_to_come_back(said: str, means_s: float | None) -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.Response(status=503, headers={"Retry-After": said} if said else {})
+
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_get(websocket.ROUTE, refuse)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            port = runner.addresses[0][1]
+            with pytest.raises(Unreachable) as refused:
+                await WebSocketLine.open(f"http://127.0.0.1:{port}", pin=None)
+            assert (refused.value.cause, refused.value.retry_after_s) == (Cause.RELAY_BUSY, means_s)
+        finally:
+            await runner.cleanup()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     "say",
     [

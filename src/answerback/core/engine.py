@@ -34,7 +34,7 @@ from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
 from answerback.core.network.modes import Posture, Wish
 from answerback.core.network.platforms import Profile
-from answerback.core.network.recovery import TOLD_S_MAX, Evidence
+from answerback.core.network.recovery import Evidence
 from answerback.core.outbox import LETTERS_MAX
 from answerback.core.reaching import Reaching
 from answerback.core.rollback import Rollback
@@ -43,7 +43,7 @@ from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys
 from answerback.crypto.prekeys import SealSecret
-from answerback.model.causes import Cause, cause_of
+from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.errors import PeerError, UsageError
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, message_id
@@ -211,9 +211,9 @@ class Engine:
         self._reaching.opened(line)
         return self._then([], now)
 
-    def lost(self, line: int, cause: Cause, *, now: Moment) -> list[Effect]:
-        """A connection, or the attempt at one, has ended."""
-        return self._then(self._reaching.lost(line, cause, now=now), now)
+    def lost(self, line: int, cause: Cause, *, retry_after_s: float | None = None, now: Moment) -> list[Effect]:
+        """A connection, or the attempt at one, has ended, perhaps with a word on when to come back."""
+        return self._then(self._reaching.lost(line, cause, retry_after_s=retry_after_s, now=now), now)
 
     def received(self, line: int, frame: RelayFrame, *, now: Moment) -> list[Effect]:
         """The relay said something."""
@@ -221,6 +221,8 @@ class Engine:
             return []  # it comes from a connection that was given up; what it says will be said again
         try:
             effects = self._reaching.heard(line, frame, now=now)
+            if line == self.machines.path.line:
+                self._hedger.heard(now=now)
         except PeerError:
             return [Close(line), *self.lost(line, Cause.RELAY_FAULTY, now=now)]
         return self._then([*effects, *self._route(line, frame, now)], now)
@@ -233,6 +235,10 @@ class Engine:
         return self._then(effects, now)
 
     # ---- files
+
+    def chunks_answered(self, *, now: Moment) -> list[Effect]:
+        """The relay has answered for some of a file: there may be room for more, and the connection lives."""
+        return self._then(self._hedger.chunks_answered(now=now), now)
 
     def moved(self, piece: Upload | Download, *, done_bytes: int, now: Moment) -> list[Effect]:
         """So much of a file is at its goal; a whole one coming in is reported by `file_checked` first."""
@@ -272,7 +278,7 @@ class Engine:
     def wake(self, *, now: Moment) -> list[Effect]:
         """Do what is due by the clock."""
         machines = self.machines
-        effects = self._reaching.wake(now=now)
+        effects = [*self._hedger.ask(now=now), *self._reaching.wake(now=now)]
         if machines.path.up:
             machines.lanes.release_due(now_s=now.now_s)
             effects += self._arrival.ask_for_gaps(now=now)
@@ -289,7 +295,7 @@ class Engine:
             case Welcome():
                 return self._welcomed(line, frame, now)
             case Farewell():
-                return self._farewelled(line, frame, now)
+                return self._reaching.farewelled(line, frame, now=now)
             case Deliver():
                 return self._arrival.deliver(frame.entries, now=now)
             case Accepted():
@@ -311,7 +317,7 @@ class Engine:
             case Announced():
                 return self._lookup.announced(frame, now=now)
             case Pong():
-                return self._ponged(line, frame, now)
+                return self._reaching.ponged(line, frame, now=now)
             case _:
                 assert_never(frame)
 
@@ -328,7 +334,7 @@ class Engine:
         effects += self._learn_time(frame, now)
         if machines.clock.skewed:
             effects.append(Tell(Warned(Cause.CLOCK_SKEWED)))
-        effects += self._rollback.of_ours(frame)
+        effects += self._rollback.of_ours(frame, said_life=self._reaching.greeting.said_life(line))
         effects += self._rollback.of_mailbox(frame)
         machines.store, machines.boot = frame.store, frame.boot
         effects.append(Save(machines.relay_met()))
@@ -350,23 +356,6 @@ class Engine:
             earlier_shift_ms=machines.clock.offset_ms - offset_ms,
             latest_ms=relay_ms + LIFETIME_S * 1000,
         )
-
-    def _farewelled(self, line: int, frame: Farewell, now: Moment) -> list[Effect]:
-        cause = cause_of(frame.cause)
-        if frame.retry_after_ms > 0:
-            self._reaching.told(line, min(frame.retry_after_ms / 1000, TOLD_S_MAX), now=now)
-        effects = self._reaching.lost(line, cause, now=now)
-        return [*effects, Tell(Warned(cause))] if cause.layer == "account" else effects
-
-    def _ponged(self, line: int, frame: Pong, now: Moment) -> list[Effect]:
-        machines, path = self.machines, self.machines.paths.of(line)
-        if path is None:
-            return []
-        path.estimate.stamped(frame.clock_ms / 1000, now_s=now.now_s)
-        rtt_s = path.ponged(frame.echo, now_s=now.now_s)
-        if rtt_s is not None:
-            machines.clock.read(frame.clock_ms, rtt_s=rtt_s, now=now)
-        return []
 
     # ---- private
 

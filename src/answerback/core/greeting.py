@@ -27,6 +27,8 @@ class Greeting:
     """Connections that were asked for with a ticket."""
     _phases: dict[int, Phase] = field(default_factory=dict)
     """How far each open connection's conversation is."""
+    _said: dict[int, int] = field(default_factory=dict)
+    """The life that was said on each connection."""
     _standing_by: set[int] = field(default_factory=set)
     """Connections on which we said that they stand by."""
 
@@ -59,6 +61,7 @@ class Greeting:
         self._phases.pop(line, None)
         self._shown.discard(line)
         self._standing_by.discard(line)
+        self._said.pop(line, None)
 
     def challenged(self, line: int, challenge: Challenge) -> list[Effect]:
         """Answer the relay's challenge; a ticket that was shown has not been taken."""
@@ -69,6 +72,7 @@ class Greeting:
         machines.life += 1
         self._phases[line] = Phase.CLAIMED
         device, taken, life = machines.own.device, machines.inbox.taken, machines.life
+        self._said[line] = life
         hello = Hello(WIRE_VERSION, device, signature, taken, life, self._stands_by(line))
         return [Save(machines.relay_met()), Transmit(hello, line)]
 
@@ -77,6 +81,10 @@ class Greeting:
         self._ticket = welcome.ticket
         self._shown.discard(line)
         self._ends_s = now.now_s + welcome.ticket.lasts_s if welcome.ticket else 0.0
+
+    def said_life(self, line: int) -> int:
+        """The life that was said on this connection."""
+        return self._said.get(line, self.machines.life)
 
     def said_standby(self, line: int) -> bool:
         """Whether the relay was told that this connection stands by; its path may be the one in use by now."""
@@ -96,5 +104,6 @@ class Greeting:
             return None
         machines.life += 1
         device, taken, life = machines.own.device, machines.inbox.taken, machines.life
+        self._said[line] = life
         resume = Resume(WIRE_VERSION, device, ticket.name, relay_ms, taken, life, b"", self._stands_by(line))
         return proven(resume, secret=ticket.secret)

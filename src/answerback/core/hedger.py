@@ -1,6 +1,8 @@
-"""Says urgent mail that has no answer a second time, on the connection that stands by.
+"""Says urgent mail that has no answer a second time, on the connection that stands by, and doubts a silent one early.
 
-`network/hedging` decides when; here its envelopes are found again, byte for byte, so that the relay knows them.
+`network/hedging` decides when; here its envelopes are found again, byte for byte, so that the relay knows them. A
+connection that brought mail steadily and falls silent is asked with a ping: an empty mailbox is silent too. If that has
+no answer either, mail moves to the one that stands by, long before a silence would be noticed where there is none.
 """
 
 from collections.abc import Iterable
@@ -22,6 +24,8 @@ class Hedger:
     """The composer of what is said twice."""
 
     machines: Machines
+    _asked_s: float | None = None
+    """When the connection in use was asked for its silence, and has not spoken since."""
 
     def watch(self, effects: list[Effect], *, now: Moment) -> list[Effect]:
         """These leave on the connection in use: note what is urgent among them."""
@@ -39,11 +43,49 @@ class Hedger:
             self.machines.hedging.answered(entry.id, on_other=is_other, now_s=now.now_s)
         return is_other
 
+    def heard(self, *, now: Moment) -> None:
+        """The connection in use speaks."""
+        self._asked_s = None
+        self.machines.paths.is_silent = False
+        self.machines.hedging.heard(now_s=now.now_s)
+
+    def chunks_answered(self, *, now: Moment) -> list[Effect]:
+        """So does the relay that takes a file of ours."""
+        self.machines.hedging.heard(now_s=now.now_s)
+        return []
+
     def again(self, *, now: Moment) -> list[Effect]:
         """Say again what has waited too long for its answer."""
         machines, line = self.machines, self._line
         if line is None:
             return []
+        if machines.flight.flying_bytes <= machines.hedging.flying_bytes:
+            machines.hedging.idle()
+        return self._said_again(line, now)
+
+    def ask(self, *, now: Moment) -> list[Effect]:
+        """Ask a connection that has fallen silent whether it lives, where another one stands by."""
+        machines, due_s = self.machines, self._doubt_at_s
+        if self._line is None or due_s is None or now.now_s < due_s:
+            return []
+        if self._asked_s is None:
+            self._asked_s = now.now_s
+            return machines.path.ask(now_s=now.now_s)
+        machines.paths.is_silent = True
+        return []
+
+    @property
+    def _doubt_at_s(self) -> float | None:
+        """When to ask, or to believe that no answer comes."""
+        path = self.machines.path
+        if self.machines.paths.is_silent or path.is_doubted:
+            return None
+        if self._asked_s is not None:
+            return self._asked_s + late_s(path.estimate)
+        return self.machines.hedging.doubt_at_s
+
+    def _said_again(self, line: int, now: Moment) -> list[Effect]:
+        machines = self.machines
         due = machines.hedging.due(late_s(machines.path.estimate), has_other=True, now_s=now.now_s)
         envelopes: list[Envelope] = []
         for identity in due:
@@ -62,8 +104,9 @@ class Hedger:
         if self._line is None:
             return None
         hedging = self.machines.hedging
-        at_s = hedging.wake_at_s(late_s(self.machines.path.estimate), has_other=True)
-        return None if at_s is None else Wake(at_s, Reason.ANSWER_DUE)
+        late_at_s = hedging.wake_at_s(late_s(self.machines.path.estimate), has_other=True)
+        moments = [at_s for at_s in (late_at_s, self._doubt_at_s) if at_s is not None]
+        return Wake(min(moments), Reason.ANSWER_DUE) if moments else None
 
     @property
     def _line(self) -> int | None:

@@ -15,10 +15,10 @@ from answerback.core.effects import Close, Effect, LinkChanged, Listen, Moment, 
 from answerback.core.greeting import Greeting
 from answerback.core.machines import Machines
 from answerback.core.network.path import Path
-from answerback.core.network.recovery import Evidence
+from answerback.core.network.recovery import TOLD_S_MAX, Evidence
 from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, NetworkSeen
-from answerback.model.causes import Cause
-from answerback.wire.frames import WIRE_VERSION, Challenge, Deliver, RelayFrame, TakeOver, Welcome
+from answerback.model.causes import Cause, cause_of
+from answerback.wire.frames import WIRE_VERSION, Challenge, Deliver, Farewell, Pong, RelayFrame, TakeOver, Welcome
 
 
 @dataclass(slots=True)
@@ -86,23 +86,38 @@ class Reaching:
         if self.machines.paths.of(line) is not None:
             self.greeting.opened(line)
 
-    def lost(self, line: int, cause: Cause, *, now: Moment) -> list[Effect]:
-        """A connection, or the attempt at one, has ended."""
+    def lost(self, line: int, cause: Cause, *, retry_after_s: float | None = None, now: Moment) -> list[Effect]:
+        """A connection, or the attempt at one, has ended; what the relay said of coming back is kept to."""
         path, draw = self.machines.paths.of(line), self.machines.draw()
         self.greeting.ended(line)
         if path is None:
             return []
+        has_won = path.up and line != path.line and not path.is_doubted
+        if retry_after_s is not None and retry_after_s > 0 and not has_won:
+            path.told(min(retry_after_s, TOLD_S_MAX), now_s=now.now_s)
         if line == path.line:
             path.lost(cause, now_s=now.now_s, draw=draw)
         else:
             path.failed(line, cause, now_s=now.now_s, draw=draw)
         return self._after([], now)
 
-    def told(self, line: int, retry_after_s: float, *, now: Moment) -> None:
-        """The relay said when to come back on this connection."""
-        path = self.machines.paths.of(line)
-        if path is not None and (line == path.line or not path.up or path.is_doubted):
-            path.told(retry_after_s, now_s=now.now_s)  # said to an attempt, it is nothing against what has won
+    def farewelled(self, line: int, frame: Farewell, *, now: Moment) -> list[Effect]:
+        """The relay closes this connection, and says why."""
+        cause = cause_of(frame.cause)
+        retry_after_s = frame.retry_after_ms / 1000 if frame.retry_after_ms > 0 else None
+        effects = self.lost(line, cause, retry_after_s=retry_after_s, now=now)
+        return [*effects, Tell(Warned(cause))] if cause.layer == "account" else effects
+
+    def ponged(self, line: int, frame: Pong, *, now: Moment) -> list[Effect]:
+        """A ping came back: learn its round trip, and with it what the relay's clock says."""
+        machines, path = self.machines, self.machines.paths.of(line)
+        if path is None:
+            return []
+        path.estimate.stamped(frame.clock_ms / 1000, now_s=now.now_s)
+        rtt_s = path.ponged(frame.echo, now_s=now.now_s)
+        if rtt_s is not None:
+            machines.clock.read(frame.clock_ms, rtt_s=rtt_s, now=now)
+        return []
 
     def hears(self, line: int) -> bool:
         """Whether what is said on this connection counts."""
@@ -118,9 +133,7 @@ class Reaching:
             return []
         is_mail = isinstance(frame, Deliver)
         effects = path.heard(is_progress=not is_mail, now_s=now.now_s, draw=machines.draw())
-        if line == self._line:
-            machines.hedging.heard(now_s=now.now_s)
-        elif is_mail:  # the relay has lost the other connection, and takes this one
+        if line != self._line and is_mail:  # the relay has lost the other connection, and takes this one
             effects += self._move(path, now)
         return self._after(effects, now)
 

@@ -29,10 +29,10 @@ class Rollback:
     machines: Machines
     departure: Departure
 
-    def of_ours(self, welcome: Welcome) -> list[Effect]:
-        """Begin afresh if the relay has met a later state of this device."""
+    def of_ours(self, welcome: Welcome, *, said_life: int) -> list[Effect]:
+        """Begin afresh if the relay has met a later state of this device; `said_life` is what its hello said."""
         machines = self.machines
-        if not self._is_older(welcome):
+        if not self._is_older(welcome, said_life):
             return []
         machines.life = max(machines.life, min(welcome.life, LIFE_BELIEVED_MAX))
         effects: list[Effect] = [Tell(Warned(Cause.DEVICE_RESTORED))]
@@ -67,9 +67,10 @@ class Rollback:
         known.update((kept.version, kept.list) for kept in fresh)
         return [Save(kept) for kept in fresh]
 
-    def _is_older(self, welcome: Welcome) -> bool:
+    def _is_older(self, welcome: Welcome, said_life: int) -> bool:
         machines = self.machines
-        if welcome.life >= machines.life:
+        # What we have said since, on another connection, the relay may have heard before this hello.
+        if welcome.life > machines.life or welcome.life == machines.life == said_life:
             return True
         position = machines.inbox.position
         return welcome.store == machines.store and any(entry.position > position(entry.lane) for entry in welcome.taken)

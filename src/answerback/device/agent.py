@@ -330,15 +330,14 @@ class Agent:
         """The system has taken these envelopes' bytes."""
         self._try(lambda engine, now: engine.written(envelopes, now=now))
 
-    def lost(self, line: int, cause: Cause) -> None:
+    def lost(self, line: int, cause: Cause, retry_after_s: float | None) -> None:
         """A connection, or the attempt at one, has ended by itself."""
-        self._try(lambda engine, now: engine.lost(line, cause, now=now))
+        self._try(lambda engine, now: engine.lost(line, cause, retry_after_s=retry_after_s, now=now))
 
     # ---- files
 
     def _made_room(self) -> None:
-        if len(self.engine.machines.lanes):  # mail goes first
-            self._try(lambda engine, now: engine.wake(now=now))
+        self._try(lambda engine, now: engine.chunks_answered(now=now))
 
     async def _carry(self, piece: Upload | Download) -> None:
         self._try(await self._files.carry(piece))

@@ -49,8 +49,8 @@ class Owner(Protocol):
         """The system has taken these envelopes' bytes."""
         ...
 
-    def lost(self, line: int, cause: Cause) -> None:
-        """It has ended by itself."""
+    def lost(self, line: int, cause: Cause, retry_after_s: float | None) -> None:
+        """It has ended by itself, perhaps with a word on when to come back."""
         ...
 
 
@@ -124,14 +124,14 @@ class Lines:
         try:
             dialled = await self._dial(path)
         except Unreachable as error:
-            self._lost(held, error.cause)
+            self._lost(held, error.cause, error.retry_after_s)
             return
         try:
             self._owner.answered(held.number)
             await held.going.wait()
             line = await dialled.proceed(held.resume)
         except Unreachable as error:
-            self._lost(held, error.cause)
+            self._lost(held, error.cause, error.retry_after_s)
             return
         except BaseException:
             dialled.close()
@@ -171,7 +171,7 @@ class Lines:
                 if written:
                     self._owner.written(written)
 
-    def _lost(self, held: _Held, cause: Cause) -> None:
+    def _lost(self, held: _Held, cause: Cause, retry_after_s: float | None = None) -> None:
         if self._held.get(held.number) is held:  # else it was given up, and the engine knows already
             del self._held[held.number]
-            self._owner.lost(held.number, cause)
+            self._owner.lost(held.number, cause, retry_after_s)

@@ -28,9 +28,11 @@ _LOST = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ESHU
 class Unreachable(AnswerbackError):
     """The relay did not answer."""
 
-    def __init__(self, cause: Cause, message: str = "") -> None:
+    def __init__(self, cause: Cause, message: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(message or cause.value)
         self.cause = cause
+        self.retry_after_s = retry_after_s
+        """When to come back, as it said itself; none if it did not."""
 
 
 class Deferred(AnswerbackError):

@@ -24,6 +24,8 @@ CLOSE_S_MAX = 0.5
 BAD_REQUEST: Final = 400
 SERVER_ERROR: Final = 500
 SIGN_IN_FIRST: Final = 511
+RETRY_AFTER_DIGITS_MAX = 6
+"""Eleven days; what is believed of it is bounded elsewhere."""
 FLUSH_LOOK_S = 0.005
 """How often we look whether the operating system has taken the rest; only slow links ever wait."""
 
@@ -146,8 +148,15 @@ def _refused(error: BaseException, approach: Approach) -> Unreachable:
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         return Unreachable(Cause.TLS_UNTRUSTED, "the relay's certificate is not the one we know")
     if isinstance(error, aiohttp.WSServerHandshakeError):
-        return Unreachable(_cause_of_status(error.status, is_sealed=approach.is_sealed), str(error))
+        cause = _cause_of_status(error.status, is_sealed=approach.is_sealed)
+        return Unreachable(cause, str(error), retry_after_s=_retry_after_s(error))
     return unreachable(error)
+
+
+def _retry_after_s(error: aiohttp.WSServerHandshakeError) -> float | None:
+    """What RFC 9110 §10.2.3 calls delay-seconds; a date would be of a clock we do not know."""
+    said = error.headers.get("Retry-After", "") if error.headers else ""
+    return float(said) if said.isascii() and said.isdecimal() and len(said) <= RETRY_AFTER_DIGITS_MAX else None
 
 
 def _cause_of_status(status: int, *, is_sealed: bool) -> Cause:

@@ -199,6 +199,11 @@ class Hedging:
         return self._done.get(identity) if flying is None else flying.hedge
 
     @property
+    def flying_bytes(self) -> int:
+        """What is under way of what is urgent."""
+        return sum(flying.size_bytes for flying in self._flying.values())
+
+    @property
     def is_busy(self) -> bool:
         """Whether an urgent envelope has no answer yet: a metered path may stand by for it."""
         return bool(self._flying)

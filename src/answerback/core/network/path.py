@@ -247,6 +247,10 @@ class Path:
         self.measured(now_s - sent_s, now_s=now_s, is_loaded=self._flying_bytes > 0)
         return now_s - sent_s
 
+    def ask(self, *, now_s: float) -> list[Effect]:
+        """Ask the connection whether it lives."""
+        return self._ping(now_s) if self.up else []
+
     def told(self, retry_after_s: float, *, now_s: float) -> None:
         """The relay said when to come back."""
         self.recovery.told(retry_after_s, now_s=now_s)

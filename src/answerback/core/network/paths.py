@@ -37,6 +37,8 @@ class Paths:
     """What the last look found; empty before the first."""
     _in_use: str = ANY_PATH
     _standby: str | None = None
+    is_silent: bool = False
+    """The connection in use brought mail steadily and brings none, nor an answer: a sign that is no verdict yet."""
     _is_watched: bool = False
     _decided_s: float = 0.0
     _known: dict[bytes, KeepNetwork] = field(default_factory=dict)
@@ -104,7 +106,13 @@ class Paths:
             return None
         self._decided_s = now_s
         seen = tuple(
-            Seen(name, self._named(name).verdict, self._named(name).estimate, is_metered=each.is_metered)
+            Seen(
+                name,
+                self._named(name).verdict,
+                self._named(name).estimate,
+                is_metered=each.is_metered,
+                is_doubted=self.is_silent and name == self._in_use,
+            )
             for name, each in self._seen.items()
         )
         chosen = self.choice.decide(seen, metered=self.metered, is_urgent=is_urgent, now_s=now_s)
@@ -155,6 +163,7 @@ class Paths:
         if anew:
             effects += new.rest(now_s=now_s)
         self._in_use = new.name
+        self.is_silent = False
         if self._standby == new.name:
             self._standby = None
         new.is_standby = False
