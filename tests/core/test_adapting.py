@@ -35,6 +35,16 @@ def paces(stand: Stand, line: int) -> list[Pace]:
     return stand.frames(line, Pace)
 
 
+def test_a_choice_made_before_anything_has_begun_counts_at_once_and_then() -> None:
+    stand = Stand(ANDROID)
+    stand.sensed(Wished(Wish(Mode.ECONOMICAL)))
+    before = stand.engine.posture
+    stand.sees(seen(WIFI, HOME))
+    stand.starts()
+    after = stand.engine.posture
+    assert [(each.mode, each.why) for each in (before, after)] == [(Mode.ECONOMICAL, Why.CHOSEN)] * 2
+
+
 def test_without_a_profile_a_device_is_as_eager_as_can_be_and_nothing_changes_that() -> None:
     stand, line = connected(None)
     budget, bounds = stand.machines.path.recovery.budget.allowance, stand.machines.path.keepalive.bounds

@@ -13,7 +13,7 @@ from typing import assert_never
 from answerback.core.effects import Effect, ModeChanged, Moment, Tell, Transmit, Wake
 from answerback.core.machines import Machines
 from answerback.core.network.choice import Metered
-from answerback.core.network.modes import Mode, Modes, Posture, Sync, Wish, fetches
+from answerback.core.network.modes import Mode, Modes, Posture, Sync, Why, Wish, fetches
 from answerback.core.network.platforms import Profile
 from answerback.core.sensing import FileAsked, Looked, PowerSeen, Wished
 from answerback.model.ids import AccountId, MessageId
@@ -53,7 +53,10 @@ class Adapting:
     @property
     def posture(self) -> Posture:
         """The mode of now, since when and why."""
-        return self._modes.posture if self._modes is not None else Posture()
+        if self._modes is not None:
+            return self._modes.posture
+        is_chosen = self.profile is not None and self.wish.mode is not None
+        return Posture(self.wish.mode or Mode.LIVE, Why.CHOSEN) if is_chosen else Posture()
 
     @property
     def sync(self) -> Sync | None:
@@ -68,6 +71,8 @@ class Adapting:
         if isinstance(event, FileAsked):
             self._asked.add(event.message)
             return []
+        if isinstance(event, Wished):
+            self.wish = event.wish  # also before it has begun
         if modes is None:
             return []
         match event:
@@ -77,7 +82,6 @@ class Adapting:
                 around = replace(modes.around, battery=battery, is_charging=is_charging)
                 is_new = modes.notice(around, now_s=now.now_s)
             case Wished(wish):
-                self.wish = wish
                 is_new = modes.choose(wish, now_s=now.now_s)
             case _:
                 assert_never(event)

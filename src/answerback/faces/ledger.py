@@ -205,7 +205,7 @@ class Ledger:
             told,
             mode=posture.mode.value,
             mode_why=posture.why.value,
-            mode_since_ms=now.wall_ms - round(1000 * (now.now_s - posture.since_s)),
+            mode_since_ms=now.wall_ms - round(1000 * (now.now_s - posture.since_s)) if posture.since_s else None,
             mode_change=posture.change.value,
             mode_chosen=wish.mode.value if wish.mode else None,
             metered_chosen=wish.is_metered,

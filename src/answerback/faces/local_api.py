@@ -205,7 +205,8 @@ class LocalApi:
         asked = await _body(request, WishAsked)
         wish = Wish(_mode(asked.mode), asked.metered)
         keep_wish(self._client.journal, wish)
-        self._client.agent.sensed(Wished(wish))
+        self._client.agent.wish = wish
+        self._client.agent.change(lambda engine, now: engine.sensed(Wished(wish), now=now))
         return _json(self._ledger.status())
 
     async def _stop(self, _request: web.Request) -> web.Response:
