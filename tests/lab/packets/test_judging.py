@@ -4,7 +4,7 @@ import pytest
 
 from answerback.lab.packets.accuracy import Accuracy
 from answerback.lab.packets.emulating import Report
-from answerback.lab.packets.judging import DOWN, UP, Ledger, delays_s, recovered_s, recoveries_of, spread
+from answerback.lab.packets.judging import DOWN, UP, Ledger, delays_s, each_ms, recovered_s, recoveries_of, spread
 from answerback.lab.packets.reaching import Reach, Stretch
 
 OUTAGE = Stretch(path=0, start_s=2.0, end_s=5.0, announced=False, recorded=False)
@@ -53,6 +53,17 @@ def test_the_slowest_urgent_message_of_a_trouble_is_told() -> None:
         ledger.letters[name].urgent = True
     [told] = recoveries_of(list(ledger.letters.values()), None, [OUTAGE])
     assert told.urgent_s == pytest.approx(2.3)
+    assert (told.urgent_gap_up_s, told.urgent_gap_down_s) == (7.0, 2.3), "one was under way when the trouble began"
+
+
+def test_a_message_beyond_the_budget_of_urgent_ones_counts_as_what_it_went_as() -> None:
+    ledger = Ledger()
+    for name, went_urgent in (("up-0", True), ("up-1", False), ("up-2", None)):
+        ledger.write(name, way=UP, urgent=True)
+        ledger.promised(name, at_s=0.0, urgent=went_urgent)
+        ledger.arrived(name, at_s=0.5)
+    assert [letter.urgent for letter in ledger.letters.values()] == [True, False, True]
+    assert each_ms(ledger.letters.values()) == [500.0, 500.0, 500.0]
 
 
 def test_spreads_go_by_rank() -> None:

@@ -1,6 +1,7 @@
 """Every policy sets both ends up over any stage, and messages cross both ways."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ def test_messages_cross_both_ways(policy: Policy, tmp_path: Path) -> None:
 def test_every_policy_says_in_a_line_what_it_does() -> None:
     assert [policy.name for policy in POLICIES] == [
         "answerback",
+        "answerback-by-tcp",
         "fixed-30s",
         "backoff-jitter",
         "passive-tcp",
@@ -51,6 +53,32 @@ def test_every_policy_says_in_a_line_what_it_does() -> None:
     ]
     assert all(policy.description.endswith(".") for policy in POLICIES)
     assert [policy.name for policy in POLICIES if policy.is_told] == ["oracle"]
+
+
+class Direct(LoopbackStage):
+    """A stage whose device goes straight to the relay, so that the relay's port is known."""
+
+    leads_to = 0
+
+    async def lead_to(self, port: int) -> tuple[str, int]:
+        self.leads_to = port
+        return self.far_host, port
+
+
+def test_a_relay_by_tcp_alone_leaves_its_port_to_the_datagrams_of_others(tmp_path: Path) -> None:
+    async def is_free(name: str) -> bool:
+        policy = find_policy(name)
+        async with Direct(Plan(scenario=find_scenario("steady"), policy=policy, links=("good",))) as stage:
+            await policy.set_up(stage, tmp_path / name, 1, lambda _: None)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                try:
+                    other.bind((stage.far_host, stage.leads_to))
+                except OSError:
+                    return False
+                return True
+
+    assert asyncio.run(is_free("answerback-by-tcp"))
+    assert not asyncio.run(is_free("answerback"))
 
 
 def test_an_unknown_policy_is_refused_with_those_there_are() -> None:

@@ -40,8 +40,10 @@ async def _obey(client: Client, order: dict[str, Any]) -> None:
         case "send":
             at_s = time.monotonic()
             urgency = Urgency.URGENT if order["urgent"] else Urgency.NORMAL
+            budget = client.agent.engine.machines.urgent_budget
+            lowered = budget.lowered
             await client.send(order["to"], text=order["name"], urgency=urgency)
-            say("sent", name=order["name"], at_s=at_s)
+            say("sent", name=order["name"], at_s=at_s, urgent=order["urgent"] and budget.lowered == lowered)
         case "file":
             await client.send(order["to"], text=order["name"], file=Path(order["path"]))
         case "status":

@@ -1,6 +1,6 @@
 """The far end of the lab as a process of its own: the relay, and the portal of a captive network.
 
-`python -m answerback.lab.packets.host_child PLACE FOLDER HOST PORT`
+`python -m answerback.lab.packets.host_child PLACE FOLDER HOST PORT [uncalled]`
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from answerback.lab.packets.addresses import PORTAL
 from answerback.lab.packets.border import HTTP_PORT
-from answerback.lab.packets.speaking import HERE, Orders, enter_place, say
+from answerback.lab.packets.speaking import HERE, UNCALLED, Orders, enter_place, say
 from answerback.model.handle import Handle
 from answerback.relay.serve import Ready, RelaySettings, run_relay
 
@@ -35,7 +35,7 @@ async def _receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         writer.close()
 
 
-async def host(place: str, folder: Path, *, address: str, port: int) -> None:
+async def host(place: str, folder: Path, *, address: str, port: int, calls: bool) -> None:
     """Be relay and portal until the parent has no more to say."""
     orders, stop = Orders(), asyncio.Event()
     say("started")
@@ -56,11 +56,12 @@ async def host(place: str, folder: Path, *, address: str, port: int) -> None:
         if place != HERE:
             portal = await asyncio.start_server(_receive, PORTAL, HTTP_PORT, limit=HEAD_BYTES_MAX)
             await stack.enter_async_context(portal)
-        settings = RelaySettings(folder=folder, host=address, port=port, is_open=True)
+        settings = RelaySettings(folder=folder, host=address, port=port, is_open=True, calls=calls)
         await run_relay(settings, on_ready=ready, on_code=code, stop=stop)
     await ending
 
 
 if __name__ == "__main__":
     enter_place(sys.argv[1])
-    asyncio.run(host(sys.argv[1], Path(sys.argv[2]), address=sys.argv[3], port=int(sys.argv[4])))
+    calls = UNCALLED not in sys.argv[5:]
+    asyncio.run(host(sys.argv[1], Path(sys.argv[2]), address=sys.argv[3], port=int(sys.argv[4]), calls=calls))

@@ -35,10 +35,12 @@ class Ledger:
         """Take note that a message is to be sent."""
         self.letters[name] = Letter(name, way, urgent)
 
-    def promised(self, name: str, *, at_s: float) -> None:
-        """Take note that its device has promised it."""
+    def promised(self, name: str, *, at_s: float, urgent: bool | None = None) -> None:
+        """Take note that its device has promised it, and whether as urgent: each sender has a budget of that."""
         if name in self.letters:
-            self.letters[name].promised_s = at_s
+            letter = self.letters[name]
+            letter.promised_s = at_s
+            letter.urgent = letter.urgent if urgent is None else urgent
 
     def arrived(self, name: str, *, at_s: float) -> None:
         """Take note that it has come, perhaps again."""
@@ -71,6 +73,11 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     """The same, to the device."""
     urgent_s: float | None
     """The longest delay of an urgent message that was written meanwhile, either way."""
+    urgent_gap_up_s: float | None = None
+    """The longest that one from the device waited, from the beginning of the trouble at the earliest: those under way
+    then, too."""
+    urgent_gap_down_s: float | None = None
+    """The same, to the device."""
     attempts: int | None = None
     packets: int | None = None
     bytes: int | None = None
@@ -111,6 +118,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The rate carried to the recording's, over seconds in which packets never stopped waiting."""
     priority: str
     happened: list[tuple[float, str]]
+    urgent_up_ms: list[float] = []
+    """Each delay of an urgent message from the device, in the order they were written."""
 
     @property
     def good(self) -> bool:
@@ -128,6 +137,11 @@ def spread(values_s: Iterable[float]) -> Spread:
         return round(ranked[min(int(share * len(ranked)), len(ranked) - 1)] * 1000, 1)
 
     return Spread(len(ranked), rank_ms(0.5), rank_ms(0.99), rank_ms(1.0))
+
+
+def each_ms(letters: Iterable[Letter]) -> list[float]:
+    """How long each message took that came, in milliseconds."""
+    return [round(delay_s * 1000, 1) for delay_s in delays_s(letters)]
 
 
 def delays_s(letters: Iterable[Letter]) -> list[float]:
@@ -158,6 +172,16 @@ def _urgent_s(letters: Iterable[Letter], stretch: Stretch) -> float | None:
     return max((round(each, 4) for each in delays_s(written)), default=None)
 
 
+def _urgent_gap_s(letters: Iterable[Letter], stretch: Stretch, *, way: str) -> float | None:
+    waited = [
+        letter.arrived_s[0] - max(letter.promised_s, stretch.start_s)
+        for letter in letters
+        if letter.urgent and letter.way == way and letter.arrived_s
+        if letter.promised_s is not None and letter.promised_s <= stretch.end_s
+    ]
+    return max((round(each, 4) for each in waited if each > 0), default=None)
+
+
 def recoveries_of(letters: Sequence[Letter], report: Report | None, stretches: Iterable[Stretch]) -> list[Recovery]:
     """Tell of each trouble; without an emulator there are no packets to tell of."""
 
@@ -167,6 +191,8 @@ def recoveries_of(letters: Sequence[Letter], report: Report | None, stretches: I
             up_s=recovered_s(letters, way=UP, end_s=stretch.end_s),
             down_s=recovered_s(letters, way=DOWN, end_s=stretch.end_s),
             urgent_s=_urgent_s(letters, stretch),
+            urgent_gap_up_s=_urgent_gap_s(letters, stretch, way=UP),
+            urgent_gap_down_s=_urgent_gap_s(letters, stretch, way=DOWN),
         )
 
     if report is None:

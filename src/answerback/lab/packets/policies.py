@@ -6,10 +6,12 @@ A policy sets up both ends over a stage and gives them back as two `Corresponden
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from answerback.lab.packets.children import Child, Said
+from answerback.lab.packets.speaking import UNCALLED
 from answerback.lab.packets.stage import Place, Stage
 from answerback.model.errors import UsageError
 
@@ -58,11 +60,10 @@ class Policy:
     """Whether the device is told when each trouble ends, as nobody can be outside a lab."""
 
 
-async def _set_up_product(stage: Stage, folder: Path, _seed: int, hear: Hear) -> Pair:
+async def _set_up_product(stage: Stage, folder: Path, _seed: int, hear: Hear, *, calls: bool = True) -> Pair:
     """Start a relay and two people's devices, and have them register; the device's goes over the link."""
-    relay = await stage.start(
-        Place.FAR, "host_child", str(folder / "relay"), stage.far_host, str(stage.far_port), hear=None
-    )
+    settings = [str(folder / "relay"), stage.far_host, str(stage.far_port), *([] if calls else [UNCALLED])]
+    relay = await stage.start(Place.FAR, "host_child", *settings, hear=None)
     ready = await relay.heard("ready")
     host, port = await stage.lead_to(ready["port"])
     near = await stage.start(Place.NEAR, "device_child", str(folder / "near"), hear=hear)
@@ -93,6 +94,12 @@ def _rival(habit: str) -> SetUp:
 
 POLICIES: Final[tuple[Policy, ...]] = (
     Policy("answerback", "The product as it is: a relay and agents.", _set_up_product, carries_files=True),
+    Policy(
+        "answerback-by-tcp",
+        "The product with a relay without datagrams: it calls nobody, and all probes are connections.",
+        partial(_set_up_product, calls=False),
+        carries_files=True,
+    ),
     Policy(
         "fixed-30s",
         "Asks every 30 s whether the connection lives, and tries every 30 s.",

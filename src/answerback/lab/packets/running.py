@@ -11,7 +11,7 @@ from typing import Final
 from answerback.lab.links import parse_link
 from answerback.lab.packets.children import Child, Said
 from answerback.lab.packets.emulating import Report
-from answerback.lab.packets.judging import DOWN, UP, Ledger, Outcome, delays_s, recoveries_of, spread
+from answerback.lab.packets.judging import DOWN, UP, Ledger, Outcome, delays_s, each_ms, recoveries_of, spread
 from answerback.lab.packets.plan import URGENT_EVERY, Plan
 from answerback.lab.packets.policies import Correspondent, Pair
 from answerback.lab.packets.reaching import Stretch, stretches_of
@@ -110,7 +110,7 @@ class Run:
     def _hear(self, said: Said) -> None:
         match said["event"]:
             case "sent":
-                self._ledger.promised(said["name"], at_s=said["at_s"] - self._began_s)
+                self._ledger.promised(said["name"], at_s=said["at_s"] - self._began_s, urgent=said.get("urgent"))
             case "arrived":
                 self._arrived(said["name"], said["at_s"])
 
@@ -148,6 +148,7 @@ class Run:
             duplicated=sum(max(0, len(letter.arrived_s) - 1) for letter in letters),
             delay=spread(delays_s(letters)),
             urgent=spread(delays_s(letter for letter in letters if letter.urgent)),
+            urgent_up_ms=each_ms(letter for letter in letters if letter.urgent and letter.way == UP),
             recoveries=recoveries,
             file_s=self._file_s,
             attempts=report.attempts if report is not None else None,

@@ -11,6 +11,8 @@ from answerback.lab.packets.namespaces import enter
 
 HERE = "-"
 """Stands for the namespace we are in already."""
+UNCALLED = "uncalled"
+"""The last word to a relay's process: this relay has no datagrams, so it calls nobody."""
 
 
 def enter_place(place: str) -> None:
