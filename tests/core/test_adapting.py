@@ -10,7 +10,7 @@ from answerback.core.network.probe_budget import Platform
 from answerback.core.sensing import FileAsked, Looked, PowerSeen, Wished
 from answerback.device.profile import profile_of
 from answerback.model.ids import AccountId, MessageId
-from answerback.wire.frames import Pace
+from answerback.wire.frames import Pace, TakeOver
 from tests.core.several_paths import CELLULAR, HOME, STREET, WIFI, Stand, seen, with_two
 
 ANDROID, DESKTOP = profile_of(Platform.ANDROID), profile_of(Platform.DESKTOP)
@@ -195,6 +195,25 @@ def test_a_metered_path_is_used_as_the_mode_allows() -> None:
         Mode.BACKGROUND: Metered.URGENT,
         Mode.OFFLINE: Metered.NEVER,
     }
+
+
+def test_what_goes_with_the_path_in_use_does_not_decide_which_path_that_is() -> None:
+    stand, _, second = with_two(profile=ANDROID)
+    assert stand.machines.paths.metered is Metered.ALWAYS
+    stand.sees(seen(WIFI, HOME, is_metered=True), seen(CELLULAR, STREET))
+    stand.wakes(SETTLE_S + 1.0)
+    moves = [line for line, frame in stand.said if isinstance(frame, TakeOver)]
+    assert moves == [second], "the one that costs nothing is better"
+    stand.sees(seen(WIFI, HOME, is_metered=True))
+    stand.wakes(0.5)
+    stand.connects(WIFI)
+    stand.wakes(SETTLE_S + 1.0)
+    assert (stand.engine.posture.mode, stand.engine.posture.why) == (Mode.ECONOMICAL, Why.METERED)
+    assert stand.machines.paths.metered is Metered.ALWAYS, "or it would be left for the reason that it is in use"
+    stand.sensed(Wished(Wish(is_metered=True)))
+    stand.sensed(LOW)
+    stand.wakes(SETTLE_S + 1.0)
+    assert stand.machines.paths.metered is Metered.URGENT
 
 
 def test_a_desktop_is_never_in_the_background() -> None:

@@ -30,6 +30,9 @@ METERED = {
     Mode.OFFLINE: Metered.NEVER,
 }
 """When a path that costs money by the byte may be used beside one that does not."""
+OF_THE_PATH = frozenset({Why.METERED, Why.LINK_POOR})
+"""Reasons that go with the path in use. They must not say which path that is: whoever moved to one that costs money
+would economise because of it, so move back, economise no more, and move again, for ever."""
 
 
 @dataclass(slots=True)
@@ -138,7 +141,9 @@ class Adapting:
             return
         sync, paths = self._modes.sync, self.machines.paths
         paths.adapt(sync.probes, sync.keepalive)
-        paths.metered = METERED[self._modes.posture.mode]
+        posture = self._modes.posture
+        is_of_path = posture.why in OF_THE_PATH and not self._modes.wish.is_metered
+        paths.metered = METERED[Mode.LIVE if is_of_path else posture.mode]
 
     def _tell(self, now: Moment) -> list[Effect]:
         assert self._modes is not None
