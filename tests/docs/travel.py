@@ -35,7 +35,7 @@ _whose: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="r
 """The relay's own where nothing was said: its store answers from a thread that has no context."""
 STILL_S = 0.3
 """All three are at rest when no frame has moved for so long."""
-_FRAMES_MOVE = ("relay/link.py", "device/agent.py", "storage/group_commit.py")
+_FRAMES_MOVE = ("relay/link.py", "device/lines.py", "device/agent.py", "storage/group_commit.py")
 
 
 class Visits:
@@ -62,7 +62,7 @@ class Visits:
         path = name.removeprefix(PACKAGE)
         if path in _FRAMES_MOVE:
             self._moved_s = time.monotonic()
-        if self._is_on:
+        if self._is_on and not _by_the_clock(frame):
             self.found.setdefault((_whose.get(), path))
 
     @contextlib.asynccontextmanager
@@ -73,6 +73,15 @@ class Visits:
         self._is_on = True
         yield
         self._is_on = False
+
+
+def _by_the_clock(frame: FrameType | None) -> bool:
+    """Whether a relay's timer called this, whatever mail is on its way."""
+    while frame is not None:
+        if frame.f_code.co_name == "_tick":
+            return True
+        frame = frame.f_back
+    return False
 
 
 async def travel(folder: Path) -> list[Visit]:
