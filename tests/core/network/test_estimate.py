@@ -99,3 +99,26 @@ def test_any_samples_leave_a_usable_estimate_in_bounded_memory(samples: list[tup
         assert estimate.bloat_s >= 0
         assert estimate.rtt_s_min <= max(took for took, _, _ in samples)
         assert len(estimate._least) <= 64
+
+
+def test_what_was_asked_into_an_outage_was_not_lost_on_the_path() -> None:
+    estimate = Estimate()
+    estimate.unanswered()
+    estimate.round_trip(0.1, now_s=1.0)
+    before = estimate.loss
+    assert before > 0
+    for _ in range(9):
+        estimate.unanswered()
+    assert estimate.loss > before
+    estimate.restored()
+    assert estimate.loss == before
+    estimate.restored()
+    assert estimate.loss == before
+
+
+def test_what_is_answered_between_two_losses_makes_them_losses() -> None:
+    estimate = Estimate()
+    estimate.unanswered()
+    estimate.round_trip(0.1, now_s=1.0)
+    estimate.restored()
+    assert estimate.loss > 0

@@ -443,3 +443,17 @@ def test_a_third_path_stands_by_when_the_second_takes_over() -> None:
     assert left is not None
     assert {standby.name, left.name} == {CELLULAR, CABLE}
     assert stand.machines.paths.current.verdict.standing is Standing.UP
+
+
+def test_probes_into_an_outage_say_nothing_of_what_the_path_loses_when_it_works() -> None:
+    stand = Stand()
+    stand.sees(seen(WIFI, HOME))
+    stand.starts()
+    first = stand.connects(WIFI)
+    stand.loses(first)
+    stand.wakes(30.0)
+    assert stand.machines.path.estimate.loss > 0.5
+    stand.sensed(Hinted(Evidence.NETWORK_CHANGED))
+    stand.connects(WIFI)
+    assert stand.machines.path.estimate.loss == 0.0
+    assert stand.machines.path.verdict.standing is Standing.UP

@@ -150,3 +150,12 @@ def _happen(judgement: Judgement, event: str, now_s: float) -> None:
             judgement.strange(now_s=now_s)
         case _:
             judgement.heard(measured(0.1 if event == "good" else 3.0), now_s=now_s)
+
+
+def test_a_path_that_was_measured_to_be_poor_is_poor_when_it_is_let_in_again() -> None:
+    judgement, slow = Judgement(), Estimate()
+    slow.round_trip(2 * RTT_S_MAX, now_s=0.0)
+    judgement.welcomed(slow, now_s=1.0)
+    assert (judgement.verdict.standing, judgement.verdict.sign) == (Standing.DEGRADED, Sign.SLOW)
+    judgement.welcomed(Estimate(), now_s=2.0)
+    assert judgement.verdict.standing is Standing.UP

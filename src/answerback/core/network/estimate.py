@@ -44,6 +44,8 @@ class Estimate:
     """When an answer came last."""
     _least: deque[tuple[float, float]] = field(default_factory=deque)
     _transit_s: float | None = None
+    _loss_before: float | None = None
+    """What was known of loss before the first of those that have had no answer in a row."""
     _down_bytes: int = 0
     _down_since_s: float = 0.0
     _down_last_s: float = 0.0
@@ -52,7 +54,7 @@ class Estimate:
 
     def round_trip(self, took_s: float, *, now_s: float, is_loaded: bool = False) -> None:
         """An answer came so long after what it answers; `is_loaded` while bytes of ours were under way."""
-        self.succeeded_s = now_s
+        self.succeeded_s, self._loss_before = now_s, None
         self.loss -= LOSS_GAIN * self.loss
         while self._least and self._least[-1][1] >= took_s:
             self._least.pop()
@@ -75,7 +77,13 @@ class Estimate:
 
     def unanswered(self) -> None:
         """Something had no answer in time."""
+        self._loss_before = self.loss if self._loss_before is None else self._loss_before
         self.loss += LOSS_GAIN * (1.0 - self.loss)
+
+    def restored(self) -> None:
+        """An outage is over: whatever was asked into it was not lost on a path that works."""
+        if self._loss_before is not None:
+            self.loss, self._loss_before = self._loss_before, None
 
     def confirmed(self, byte_count: int, took_s: float, *, is_full: bool) -> None:
         """The relay accepted so many bytes so long after they left; `is_full` if we had more to send."""

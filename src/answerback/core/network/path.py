@@ -180,7 +180,8 @@ class Path:
         old, self.line, self.cause = self.line, line, None
         self.recovery.succeeded(now_s=now_s, took_s=now_s - attempt.sent_s if attempt is not None else None)
         self.silence.restart(now_s=now_s)
-        self.judgement.welcomed(now_s=now_s)
+        self.estimate.restored()
+        self.judgement.welcomed(self.estimate, now_s=now_s)
         self._pings.clear()
         effects: list[Effect] = [] if self.is_standby else [Use(line)]
         if old is not None:
@@ -288,10 +289,10 @@ class Path:
             self.estimate = Estimate()
         return is_elsewhere
 
-    def rest(self, *, now_s: float) -> list[Effect]:
+    def rest(self, *, now_s: float, cause: Cause | None = None) -> list[Effect]:
         """Nobody needs it now: let go of its connection and of all attempts."""
         effects: list[Effect] = [] if self.line is None else [Close(self.line)]
-        self.line, self.cause, self._trial = None, None, None
+        self.line, self.cause, self._trial = None, cause, None
         self._pings.clear()
         self._is_owed, self._flying_bytes = False, 0
         self._expect(now_s)

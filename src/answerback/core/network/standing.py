@@ -90,11 +90,15 @@ class Judgement:
 
     # ---- what is certain
 
-    def welcomed(self, *, now_s: float) -> None:
-        """The relay let us in on this path."""
+    def welcomed(self, estimate: Estimate | None = None, *, now_s: float) -> None:
+        """The relay let us in on this path. What was measured of it counts, or it would be taken and left for ever."""
         self._unanswered, self._bad_since_s, self._good_since_s = 0, None, None
+        fault = _fault(estimate, share=1.0) if estimate is not None else None
         if self._flaps(now_s):
             self._say(Standing.DEGRADED, Sign.FLAPPING, now_s, value=len(self._losses_s), limit=FLAPS_MAX)
+        elif fault is not None:
+            sign, value, limit = fault
+            self._say(Standing.DEGRADED, sign, now_s, value=value, limit=limit)
         else:
             self._say(Standing.UP, Sign.HEARD, now_s)
 
