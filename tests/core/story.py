@@ -15,6 +15,8 @@ from tests.core.world import Phone, Strike, World
 MESSAGES = 30
 HEAL_S_MAX = 3 * 86_400.0
 """Gaps and inquiries are asked about ever less often, up to six hours apart."""
+HEAL_FRAMES_MAX = 5_000
+"""What one phone may say until all is settled; after a restored relay some thousand are said in a minute, not more."""
 QUIET_S = 900.0
 """Longer than the first asking again of anything."""
 
@@ -93,9 +95,14 @@ class Story:
             phone.fuse = None
             if phone.off:
                 phone.start()
-        end_s = world.now_s + HEAL_S_MAX
+        end_s, before = world.now_s + HEAL_S_MAX, {id(phone): phone.sent_frames for phone in world.phones}
         while not world.settled() and world.now_s < end_s and not world.objections:
             self._run(30.0 if world.now_s < end_s - HEAL_S_MAX + 3600 else 600.0)
+            world.objections += [
+                f"{phone.own.handle} {phone.own.device_name} talks without end"
+                for phone in world.phones
+                if phone.sent_frames - before[id(phone)] > HEAL_FRAMES_MAX
+            ]
         self._run(300.0)
 
     # ---- misfortunes
