@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerback.core.adapting import AGAIN_S, METERED
+from answerback.core.adapting import AGAIN_S, METERED, SILENT_MODE
 from answerback.core.network.choice import Metered
 from answerback.core.network.modes import SETTLE_S, SMALL_BYTES, Mode, Why, Wish, sync_of
 from answerback.core.network.platforms import Profile
@@ -153,7 +153,7 @@ def test_a_device_without_a_network_is_offline_and_says_so_to_people_only() -> N
 def test_the_person_may_be_offline_and_the_relay_is_told_of_the_background() -> None:
     stand, line = connected()
     settled(stand, Wished(Wish(Mode.OFFLINE)))
-    assert paces(stand, line)[-1].mode == Mode.BACKGROUND.number
+    assert [pace.mode for pace in paces(stand, line)] == [Mode.BACKGROUND.number, SILENT_MODE]
     assert stand.engine._adapting.wish == Wish(Mode.OFFLINE)
 
 

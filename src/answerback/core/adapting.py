@@ -13,11 +13,12 @@ from typing import assert_never
 from answerback.core.effects import Effect, ModeChanged, Moment, Tell, Transmit, Wake
 from answerback.core.machines import Machines
 from answerback.core.network.choice import Metered
-from answerback.core.network.modes import Mode, Modes, Posture, Sync, Why, Wish, fetches
+from answerback.core.network.modes import Mode, Modes, Posture, Surroundings, Sync, Why, Wish, fetches
 from answerback.core.network.platforms import Profile
-from answerback.core.sensing import FileAsked, Looked, PowerSeen, Wished
+from answerback.core.sensing import FileAsked, Looked, PowerSeen, PushGiven, Wished
 from answerback.model.ids import AccountId, MessageId
-from answerback.wire.frames import Pace
+from answerback.wire.frames import Pace, Subscribe, Welcome
+from answerback.wire.subscriptions import subscription_name
 
 SILENT_MODE = 3
 """Said by whoever is about to let go of its connection."""
@@ -42,7 +43,11 @@ class Adapting:
     machines: Machines
     profile: Profile | None = None
     wish: Wish = field(default_factory=Wish)
+    push: Subscribe | None = None
+    """Where this device is woken; none if nobody said, and then the relay keeps what it has."""
     _modes: Modes | None = None
+    _before: Surroundings = field(default_factory=Surroundings)
+    """What was sensed before it began."""
     _told_s: float = 0.0
     _asked: set[MessageId] = field(default_factory=set)
     """Files somebody wants to see now."""
@@ -51,6 +56,7 @@ class Adapting:
         """Begin."""
         if self.profile is not None:
             self._modes = Modes(self.profile, now_s=now.now_s, wish=self.wish)
+            self._modes.notice(self._before, now_s=now.now_s)
             self._apply()
 
     @property
@@ -68,22 +74,23 @@ class Adapting:
 
     # ---- what is sensed
 
-    def sensed(self, event: Looked | PowerSeen | Wished | FileAsked, *, now: Moment) -> list[Effect]:
+    def sensed(self, event: Looked | PowerSeen | Wished | FileAsked | PushGiven, *, now: Moment) -> list[Effect]:
         """Take in what a sense has told."""
         modes = self._modes
+        if isinstance(event, PushGiven):
+            self.push = event.push
+            return [Transmit(event.push)] if self.machines.path.up else []
         if isinstance(event, FileAsked):
             self._asked.add(event.message)
             return []
         if isinstance(event, Wished):
             self.wish = event.wish  # also before it has begun
         if modes is None:
+            self._before = _with(self._before, event)  # it counts when this device begins
             return []
         match event:
-            case Looked(is_in_front):
-                is_new = modes.notice(replace(modes.around, is_in_front=is_in_front), now_s=now.now_s)
-            case PowerSeen(battery, is_charging):
-                around = replace(modes.around, battery=battery, is_charging=is_charging)
-                is_new = modes.notice(around, now_s=now.now_s)
+            case Looked() | PowerSeen():
+                is_new = modes.notice(_with(modes.around, event), now_s=now.now_s)
             case Wished(wish):
                 is_new = modes.choose(wish, now_s=now.now_s)
             case _:
@@ -105,9 +112,13 @@ class Adapting:
             effects += self._tell(now)
         return effects
 
-    def welcomed(self, *, now: Moment) -> list[Effect]:
-        """A connection begins: the relay takes every device for an eager one."""
-        return self._tell(now) if self._modes is not None and self._modes.posture.mode is not Mode.LIVE else []
+    def welcomed(self, welcome: Welcome, *, now: Moment) -> list[Effect]:
+        """A connection begins: the relay takes every device for an eager one, and may wake it elsewhere."""
+        is_eager = self._modes is None or self._modes.posture.mode is Mode.LIVE
+        effects = [] if is_eager else self._tell(now)
+        if self.push is not None and subscription_name(self.push) != welcome.push:
+            effects.append(Transmit(self.push))
+        return effects
 
     @property
     def wake_at(self) -> Wake | None:
@@ -152,3 +163,15 @@ class Adapting:
         # While it is about to be without a network there is nobody to say that to.
         number = min(self._modes.posture.mode.number, Mode.BACKGROUND.number)
         return [Transmit(Pace(number, sync.catch_up_bytes))]
+
+
+def _with(around: Surroundings, event: Looked | PowerSeen | Wished) -> Surroundings:
+    match event:
+        case Looked(is_in_front):
+            return replace(around, is_in_front=is_in_front)
+        case PowerSeen(battery, is_charging):
+            return replace(around, battery=battery, is_charging=is_charging)
+        case Wished():
+            return around
+        case _:
+            assert_never(event)

@@ -37,8 +37,9 @@ from answerback.core.network.platforms import Profile
 from answerback.core.network.recovery import Evidence
 from answerback.core.outbox import LETTERS_MAX
 from answerback.core.reaching import Reaching
+from answerback.core.resting import Resting
 from answerback.core.rollback import Rollback
-from answerback.core.sensing import FileAsked, Hinted, Looked, PowerSeen, Sensed, Wished
+from answerback.core.sensing import FileAsked, Hinted, Looked, PowerSeen, PushGiven, Sensed, Wished
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys
@@ -97,6 +98,7 @@ class Engine:
         self._hedger = Hedger(self.machines)
         self._carriage = Carriage(self.machines, self._departure, self._arrival)
         self._adapting = Adapting(self.machines, profile, wish or Wish())
+        self._resting = Resting(self.machines, self._adapting)
         self._look_at_s = 0.0
         if memory is not None:
             self._restore(memory)
@@ -194,11 +196,14 @@ class Engine:
     def sensed(self, event: Sensed, *, now: Moment) -> list[Effect]:
         """A sense has told something of the network, of the machine, or of people."""
         effects: list[Effect] = []
-        if isinstance(event, Looked | PowerSeen | Wished | FileAsked):
+        if isinstance(event, Looked | PowerSeen | Wished | FileAsked | PushGiven):
             effects = self._adapting.sensed(event, now=now)
             if isinstance(event, Looked) and event.is_in_front:
+                self._resting.stir(now=now)
                 effects += self._reaching.sensed(Hinted(Evidence.IN_FRONT), now=now)
         else:
+            if isinstance(event, Hinted):
+                self._resting.stir(now=now)
             effects = self._reaching.sensed(event, now=now)
         return self._then(effects, now)
 
@@ -264,7 +269,7 @@ class Engine:
     def wake_at(self) -> Wake | None:
         """When `wake` next has work, and why then."""
         machines = self.machines
-        wakes = [machines.paths.wake_at, self._hedger.wake_at, self._adapting.wake_at]
+        wakes = [machines.paths.wake_at, self._hedger.wake_at, self._adapting.wake_at, self._resting.wake_at]
         if machines.path.up:
             wakes += [machines.transfers.wake_at(self._adapting.may_fetch), Wake(self._look_at_s, Reason.UPKEEP)]
             for at_s, reason in (
@@ -326,7 +331,7 @@ class Engine:
         effects = self._reaching.welcomed(line, frame, now=now)
         if line != machines.path.line:
             return effects  # it stands by
-        effects += self._adapting.welcomed(now=now)
+        effects += self._adapting.welcomed(frame, now=now)
         machines.lanes.release_all()
         machines.token = frame.token
         machines.catchup.welcomed(frame.waiting)
@@ -414,7 +419,7 @@ class Engine:
             machines.lanes.release_all()
             effects = [*effects, *(Transmit(question) for question in machines.questions.again())]
             effects += self._look_around(now)
-        effects = [*effects, *self._adapting.look(now=now)]
+        effects = [*effects, *self._adapting.look(now=now), *self._reaching.after(self._resting.look(now=now), now=now)]
         if not machines.path.up:
             return effects
         was_urgent = machines.hedging.is_busy

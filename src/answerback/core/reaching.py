@@ -167,6 +167,10 @@ class Reaching:
         is_new, self._is_new = self._is_new, False
         return is_new
 
+    def after(self, effects: list[Effect], *, now: Moment) -> list[Effect]:
+        """Somebody else has decided about paths: draw the consequences."""
+        return self._after(effects, now) if effects else []
+
     # ---- private
 
     def _datagram_answered(self, name: str, *, is_connected: bool, now: Moment) -> list[Effect]:

@@ -10,6 +10,7 @@ from answerback.core.network.modes import Wish
 from answerback.core.network.recovery import Evidence
 from answerback.model.ids import MessageId
 from answerback.model.paths import PathSeen
+from answerback.wire.frames import Subscribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,19 @@ class Wished:
 
 
 @dataclass(frozen=True, slots=True)
+class PushGiven:
+    """Where this device can be woken while it has no connection; an empty endpoint: nowhere any more."""
+
+    push: Subscribe
+
+
+@dataclass(frozen=True, slots=True)
 class FileAsked:
     """Somebody wants to see a file that would not be fetched by itself."""
 
     message: MessageId
 
 
-Sensed = NetworkSeen | Hinted | DatagramAnswered | DatagramsBlocked | Looked | PowerSeen | Wished | FileAsked
+Sensed = (
+    NetworkSeen | Hinted | DatagramAnswered | DatagramsBlocked | Looked | PowerSeen | Wished | FileAsked | PushGiven
+)

@@ -36,7 +36,7 @@ from answerback.core.engine import Engine
 from answerback.core.machines import Self
 from answerback.core.network.modes import Wish
 from answerback.core.network.platforms import Profile
-from answerback.core.sensing import Sensed
+from answerback.core.sensing import PushGiven, Sensed
 from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
 from answerback.device.lines import Lines
@@ -49,7 +49,7 @@ from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.transport.chunks import Gate
 from answerback.transport.ports import Ports
-from answerback.wire.frames import RelayFrame
+from answerback.wire.frames import RelayFrame, Subscribe
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ class Agent:
         *,
         profile: Profile | None = None,
         wish: Wish | None = None,
+        push: Subscribe | None = None,
     ) -> None:
         self.journal: Final = journal
         self.identity: Final = identity
@@ -83,6 +84,8 @@ class Agent:
         self._profile: Final = profile
         self.wish: Wish = wish or Wish()
         """How eager a person wants this device to be."""
+        self.push: Subscribe | None = push
+        """Where it is woken while it has no connection; none if nobody said."""
         self._listeners: list[Listener] = []
         self._mourners: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -265,7 +268,7 @@ class Agent:
         identity = self.identity
         own = Self(identity.account, identity.device, identity.device_name, identity.handle.text)
         keys = DeviceKeys.from_pickle(memory.device_keys.pickle, identity.pickle_key)
-        return Engine(
+        engine = Engine(
             own,
             keys,
             pickle_key=identity.pickle_key,
@@ -274,6 +277,9 @@ class Agent:
             profile=self._profile,
             wish=self.wish,
         )
+        if self.push is not None:
+            engine.sensed(PushGiven(self.push), now=self.now)
+        return engine
 
     def _try(self, make: Change) -> None:
         """Make a change that nobody waits for: what the disk refuses is logged, and tried again later."""

@@ -20,6 +20,8 @@ from typing import Final, Self
 
 from answerback.core.effects import Answered, Arrived, Effect, Moment, News, Progressed, Save
 from answerback.core.engine import Engine
+from answerback.core.network.recovery import Evidence
+from answerback.core.sensing import Hinted, PushGiven
 from answerback.crypto.files import make_file_key, seal_file
 from answerback.crypto.primitives import random_bytes
 from answerback.device.agent import Agent
@@ -29,6 +31,7 @@ from answerback.device.linking import Linking
 from answerback.device.profile import own_platform, profile_of
 from answerback.device.reports import Status, timeline
 from answerback.device.senses import Senses
+from answerback.device.waking import keep_push, kept_push
 from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
@@ -43,6 +46,7 @@ from answerback.storage.staging import Staging
 from answerback.transport.approach import Approach
 from answerback.transport.dialling import Dialler
 from answerback.transport.ports import Ports
+from answerback.wire.frames import Subscribe
 from answerback.wire.requests import BLOB_BYTES_MAX
 
 FILE_BYTES_MAX = BLOB_BYTES_MAX - 64 * 1024
@@ -107,6 +111,7 @@ class Client:
             ports or Ports(Dialler(approach)),
             profile=profile_of(own_platform()),
             wish=kept_wish(journal),
+            push=kept_push(journal),
         )
         if ports is None:
             self.agent.senses = Senses(approach, self.agent.sensed, key=identity.device)
@@ -300,6 +305,16 @@ class Client:
             waiting=sum(promise.letter.answered for promise in machines.outbox),
             files_moving=len(machines.transfers),
         )
+
+    def wake_at(self, push: Subscribe) -> None:
+        """Have the relay wake this device there while it has no connection; see `device.waking.subscription`."""
+        keep_push(self.journal, push)
+        self.agent.push = push
+        self.agent.change(lambda engine, now: engine.sensed(PushGiven(push), now=now))
+
+    def woken(self) -> None:
+        """A push has come: something waits at the relay."""
+        self.agent.change(lambda engine, now: engine.sensed(Hinted(Evidence.RELAY_CALLED), now=now))
 
     def devices(self) -> tuple[Device, ...]:
         """The devices of this account."""

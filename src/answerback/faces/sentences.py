@@ -104,6 +104,11 @@ CAUSES: dict[Cause, Advice] = {
         "We made its keys anew, so that nothing is encrypted twice with one key; new messages come as before.",
         "What came after that copy was made is only on your other devices. Restore messages, never a whole device.",
     ),
+    Cause.DEVICE_RESTS: Advice(
+        "This device keeps no connection now: you chose to be offline, or its system lets no program keep one.",
+        "What you write is kept and leaves when it connects; what is for you waits at the relay.",
+        "To be reached now, open Answerback, or choose `answerback mode auto`.",
+    ),
     Cause.DEVICE_DISK_REFUSES: Advice(
         "This device's disk refuses to be written or read.",
         "Nothing leaves that is not on the disk; we try again every second, and go on by ourselves.",

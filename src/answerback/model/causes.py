@@ -43,6 +43,7 @@ class Cause(Enum):
     CLOCK_SKEWED = "clock.skewed"
     DEVICE_RESTORED = "device.restored"
     DEVICE_DISK_REFUSES = "device.disk_refuses"
+    DEVICE_RESTS = "device.rests"
     RELAY_BUSY = "relay.busy"
     RELAY_STOPPING = "relay.stopping"
     RELAY_FAULTY = "relay.faulty"
