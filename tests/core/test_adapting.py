@@ -213,7 +213,8 @@ def test_what_goes_with_the_path_in_use_does_not_decide_which_path_that_is() -> 
     stand.sensed(Wished(Wish(is_metered=True)))
     stand.sensed(LOW)
     stand.wakes(SETTLE_S + 1.0)
-    assert stand.machines.paths.metered is Metered.URGENT
+    now: Metered = stand.machines.paths.metered
+    assert now is Metered.URGENT
 
 
 def test_a_desktop_is_never_in_the_background() -> None:

@@ -94,7 +94,7 @@ def test_a_file_the_relay_has_lost_is_asked_of_its_author_and_a_piece_that_faile
     effects = device.engine.transfer_failed(piece, missing=True, message=message, now=at(2.0))
     assert device.answers() == [(message.author_device, Nack([], [], [FILE.blob]))]
     assert len(kept(effects)) >= 2
-    wake = device.machines.transfers.wake_at
+    wake = device.machines.transfers.wake_at()
     assert wake is not None
     assert wake.at_s > 2.0
     device.engine.transfer_failed(piece, missing=True, message=None, now=at(3.0))

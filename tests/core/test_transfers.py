@@ -87,8 +87,9 @@ def test_a_piece_that_failed_is_tried_again_from_where_it_was() -> None:
     transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=5.0)
     transfers.failed(UP, missing=False, now_s=5.0)
     assert transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=5.0 + AGAIN_S - 0.1) == []
-    assert transfers.wake_at is not None
-    assert transfers.wake_at.at_s == 5.0 + AGAIN_S
+    wake = transfers.wake_at()
+    assert wake is not None
+    assert wake.at_s == 5.0 + AGAIN_S
     (piece,) = transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=5.0 + AGAIN_S)
     assert isinstance(piece, Upload)
     assert piece.offset == 40_000
@@ -115,9 +116,10 @@ def test_a_file_the_relay_has_not_got_is_looked_for_ever_less_often() -> None:
         (piece,) = transfers.next(token=TOKEN, rate_bytes_per_s=0, now_s=now_s)
         assert isinstance(piece, Download)
         transfers.failed(DOWN, missing=True, now_s=now_s)
-        assert transfers.wake_at is not None
-        waits.append(transfers.wake_at.at_s - now_s)
-        now_s = transfers.wake_at.at_s
+        wake = transfers.wake_at()
+        assert wake is not None
+        waits.append(wake.at_s - now_s)
+        now_s = wake.at_s
     assert waits[:2] == [MISSING_AGAIN_S, 2 * MISSING_AGAIN_S]
     assert waits[-1] == MISSING_AGAIN_S_MAX
 
@@ -172,9 +174,9 @@ def test_what_was_added_is_on_disk_before_its_first_piece_leaves_and_goes_on_aft
     assert transfers.add(POST, BLOB, uploading=False, total_bytes=TOTAL) == [], "the same promise"
     again = Transfers()
     again.restore([KeepTransfer(AUTHOR, MESSAGE, BLOB, uploading=False, total_bytes=90, done_bytes=30, finished=False)])
-    wakes = [again.wake_at]
+    wakes = [again.wake_at()]
     assert again.next(token=TOKEN, rate_bytes_per_s=0, now_s=0.0) == [Download(AUTHOR, MESSAGE, BLOB, 30, 60, TOKEN)]
-    wakes.append(again.wake_at)
+    wakes.append(again.wake_at())
     assert wakes == [Wake(0.0, Reason.TRANSFER), None], "one piece is under way"
     assert again.moved(DOWN, done_bytes=95) == (
         True,
@@ -195,7 +197,7 @@ def test_a_piece_that_fails_lets_the_next_file_go_first_and_one_unknown_changes_
     assert isinstance(other, Download)
     assert other.message == second[1]
     transfers.failed(other, missing=False, now_s=1.0)
-    assert transfers.wake_at == Wake(AGAIN_S, Reason.TRANSFER), "the earlier of both"
+    assert transfers.wake_at() == Wake(AGAIN_S, Reason.TRANSFER), "the earlier of both"
 
 
 def test_each_file_that_arrives_ends_the_waits_of_misses_before_it() -> None:
@@ -205,7 +207,7 @@ def test_each_file_that_arrives_ends_the_waits_of_misses_before_it() -> None:
         transfers.failed(DOWN, missing=True, now_s=0.0)
     transfers.moved(DOWN, done_bytes=10)
     transfers.failed(DOWN, missing=True, now_s=0.0)
-    assert transfers.wake_at == Wake(MISSING_AGAIN_S, Reason.TRANSFER)
+    assert transfers.wake_at() == Wake(MISSING_AGAIN_S, Reason.TRANSFER)
 
 
 def test_a_file_given_up_is_said_to_be_missing_and_never_said_to_be_there() -> None:

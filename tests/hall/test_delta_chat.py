@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core import confirmation, engine
+from answerback.core import confirmation, reaching
 from answerback.core.network import recovery
 from answerback.core.network.recovery import SPACING_S_MAX, TOLD_S_MAX, Recovery
 from answerback.model.causes import Cause
@@ -75,7 +75,7 @@ def the_wait_grows_with_every_failure(patch: pytest.MonkeyPatch) -> None:
 
 
 def whatever_a_relay_says_is_done(patch: pytest.MonkeyPatch) -> None:
-    for module in (engine, confirmation, recovery):
+    for module in (reaching, confirmation, recovery):
         patch.setattr(module, "TOLD_S_MAX", float("inf"))
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from answerback.core.effects import Effect, Moment, Reason, Save, Upload, Warned
-from answerback.core.engine import Engine
 from answerback.core.facts import KeepDraft, KeepOutgoing
 from answerback.core.lanes import CopyKey, Lanes
 from answerback.core.network.recovery import SPACING_S_MAX, Recovery
 from answerback.core.outbox import Outbox
+from answerback.core.reaching import Reaching
 from answerback.model.causes import Cause
 from answerback.model.envelope import SEALED_BYTES_MAX
 from answerback.model.message import Lane, Urgency
@@ -53,15 +53,15 @@ def _one_piece_is_refused(phone: Phone) -> None:
 
 
 def an_unknown_account_is_final(patch: pytest.MonkeyPatch) -> None:
-    farewelled = Engine._farewelled
+    farewelled = Reaching.farewelled
 
-    def stop(engine: Engine, line: int, frame: Farewell, now: Moment) -> list[Effect]:
-        effects = farewelled(engine, line, frame, now)
+    def stop(reaching: Reaching, line: int, frame: Farewell, *, now: Moment) -> list[Effect]:
+        effects = farewelled(reaching, line, frame, now=now)
         if frame.cause == Cause.ACCOUNT_NOT_REGISTERED.value:
-            engine.machines.path.recovery._next = None
+            reaching.machines.path.recovery._next = None
         return effects
 
-    patch.setattr(Engine, "_farewelled", stop)
+    patch.setattr(Reaching, "farewelled", stop)
 
 
 def test_one_message_that_fails_holds_up_no_other() -> None:

@@ -301,8 +301,8 @@ def an_older_disk_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
 def an_older_disk_is_noticed_in_silence(patch: pytest.MonkeyPatch) -> None:
     of_ours = Rollback.of_ours
 
-    def silent(rollback: Rollback, welcome: Welcome) -> list[Effect]:
-        return [effect for effect in of_ours(rollback, welcome) if not isinstance(effect, Tell)]
+    def silent(rollback: Rollback, welcome: Welcome, *, said_life: int) -> list[Effect]:
+        return [effect for effect in of_ours(rollback, welcome, said_life=said_life) if not isinstance(effect, Tell)]
 
     patch.setattr(Rollback, "of_ours", silent)
 

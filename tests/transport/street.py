@@ -1,6 +1,7 @@
 """A relay with a line for datagrams, two residents, a device's own line, and the street between them."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -38,12 +39,11 @@ class Phone:
     def __init__(self, *, monotonic_s: Callable[[], float] | None = None) -> None:
         self.answers: asyncio.Queue[Answered] = asyncio.Queue()
         self.calls: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
-        clock = {} if monotonic_s is None else {"monotonic_s": monotonic_s}
         self.line = CallLine(
             keyed=keyed,
             there=self.answers.put_nowait,
             called=lambda path, number: self.calls.put_nowait((path, number)),
-            **clock,
+            monotonic_s=monotonic_s or time.monotonic,
         )
 
     async def answer(self) -> Answered:

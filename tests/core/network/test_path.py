@@ -188,9 +188,9 @@ def test_a_relay_that_answers_and_lets_nobody_in_is_not_given_more_of_it() -> No
 
 def test_while_nothing_is_owed_it_only_keeps_the_connection_alive() -> None:
     path = connected()
-    assert path.wake_at == Wake(0.2 + KEEPALIVE_S, Reason.KEEPALIVE)
+    assert path.wake_at == Wake(0.25 + KEEPALIVE_S, Reason.KEEPALIVE)
     assert path.wake(now_s=0.1 + KEEPALIVE_S, draw=DRAW) == []
-    assert path.wake(now_s=0.2 + KEEPALIVE_S, draw=DRAW) == [ping(2)]
+    assert path.wake(now_s=0.25 + KEEPALIVE_S, draw=DRAW) == [ping(2)]
     assert path.silence.is_owed, "its answer"
     path.heard(is_progress=True, now_s=26.0, draw=DRAW)
     path.ponged(2, now_s=26.0)
@@ -200,7 +200,7 @@ def test_while_nothing_is_owed_it_only_keeps_the_connection_alive() -> None:
 def test_where_datagrams_pass_a_sign_of_life_keeps_their_way_open_too() -> None:
     path = connected()
     path.recovery.by_datagram = True
-    assert path.wake(now_s=0.2 + KEEPALIVE_S, draw=DRAW) == [ping(2), Here("")]
+    assert path.wake(now_s=0.25 + KEEPALIVE_S, draw=DRAW) == [ping(2), Here("")]
 
 
 def test_silence_while_something_is_owed_is_a_doubt_a_ping_and_a_probe_and_no_end() -> None:
@@ -314,7 +314,7 @@ def test_a_connection_that_says_its_end_is_replaced_at_once_and_no_attempt_waits
 def test_a_quiet_after_which_only_a_new_connection_was_answered_is_not_borne() -> None:
     for late_s, deaths in ((0.0, 1), (AT_ONCE_S + 0.5, 0)):
         path = connected()
-        sent_s = 0.2 + KEEPALIVE_S
+        sent_s = 0.25 + KEEPALIVE_S
         path.wake(now_s=sent_s, draw=DRAW)
         noticed_s = sent_s + SILENCE_S_MIN
         path.wake(now_s=noticed_s, draw=DRAW)

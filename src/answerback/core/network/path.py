@@ -152,6 +152,9 @@ class Path:
             ):
                 attempt.go_s = now_s
                 return []
+        if self.attempts.is_busy(attempt):
+            attempt.go_s = now_s
+            return self._hold(now_s, draw)
         go_s = recovery.answered(took_s=attempt.took_s, now_s=now_s)
         attempt.go_s, attempt.is_first = (go_s if self.up else now_s), True
         return self._look_at_attempts(now_s, draw)
@@ -163,6 +166,8 @@ class Path:
             return []
         if attempt.go_s is None:
             self.judgement.unanswered(now_s=now_s)
+            if cause is Cause.NETWORK_RELAY_UNREACHABLE:
+                self.recovery.denied(now_s=now_s, draw=draw)
         elif not self.up or self.recovery.is_out:
             # The path is there, and what is behind it is not: the relay, or whoever answers in its place.
             self.recovery.refused(now_s=now_s, draw=draw)
@@ -196,6 +201,8 @@ class Path:
         was_owed = self._is_owed
         if self._trial is None and not was_owed and not self._pings:
             self.keepalive.heard(now_s=now_s)
+        elif self._trial is None:
+            self.keepalive.spoke(now_s=now_s)  # whoever translates addresses sees both directions
         self.silence.heard(now_s=now_s)
         if not self.recovery.is_out:
             self.judgement.heard(self.estimate, now_s=now_s)
@@ -337,6 +344,8 @@ class Path:
         in_hand = self.attempts.in_hand()
         if in_hand is not None and due.reason is not Reason.CONNECT_TOLD:
             attempt = self.attempts.under_way[in_hand]
+            if self.attempts.is_busy(attempt):
+                return [*effects, *self._hold(now_s, draw)]
             attempt.go_s = now_s
             self.attempts.go(attempt)
             self.recovery.answered(took_s=attempt.took_s, now_s=now_s)
@@ -417,6 +426,11 @@ class Path:
         if due.unanswered and not self.up:
             self.cause = Cause.NETWORK_RELAY_UNREACHABLE
         return [*(Proceed(line) for line in due.proceed), *(Close(line) for line in due.overdue)]
+
+    def _hold(self, now_s: float, draw: float) -> list[Effect]:
+        """The path answers and the relay is busy: wait in its line, and ask seldom."""
+        self.recovery.refused(now_s=now_s, draw=draw)
+        return [Close(line) for line in self.attempts.hold()]
 
     def _settled(self, won: Attempt | None, now_s: float) -> list[Effect]:
         return [Close(line) for line in self.attempts.settle(won=won, now_s=now_s)]
