@@ -106,6 +106,11 @@ class Calls:
             question, is_waiting=is_away or self._is_owed(device), is_connected=self._is_connected(device)
         )
 
+    @property
+    def is_calling(self) -> bool:
+        """Whether anybody's silence is watched."""
+        return self._calling.wake_at_s is not None
+
     def wake_at_s(self, *, now_s: float) -> float:
         """When to look again."""
         call_s = self._calling.wake_at_s

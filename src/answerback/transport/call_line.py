@@ -12,7 +12,7 @@ for the same number must never seal two things. So one `CallLine` lasts as long 
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -65,6 +65,12 @@ class End(Protocol):
         ...
 
 
+Connect = Callable[
+    [Callable[[], asyncio.DatagramProtocol], str, tuple[str, int], Iterable[str]], Awaitable[asyncio.DatagramTransport]
+]
+"""Makes a socket that hears the relay only, on a path, from one of these addresses. Raises `OSError`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """The relay is there, and hears us, on this path."""
@@ -114,12 +120,17 @@ class CallLine:
         there: Callable[[Answered], None],
         called: Callable[[str, int], None],
         monotonic_s: Callable[[], float] = time.monotonic,
+        connect: "Connect | None" = None,
     ) -> None:
-        """`keyed` makes our end of a ticket's secret, `there` and `called` are told what comes."""
+        """`keyed` makes our end of a ticket's secret, `there` and `called` are told what comes.
+
+        `connect` makes the sockets; a simulator gives others.
+        """
         self._keyed = keyed
         self._there = there
         self._called = called
         self._monotonic_s = monotonic_s
+        self._connect: Connect = connect or _endpoint
         self._open: dict[str, _Open] = {}
         self._ends: dict[bytes, End] = {}
         self._ways: dict[str, int] = {}
@@ -156,16 +167,9 @@ class CallLine:
             return False
         here = _Open(path, way, [end], self._network((network or (path, addresses), relay)), like)
         try:
-            made = _connected(path, relay, addresses)
+            transport = await self._connect(lambda: _Ear(self, here), path, relay, addresses)
         except OSError:
             return False
-        try:
-            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: _Ear(self, here), sock=made
-            )
-        except BaseException:
-            made.close()
-            raise
         self.close(path)  # somebody may have opened it meanwhile
         here.transport = transport
         self._open[path] = here
@@ -314,6 +318,19 @@ class _Ear(asyncio.DatagramProtocol):
     def connection_lost(self, _exc: Exception | None) -> None:
         """Learn that the socket is gone."""
         self._here.transport = None
+
+
+async def _endpoint(
+    make: Callable[[], asyncio.DatagramProtocol], path: str, relay: tuple[str, int], addresses: Iterable[str]
+) -> asyncio.DatagramTransport:
+    """Make a socket and listen on it. Raises `OSError`."""
+    made = _connected(path, relay, addresses)
+    try:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(make, sock=made)
+    except BaseException:
+        made.close()
+        raise
+    return transport
 
 
 def _connected(path: str, relay: tuple[str, int], addresses: Iterable[str]) -> socket.socket:

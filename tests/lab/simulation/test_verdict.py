@@ -75,7 +75,7 @@ def test_what_is_not_finished_what_is_logged_and_who_talks_on_is_objected_to(tmp
         town.write(town.villagers[0], ["bea"], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
         assert [name for name, _ in unsettled(town)] == [town.villagers[0].name]
         judge(town, log=f"received {CANARY} 1")
-        still_talking(town, {**town.talk, town.villagers[0].name: 0})
+        still_talking(town, {**town.talk, town.villagers[0].name: 0}, {})
         kinds = {objection.split(":")[0] for objection in town.chronicle.objections}
         assert kinds == {"finishes", "kept", "private", "quiet"}
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from answerback.lab.simulation.clock import VirtualLoop
-from answerback.lab.simulation.wires import Road, Wire, open_wire
+from answerback.lab.simulation.wires import Road, Wire, dial
 from answerback.model.causes import Cause
 from answerback.transport.failures import Unreachable
 from answerback.wire.codec import decode_client_frame, encode
@@ -21,6 +21,10 @@ class FarEnd:
         self.is_there = True
         self.heard_echoes: list[int] = []
         self.losses = 0
+
+    @property
+    def listens(self) -> bool:
+        return self.is_there
 
     def connected(self, wire: Wire, resume: Resume | None = None) -> bool:
         return self.is_there
@@ -43,7 +47,8 @@ def play(work: Callable[[Road, FarEnd], Awaitable[None]]) -> None:
 
 
 async def opened(road: Road, far: FarEnd) -> Wire:
-    return await open_wire(road, far, "ann phone", lambda _: None)
+    dialled = await dial(road, far, "ann phone", sent=lambda _: None, began=lambda: None)
+    return await dialled.proceed(None)
 
 
 def test_frames_arrive_late_and_in_order() -> None:

@@ -18,6 +18,21 @@ FAULTS: Final[Mapping[str, Mapping[str, str]]] = {
         "duplicated_frames": "an envelope or a delivery arrived more than once",
         "reordered_frames": "a frame arrived after one that was sent later, on a newer connection",
     },
+    "paths": {
+        "path_dies_silently": "of several ways the one in use lets nothing through, and nobody says so",
+        "path_vanishes": "an interface is gone with all that stood on it, and comes back",
+        "address_changes": "an interface leads into another network: what stood on it is dead at both ends",
+        "path_priced": "a byte costs something on a way, or nothing any more",
+        "nobody_tells": "a way went, came or moved, and the device was not told",
+        "datagram_lost": "a datagram between a device and the relay is lost",
+        "relay_called": "the relay called a device that had fallen silent",
+    },
+    "senses": {
+        "woke_and_told": "a device wakes from sleep and notices",
+        "left_alone": "nobody looks at a device for a while",
+        "battery_low": "a device's battery runs down",
+        "wish_changed": "a person chooses how eager a device is",
+    },
     "agents": {
         "agent_killed": "an agent is killed between two changes",
         "agent_killed_before_a_write": "an agent is killed at one of its next statements, within a transaction",

@@ -76,10 +76,10 @@ class _Life:
             await self._seldom()
         await self._heal()
         judge(town, log=self._log.getvalue())
-        before = dict(town.talk)
+        before, moved_before = dict(town.talk), dict(town.truth.moves)
         if not town.chronicle.objections:
             await asyncio.sleep(QUIET_S)
-            still_talking(town, before)
+            still_talking(town, before, moved_before)
         outcome = self._outcome()
         await town.end()
         return outcome

@@ -6,7 +6,7 @@ real one would take: the batch that was not committed, every answer not yet said
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import assert_never
 
@@ -38,6 +38,8 @@ AGAIN_S = 2.0
 COMMIT_S = (0.001, 0.012)
 """What a commit takes on disks from good to poor."""
 STORE_NAME_BYTES = 16
+RING_S_MIN = 0.05
+"""As in the real shell."""
 ListPutHook = Callable[[Signed, DeviceList, list[DeviceId] | None], None]
 """Told of an account's new list, and which devices are gone with it; the second is not known after a power cut."""
 
@@ -73,6 +75,9 @@ class PostOffice:
         self._asked: list[Command] = []
         self._commit_timer: asyncio.TimerHandle | None = None
         self._wake_timer: asyncio.TimerHandle | None = None
+        self._ring_timer: asyncio.TimerHandle | None = None
+        self.ears: dict[Hashable, Callable[[bytes], None]] = {}
+        """Where datagrams go to: whoever spoke from an address last."""
         self._wires: dict[int, Wire] = {}
         self._number = 0
         self._stores = 0
@@ -124,6 +129,7 @@ class PostOffice:
             chance=self._random.random,
             ticket_keys=self._new_ticket_keys(),
         )
+        self.exchange.calls.is_on = True
         self.shelf = Shelf(self, database, self.objects, self._random)
         self.is_up = True
         self._set_wake()
@@ -133,10 +139,10 @@ class PostOffice:
         """Lose everything but the disk; every device's system tells it so, unless the way there is broken."""
         self.is_up = False
         self.disk.cut_power()
-        for timer in (self._commit_timer, self._wake_timer):
+        for timer in (self._commit_timer, self._wake_timer, self._ring_timer):
             if timer is not None:
                 timer.cancel()
-        self._commit_timer = self._wake_timer = None
+        self._commit_timer = self._wake_timer = self._ring_timer = None
         self._asked = []
         wires, self._wires = self._wires, {}
         for wire in wires.values():
@@ -227,6 +233,29 @@ class PostOffice:
         if self._wires.pop(wire.number, None) is not None:
             self._carry_out(self.exchange.lost(wire.number, moment=self.moment))
 
+    # ---- datagrams
+
+    def datagram(self, data: bytes, address: Hashable) -> None:
+        """Take one datagram, and answer it."""
+        if self.is_up:
+            answer = self.exchange.calls.datagram(data, address, now_s=self._loop.time())
+            if answer is not None:
+                self.ears[address](answer)
+            self._ring_later()
+
+    def _ring_later(self) -> None:
+        if self._ring_timer is None:
+            delay_s = max(self.exchange.calls.wake_at_s(now_s=self._loop.time()) - self._loop.time(), RING_S_MIN)
+            self._ring_timer = self._loop.call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        """Call who should have answered; a real relay looks all the time, this one while there is anything to see."""
+        self._ring_timer = None
+        for address, data in self.exchange.ring(moment=self.moment):
+            self.ears[address](data)
+        if self.exchange.calls.is_calling or any(self.exchange.mailboxes.owing(now_s=self._loop.time())):
+            self._ring_later()
+
     # ---- carrying out
 
     def _carry_out(self, effects: list[Effect]) -> None:
@@ -245,6 +274,8 @@ class PostOffice:
                     pass  # a socket's buffers take what the limits of these small worlds allow
                 case _:
                     assert_never(effect)
+        if effects:
+            self._ring_later()
         if self._asked and self._commit_timer is None:
             self._commit_timer = self._loop.call_later(self._random.uniform(*COMMIT_S), self._commit)
 

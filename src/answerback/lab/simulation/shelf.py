@@ -136,8 +136,8 @@ class Shelf:
 class BlobWay:
     """One device's requests for pieces: a `RelayHttp` without sockets."""
 
-    def __init__(self, road: Road, office: "PostOffice", faults: Counter[str]) -> None:
-        self._road = road
+    def __init__(self, road_of: Callable[[], Road], office: "PostOffice", faults: Counter[str]) -> None:
+        self._road_of = road_of
         self._office = office
         self._faults = faults
         self.breaks: list[str] = []
@@ -193,7 +193,7 @@ class BlobWay:
         return device
 
     async def _travel(self, size_bytes: int) -> None:
-        road = self._road
+        road = self._road_of()
         if road.is_cut or road.up_held or road.down_held:
             await asyncio.sleep(CONNECT_S_MAX)
             raise Unreachable(Cause.NETWORK_RELAY_UNREACHABLE)

@@ -10,12 +10,16 @@ from pathlib import Path
 from answerback.core.effects import Effect as CoreEffect
 from answerback.core.effects import Moment
 from answerback.core.engine import Engine
+from answerback.core.network.probe_budget import Platform
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list, next_device_list, read_device_list
+from answerback.device.profile import profile_of
 from answerback.lab.simulation.chronicle import Chronicle
 from answerback.lab.simulation.disk import PowerCut
 from answerback.lab.simulation.post_office import PostOffice
 from answerback.lab.simulation.truth import Sent, Truth
 from answerback.lab.simulation.villager import Villager
+from answerback.lab.simulation.ways import CELLULAR, WIFI, Ways
+from answerback.lab.simulation.wires import Road
 from answerback.lab.simulation.witness import Witness, has_message
 from answerback.model.devices import Device, DeviceList, Signed
 from answerback.model.errors import StorageError
@@ -24,13 +28,19 @@ from answerback.model.ids import AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import LIFETIME_S, Urgency
 from answerback.storage.account_store import AccountStore
 from answerback.storage.relay_directory import put_first_list, put_list
-from answerback.wire.frames import ClientFrame, Ping, Submit
+from answerback.wire.frames import ClientFrame, Pace, Ping, Submit, TakeOver
 
 PEOPLE = ("ann", "bea", "cem", "dan", "eva", "flo", "gus", "hal")
 CROWD_SHARE = 0.02
 """Worlds with five to eight people: four times as slow as others."""
 SECOND_ACCOUNT_SHARE = 0.2
 """Worlds in which somebody has another account, on the same machines."""
+FEELS_SHARE = 0.7
+"""Machines whose system tells of their ways out."""
+SEVERAL_SHARE = 0.6
+METERED_SHARE = 0.4
+PROFILE_SHARE = 0.5
+DELAYS_S = (0.005, 0.03, 0.1, 0.3)
 SPARE_COUNT = 2
 """Devices that may be linked later."""
 DEVICE_NAMES = ("phone", "laptop", "tablet")
@@ -66,7 +76,7 @@ class Town:
         """The version of each account's list that was signed last."""
         self.spare: list[DeviceKeys] = []
         self.talk: Counter[str] = Counter()
-        """Frames each device has sent, but for pings."""
+        """Frames each device has sent, but for those that are about the connection alone."""
         self.timers: list[asyncio.TimerHandle] = []
         self._folder = folder
         self.office = PostOffice(
@@ -149,10 +159,11 @@ class Town:
         ahead_ms = self.random.choice(FIRST_AHEAD_MS)
         self.chronicle.fault("clock_wrong_at_first_start", who.name, f"by {ahead_ms / 1000:+.0f} s")
         who.clock.set_to(ahead_ms, now_s=self.loop.time())
-        who.road.is_cut = True
+        for road in who.ways.roads.values():
+            road.is_cut = True
         others = [account for account in self.handles if account != who.account]
         self.later(0.5, lambda: self.write(who, [], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S, accounts=others[:1]))
-        self.later(self.random.uniform(1.0, 8.0), lambda: setattr(who.road, "is_cut", False))
+        self.later(self.random.uniform(1.0, 8.0), who.ways.heal)
         self.later(self.random.uniform(10.0, 30.0), lambda: who.clock.set_to(0, now_s=self.loop.time()))
 
     def _accounts(self) -> list[tuple[str, int]]:
@@ -174,9 +185,30 @@ class Town:
         if beside is not None:
             villager.share_road(beside)
         else:
-            villager.road.delay_s = self.random.choice((0.005, 0.03, 0.1, 0.3))
+            self._lay_roads(villager)
+        if self.random.random() < PROFILE_SHARE:
+            villager.profile = profile_of(self.random.choice(tuple(Platform)))
         self.villagers.append(villager)
         return villager
+
+    def _lay_roads(self, villager: Villager) -> None:
+        """Give a machine one way out, or two; some systems tell of them and of their changes."""
+        chance = self.random
+        villager.road.delay_s = chance.choice(DELAYS_S)
+        villager.feels = chance.random() < FEELS_SHARE
+        if villager.feels and chance.random() < SEVERAL_SHARE:
+            self.chronicle.faults["several_paths"] += 1
+            first = villager.road
+            second = Road(
+                random.Random(chance.random()),
+                delay_s=chance.choice(DELAYS_S),
+                counts=self.chronicle.faults,
+                handed_over=first.handed_over,
+                first_sent=first.first_sent,
+                arrived=first.arrived,
+            )
+            metered = {CELLULAR} if chance.random() < METERED_SHARE else set()
+            villager.ways = Ways({WIFI: first, CELLULAR: second}, metered)
 
     def link(self, by: Villager) -> Villager | None:
         """Add a device to an account: it runs once the relay has the list that names it."""
@@ -368,7 +400,7 @@ class Town:
     def hears(self, who: Villager, frames: list[ClientFrame]) -> None:
         """Count what a device says, and see that nobody on the way can read it."""
         for frame in frames:
-            self.talk[who.name] += not isinstance(frame, Ping)
+            self.talk[who.name] += not isinstance(frame, Ping | Pace | TakeOver)
             if isinstance(frame, Submit) and any(CANARY.encode() in envelope.sealed for envelope in frame.envelopes):
                 self.chronicle.object("private", who.name, "sent a text that anybody on the way can read")
 

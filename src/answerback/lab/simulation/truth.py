@@ -53,6 +53,8 @@ class Truth:
     """How often a person was told that a message is here."""
     submitted: Counter[tuple[DeviceId, EnvelopeId]] = field(default_factory=Counter)
     connections: Counter[DeviceId] = field(default_factory=Counter)
+    moves: Counter[DeviceId] = field(default_factory=Counter)
+    """How often a device has said that mail goes on another of its connections from now on."""
     pushed_back: Counter[EnvelopeId] = field(default_factory=Counter)
     """How often the relay refused an envelope, or said that it had lost it."""
     taken: Counter[tuple[DeviceId, EnvelopeId]] = field(default_factory=Counter)

@@ -14,12 +14,14 @@ from answerback.lab.simulation.witness import EARLY_MS, has_file, has_message
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.errors import StorageError, TrustError
-from answerback.model.ids import MessageId
+from answerback.model.ids import DeviceId, MessageId
 from answerback.model.message import Message
 from answerback.model.stamp import in_order
 from answerback.model.timeline import Stage
 from answerback.storage.messages import MESSAGES, kept_message
 
+MOVES_MAX = 2
+"""To the path that was better all the time, once that is certain, and perhaps by way of a third."""
 WAIT_S_MAX = 7 * 3600.0
 """No attempt is planned further ahead than the longest pause of the timetable, and some."""
 
@@ -256,12 +258,19 @@ def _lane_of(message: Message) -> tuple[object, ...]:
 def _bounded(town: Town) -> None:
     for (device, envelope), count in town.truth.submitted.items():
         allowed = town.truth.connections[device] + town.truth.pushed_back[envelope]
+        there = town.villager(device)
+        if there is not None and there.ways.are_several:
+            allowed += town.truth.connections[device]  # said twice while it stood by, or once more when it took over
         if count > allowed:
             town.chronicle.object("quiet", town.name(device), f"sent one envelope {count} times, {allowed} needed")
 
 
-def still_talking(town: Town, before: dict[str, int]) -> None:
-    """Object to whoever goes on talking though nothing happens any more."""
+def still_talking(town: Town, before: dict[str, int], moved_before: dict[DeviceId, int]) -> None:
+    """Object to whoever goes on talking, or moving from path to path, though nothing happens any more."""
+    for device, moves in town.truth.moves.items():
+        moved = moves - moved_before.get(device, 0)
+        if moved > MOVES_MAX:
+            town.chronicle.object("quiet", town.name(device), f"moved {moved} times though nothing happens")
     forgotten = _forgotten(town)
     agents = [villager.agent for villager in town.awake if villager.agent is not None]
     if any(forgotten.intersection(agent.engine.machines.transfers.messages) for agent in agents):

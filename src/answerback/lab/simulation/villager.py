@@ -5,10 +5,14 @@ import random
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from answerback.core.effects import Arrived, FileReady, LinkChanged, News, Progressed, Warned
+from answerback.core.effects import Arrived, FileReady, LinkChanged, ModeChanged, News, Progressed, Warned
 from answerback.core.facts import Fact, KeepDeviceKeys, KeepSealSecret
+from answerback.core.network.modes import Wish
+from answerback.core.network.platforms import Profile
+from answerback.core.network.recovery import Evidence
+from answerback.core.sensing import Hinted, Sensed, Wished
 from answerback.crypto.files import seal_file
 from answerback.crypto.identity import DeviceKeys, RootKey
 from answerback.crypto.prekeys import make_fallback, make_seal_key, mark_published, prekeys_to_publish
@@ -16,25 +20,33 @@ from answerback.device.agent import Agent, Change
 from answerback.device.carrier import FileCarrier
 from answerback.lab.simulation.clock import WallClock
 from answerback.lab.simulation.disk import Disk, PowerCut
+from answerback.lab.simulation.feeling import Feeling
 from answerback.lab.simulation.folder import Folder
 from answerback.lab.simulation.frozen import StoppableAgent
 from answerback.lab.simulation.shelf import BlobWay
+from answerback.lab.simulation.ways import Ways
 from answerback.lab.simulation.wires import Dialled, Road, Wire, dial
+from answerback.model.causes import Cause
 from answerback.model.errors import StorageError
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, BlobId, DeviceId
 from answerback.model.message import Attachment, Message
+from answerback.model.paths import ANY_PATH
 from answerback.storage.database import Database, open_database
 from answerback.storage.identity import Identity
 from answerback.storage.journal import SCHEMA, Journal
 from answerback.storage.lock import FolderLock
 from answerback.storage.relay_directory import add_prekeys, put_fallback, put_seal_key
+from answerback.transport.failures import Unreachable
 from answerback.transport.ports import Ports
 from answerback.wire.frames import ClientFrame
 
 if TYPE_CHECKING:
+    from answerback.device.senses import Senses
     from answerback.lab.simulation.town import Town
 
+WOKE_SHARE = 0.7
+"""Wakes from sleep that a system tells of."""
 PREKEYS_LEFT = (26, *(40,) * 11)
 """The one is enough for most of a small world; with the other a device soon makes more: below 25."""
 RESTART_S = (0.5, 20.0)
@@ -73,10 +85,15 @@ class Villager:
         self.root = root
         self.agent: StoppableAgent | None = None
         self.disk = Disk()
-        self.road = Road(random.Random(town.random.random()), counts=town.chronicle.faults)
+        self.ways = Ways({ANY_PATH: Road(random.Random(town.random.random()), counts=town.chronicle.faults)})
+        self.feels = False
+        """Its system tells of its ways and carries its datagrams."""
+        self.profile: Profile | None = None
+        """What its platform allows; without, it is as eager as it can be."""
+        self.wish = Wish()
         self.folder = Folder(self.disk)
         self.file_keys: list[bytes] = []
-        self.way = BlobWay(self.road, town.office, town.chronicle.faults)
+        self.way = BlobWay(self._file_road, town.office, town.chronicle.faults)
         self.clock = WallClock()
         self.copies: list[tuple[float, bytes]] = []
         """Backups of its journal, and when they were taken."""
@@ -91,6 +108,8 @@ class Villager:
         self._asleep_s: float | None = None
         self._slept_s = 0.0
         """How long its monotonic clock has slept."""
+        self._feeling: Feeling | None = None
+        self._nowhere = Road(random.Random(0), is_cut=True)
         self._endings: set[asyncio.Task[None]] = set()
         pickle_key = town.random.randbytes(32)
         self.identity = Identity(
@@ -139,6 +158,16 @@ class Villager:
         return self._keys
 
     @property
+    def road(self) -> Road:
+        """The road that its system prefers."""
+        return self.ways.first
+
+    @property
+    def path(self) -> str:
+        """Which of its ways carries its mail."""
+        return self.agent.engine.machines.path.name if self.agent is not None else ANY_PATH
+
+    @property
     def counts(self) -> bool:
         """Whether it belongs to its account: not taken off its list, and not still waiting to be put on it."""
         if self.is_out:
@@ -162,13 +191,16 @@ class Villager:
         try:
             journal = self._open()
             carrier = FileCarrier(journal, self.folder, url="", pin=None, open_relay=lambda: self.way)
-            agent = StoppableAgent(journal, self.identity, carrier, self._ports())
+            ports = self._ports()
+            agent = StoppableAgent(journal, self.identity, carrier, ports, profile=self.profile, wish=self.wish)
             self.folder.keep_staged(agent.files_wanted)
         except (PowerCut, StorageError) as error:
             self.town.chronicle.say(self.name, f"cannot start: {type(error).__name__}")
             self.start_later()
             return
         self.agent, self.lives = agent, self.lives + 1
+        if self.feels:
+            self._feel(agent)
         agent.listen(lambda news: self._hears(agent, news))
         agent.mourn(lambda: self._ended(agent))
         try:
@@ -181,7 +213,7 @@ class Villager:
         agent, self.agent = self.agent, None
         self._wake_clock()
         self.disk.cut_power()
-        for wire in list(self.road.wires):
+        for wire in self.wires():
             if wire.device == self.name:
                 wire.unplug()
         if agent is not None:
@@ -197,10 +229,14 @@ class Villager:
 
     def thaw(self) -> None:
         """Let it go on, if it was stopped."""
+        slept = self._asleep_s is not None
         self._wake_clock()
         if self.agent is not None and self.agent.is_stopped:
             self.town.chronicle.say(self.name, "goes on")
             self.agent.go_on()
+            if slept and self.feels and self.town.random.random() < WOKE_SHARE:
+                self.town.chronicle.fault("woke_and_told", self.name)
+                self.senses(Hinted(Evidence.WOKE))
 
     def restore(self, image: bytes) -> None:
         """Put an older copy of its journal in its place, and run from that."""
@@ -208,10 +244,22 @@ class Villager:
         self.town.truth.went_back(self.device, self.disk, lambda: self.disk.restore(image))
         self.start_later()
 
+    def senses(self, event: Sensed) -> None:
+        """Feel something; what is felt while nobody runs is felt by nobody, but for what a person wants."""
+        if isinstance(event, Wished):
+            self.wish = event.wish
+        if self.agent is not None:
+            self.agent.wish = self.wish
+            self.agent.sensed(event)
+
+    def look(self) -> None:
+        """Look which ways there are."""
+        if self._feeling is not None and self.agent is not None:
+            self._feeling.look()
+
     def share_road(self, beside: "Villager") -> None:
         """Be on the same machine as another account's device: what befalls the way of one befalls the other's."""
-        self.road = beside.road
-        self.way = BlobWay(self.road, self.town.office, self.town.chronicle.faults)
+        self.ways, self.feels = beside.ways, beside.feels
 
     def start_later(self) -> None:
         """Be started again in a while."""
@@ -274,8 +322,21 @@ class Villager:
             randomness=chance.randbytes,
         )
 
-    async def _dial(self, path: str) -> Dialled:  # noqa: ARG002 - there is one path here
-        return await dial(self.road, self.town.office, self.name, sent=self._sent, began=self._connecting)
+    async def _dial(self, path: str) -> Dialled:
+        road = self.ways.road(path)
+        if road is None:
+            raise Unreachable(Cause.NETWORK_NO_PATH)
+        return await dial(road, self.town.office, self.name, sent=self._sent, began=self._connecting)
+
+    def _file_road(self) -> Road:
+        return self.ways.road(self.path) or self._nowhere
+
+    def _feel(self, agent: StoppableAgent) -> None:
+        town, chance = self.town, random.Random(self.town.random.random())
+        counts = town.chronicle.faults
+        self._feeling = Feeling(self.name, self.ways, town.office, agent.sensed, chance=chance, counts=counts)
+        # The real one would ask this very machine; this one has all that an agent asks of it.
+        agent.senses = cast("Senses", self._feeling)
 
     def _connecting(self) -> None:
         self.town.truth.connections[self.device] += 1
@@ -333,6 +394,8 @@ class Villager:
             case FileReady(message_id, _, cause):
                 what = "whole" if cause is None else f"given up ({cause.value})"
                 chronicle.say(self.name, f"the file of {chronicle.name(message_id)} is {what}")
+            case ModeChanged(posture):
+                chronicle.say(self.name, f"is {posture.mode.value} ({posture.why.value})")
             case Warned(cause):
                 chronicle.say(self.name, f"warns: {cause.value}")
             case _:
@@ -340,4 +403,4 @@ class Villager:
 
     def wires(self) -> list[Wire]:
         """Its connections that the relay still knows."""
-        return list(self.road.wires)
+        return list(self.ways.wires())

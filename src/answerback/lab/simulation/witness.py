@@ -10,7 +10,7 @@ from answerback.lab.simulation.truth import Sent
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.timeline import Stage
-from answerback.wire.frames import ClientFrame, Hello, Submit, Taken, Took
+from answerback.wire.frames import ClientFrame, Hello, Submit, Taken, TakeOver, Took
 
 if TYPE_CHECKING:
     from answerback.lab.simulation.town import Town
@@ -78,6 +78,10 @@ class Witness:
                         self._object("kept", who, "sent an envelope that is not on its disk")
             elif isinstance(frame, Took):
                 self._took(who, frame.entries)
+            elif isinstance(frame, TakeOver):
+                self._town.truth.moves[who.device] += 1
+                self._town.chronicle.faults["took_over"] += 1
+                self._took(who, frame.taken)
             elif isinstance(frame, Hello):
                 self._took(who, [entry for entry in frame.taken if self._is_believed(who, entry)])
 

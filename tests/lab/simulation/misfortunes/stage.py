@@ -9,7 +9,7 @@ from answerback.lab.simulation.misfortunes.trouble import Kind
 from answerback.lab.simulation.town import Town
 from answerback.lab.simulation.verdict import judge, unsettled
 from answerback.model.message import LIFETIME_S, Urgency
-from tests.lab.simulation.stage import in_town
+from tests.lab.simulation.stage import SEED, in_town
 
 
 def write(town: Town) -> None:
@@ -19,7 +19,7 @@ def write(town: Town) -> None:
         town.write(author, [whom], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
 
 
-def befalls(folder: Path, choose: Callable[[Misfortunes], Kind], *, count: int = 1) -> Town:
+def befalls(folder: Path, choose: Callable[[Misfortunes], Kind], *, count: int = 1, seed: int = SEED) -> Town:
     """Let a misfortune happen while people write; afterwards every promise must be kept."""
 
     async def work(town: Town) -> Town:
@@ -43,4 +43,4 @@ def befalls(folder: Path, choose: Callable[[Misfortunes], Kind], *, count: int =
         assert town.chronicle.objections == []
         return town
 
-    return in_town(folder, work)
+    return in_town(folder, work, seed=seed)

@@ -7,6 +7,7 @@ from answerback.lab.simulation.misfortunes.disks import DiskTrouble
 from answerback.lab.simulation.misfortunes.lies import RelayLies
 from answerback.lab.simulation.misfortunes.network import NetworkTrouble
 from answerback.lab.simulation.misfortunes.outages import Outages
+from answerback.lab.simulation.misfortunes.paths import PathTrouble
 from answerback.lab.simulation.misfortunes.people import PeopleTrouble
 from answerback.lab.simulation.misfortunes.relay import RelayTrouble
 from answerback.lab.simulation.misfortunes.trouble import LONG_S, Kind
@@ -33,6 +34,7 @@ class Misfortunes:
         self.clocks = ClockTrouble(town)
         self.relay = RelayTrouble(town)
         self.people = PeopleTrouble(town)
+        self.paths = PathTrouble(town)
         self.outages = Outages(town)
         self.lies = RelayLies(town)
         self.contacts = ContactLies(town)
@@ -40,13 +42,14 @@ class Misfortunes:
 
     def kinds(self) -> list[Kind]:
         """Every kind, as often as it is to come."""
-        often = [*self.network.often(), *self.agents.often(), *self.relay.often()]
+        often = [*self.network.often(), *self.paths.often(), *self.agents.often(), *self.relay.often()]
         seldom = [
             *self.agents.seldom(),
             *self.disks.seldom(),
             *self.clocks.seldom(),
             *self.relay.seldom(),
             *self.people.seldom(),
+            *self.paths.seldom(),
         ]
         return often * 2 + [*seldom, *[self.relay_forgets_a_list] * 2]
 
@@ -81,3 +84,4 @@ class Misfortunes:
         self.relay.heal()
         self.network.heal()
         self.agents.heal()
+        self.paths.heal()

@@ -40,8 +40,9 @@ class Outages(Trouble):
         elif what == "device":
             who.crash()
         for villager in self.town.villagers if what == "network" else [who] if what == "way" else []:
-            villager.road.obstruct(up=True, down=True)
-            villager.road.is_cut = True
+            for road in villager.ways.roads.values():
+                road.obstruct(up=True, down=True)
+                road.is_cut = True
 
     def _end(self, what: str, who: Villager) -> None:
         if what == "relay":
@@ -49,5 +50,6 @@ class Outages(Trouble):
         elif what == "device":
             who.start()
         for villager in self.town.villagers if what == "network" else [who] if what == "way" else []:
-            villager.road.is_cut = False
-            villager.road.obstruct()
+            for road in villager.ways.roads.values():
+                road.is_cut = False
+                road.obstruct()
