@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from answerback.core.facts import Fact, KeepCopy, KeepDeviceName, KeepDraft, KeepMessage, KeepStep, RaiseStage
-from answerback.device.reports import AGENT_STOPPED, timeline
+from answerback.core.network.standing import Sign, Standing
+from answerback.device.reports import AGENT_STOPPED, path_statuses, timeline
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId, EnvelopeId
 from answerback.model.message import Lane, Urgency
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Evidence, Stage, Step, Timeline, Wait
 from answerback.storage.journal import Journal
+from tests.core.several_paths import CELLULAR, RTT_S, WIFI, with_two
 from tests.core.specimens import ANN, BEA, LAPTOP, PHONE, TABLET, a_message, letter, message_number
 
 OWN_LAPTOP = DeviceId(b"own laptop".ljust(16, b"."))
@@ -116,3 +118,18 @@ def test_a_device_is_called_what_it_calls_itself_or_by_its_id(journal: Journal) 
     report = told(journal, copy(PHONE, Stage.SENT), copy(LAPTOP, Stage.SENT), KeepDeviceName(PHONE, "Bea's phone"))
     assert [each.device_name for each in report.copies] == ["Bea's phone", f"device {LAPTOP.hex()[:6]}"]
     assert [each.attempts for each in report.copies] == [1, 1]
+
+
+def test_each_way_to_the_relay_is_told_with_what_its_standing_rests_on() -> None:
+    stand, _, second = with_two()
+    stand.wakes(1.0)
+    first_told, second_told = path_statuses(stand.machines.paths, now_s=stand.now_s)
+    assert (first_told.name, first_told.is_in_use, first_told.is_standby) == (WIFI, True, False)
+    assert (second_told.name, second_told.is_in_use, second_told.is_standby) == (CELLULAR, False, True)
+    assert (first_told.verdict.standing, first_told.verdict.sign) == (Standing.UP, Sign.HEARD)
+    assert first_told.rtt_s is not None
+    assert RTT_S <= first_told.rtt_s < 3 * RTT_S
+    assert first_told.heard_s is not None
+    assert 1.0 <= first_told.heard_s <= 1.2
+    stand.loses(second)
+    assert path_statuses(stand.machines.paths, now_s=stand.now_s)[1].is_standby is False

@@ -14,6 +14,7 @@ SHAPES = (
     told.MessageTold,
     told.DeviceTold,
     told.StatusTold,
+    told.PathTold,
     told.EventTold,
     told.LinkTold,
 )

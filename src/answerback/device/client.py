@@ -29,7 +29,7 @@ from answerback.device.carrier import FileCarrier
 from answerback.device.home import default_folder, open_journal
 from answerback.device.linking import Linking
 from answerback.device.profile import own_platform, profile_of
-from answerback.device.reports import Status, timeline
+from answerback.device.reports import Status, path_statuses, timeline
 from answerback.device.senses import Senses
 from answerback.device.waking import keep_push, kept_push
 from answerback.device.wishes import kept_wish
@@ -304,6 +304,9 @@ class Client:
             messages=self.journal.counts().messages,
             waiting=sum(promise.letter.answered for promise in machines.outbox),
             files_moving=len(machines.transfers),
+            urgent_left=machines.urgent_budget.left(now_s=now.now_s),
+            urgent_next_ms=_wall_ms(machines.urgent_budget.next_at_s(now_s=now.now_s), now),
+            paths=path_statuses(machines.paths, now_s=now.now_s),
         )
 
     def wake_at(self, push: Subscribe) -> None:
@@ -380,3 +383,7 @@ class Hearing:
     def _take(self, news: News) -> None:
         self._news.append(news)
         self._more.set()
+
+
+def _wall_ms(at_s: float | None, now: Moment) -> int | None:
+    return None if at_s is None else now.wall_ms + max(0, round((at_s - now.now_s) * 1000))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from answerback.core.facts import KeepCopy, KeepStep
+from answerback.core.network.paths import Paths
+from answerback.core.network.standing import Verdict
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.timeline import CopyTimeline, Stage, Step, Timeline, Wait
@@ -12,6 +14,31 @@ from answerback.storage.history import History
 WaitOf = Callable[[MessageId, DeviceId | None], Wait | None]
 AGENT_STOPPED = Wait(Cause.NETWORK_AGENT_STOPPED, None, "connect.first")
 """Nothing can move while no agent of this device runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathStatus:
+    """How one way to the relay stands, and what that rests on."""
+
+    name: str
+    """Its interface; empty where nobody tells them apart."""
+    is_in_use: bool
+    is_standby: bool
+    is_metered: bool
+    verdict: Verdict
+    since_s: float
+    """How long it has stood so."""
+    rtt_s: float | None
+    rtt_deviation_s: float
+    jitter_s: float
+    loss: float
+    bloat_s: float
+    up_bytes_per_s: float
+    down_bytes_per_s: float
+    heard_s: float | None
+    """How long ago anything succeeded on it; none if nothing has."""
+    probes: int
+    wasted_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +68,37 @@ class Status:
     waiting: int
     """Messages of ours that are not answered by every device."""
     files_moving: int
+    urgent_left: int = 0
+    """Messages that may still be urgent now."""
+    urgent_next_ms: int | None = None
+    """When there will be one more; none while all of them are left."""
+    paths: tuple[PathStatus, ...] = ()
+
+
+def path_statuses(paths: Paths, *, now_s: float) -> tuple[PathStatus, ...]:
+    """Say how each way to the relay stands, the one in use first."""
+    metered = {seen.name for seen in paths.seen if seen.is_metered}
+    return tuple(
+        PathStatus(
+            name=path.name,
+            is_in_use=path is paths.current,
+            is_standby=path.is_standby and path.up,
+            is_metered=path.name in metered,
+            verdict=path.verdict,
+            since_s=max(now_s - path.verdict.since_s, 0.0),
+            rtt_s=path.estimate.rtt_s if path.estimate.measured else None,
+            rtt_deviation_s=path.estimate.rtt_deviation_s,
+            jitter_s=path.estimate.jitter_s,
+            loss=path.estimate.loss,
+            bloat_s=path.estimate.bloat_s,
+            up_bytes_per_s=path.estimate.up_bytes_per_s,
+            down_bytes_per_s=path.estimate.down_bytes_per_s,
+            heard_s=path.estimate.age_s(now_s),
+            probes=path.tries,
+            wasted_bytes=path.recovery.wasted_bytes,
+        )
+        for path in paths.active()
+    )
 
 
 def timeline(history: History, message: MessageId, *, own: AccountId, wait_of: WaitOf | None) -> Timeline | None:

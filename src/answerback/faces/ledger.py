@@ -9,7 +9,7 @@ import msgspec
 from answerback.core.facts import KeepDraft
 from answerback.crypto.identity import read_device_list
 from answerback.device.client import Client
-from answerback.device.reports import AGENT_STOPPED, Status, timeline
+from answerback.device.reports import AGENT_STOPPED, PathStatus, Status, timeline
 from answerback.device.wishes import kept_wish
 from answerback.faces.sentences import CAUSES
 from answerback.faces.told import (
@@ -17,6 +17,7 @@ from answerback.faces.told import (
     DeviceTold,
     FileTold,
     MessageTold,
+    PathTold,
     StatusTold,
     StepTold,
     TimelineTold,
@@ -376,4 +377,29 @@ def _status(status: Status, *, waiting: int) -> StatusTold:
         messages=status.messages,
         waiting=waiting,
         files_moving=status.files_moving,
+        urgent_left=status.urgent_left,
+        urgent_next_ms=status.urgent_next_ms,
+        paths=[_path(path) for path in status.paths],
+    )
+
+
+def _path(path: PathStatus) -> PathTold:
+    return PathTold(
+        name=path.name,
+        in_use=path.is_in_use,
+        standby=path.is_standby,
+        metered=path.is_metered,
+        standing=path.verdict.standing.value,
+        sign=path.verdict.sign.value,
+        since_ms=round(path.since_s * 1000),
+        rtt_ms=None if path.rtt_s is None else path.rtt_s * 1000,
+        rtt_deviation_ms=path.rtt_deviation_s * 1000,
+        jitter_ms=path.jitter_s * 1000,
+        loss=path.loss,
+        bloat_ms=path.bloat_s * 1000,
+        up_bytes_per_s=path.up_bytes_per_s,
+        down_bytes_per_s=path.down_bytes_per_s,
+        heard_ms_ago=None if path.heard_s is None else round(path.heard_s * 1000),
+        probes=path.probes,
+        wasted_bytes=path.wasted_bytes,
     )

@@ -105,6 +105,28 @@ class DeviceTold(msgspec.Struct, frozen=True):
     this: bool
 
 
+class PathTold(msgspec.Struct, frozen=True):
+    """How one way to the relay stands, and what that rests on."""
+
+    name: str
+    in_use: bool
+    standby: bool
+    metered: bool
+    standing: str
+    sign: str
+    since_ms: int
+    rtt_ms: float | None
+    rtt_deviation_ms: float
+    jitter_ms: float
+    loss: float
+    bloat_ms: float
+    up_bytes_per_s: float
+    down_bytes_per_s: float
+    heard_ms_ago: int | None
+    probes: int
+    wasted_bytes: int
+
+
 class StatusTold(msgspec.Struct, frozen=True):
     """How this device stands."""
 
@@ -138,6 +160,12 @@ class StatusTold(msgspec.Struct, frozen=True):
     mode_chosen: str | None = None
     """What the person asked for; null: the device chooses."""
     metered_chosen: bool | None = None
+    urgent_left: int | None = None
+    """Messages that may still be urgent now."""
+    urgent_next_ms: int | None = None
+    """When there will be one more."""
+    paths: list[PathTold] = []
+    """The ways to the relay, the one in use first."""
 
 
 class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from answerback.faces.commands.asking import _path_line
+from answerback.faces.told import PathTold
 from tests.faces.village import Person
 
 
@@ -61,3 +63,35 @@ def test_devices_names_this_one(ann: Person) -> None:
     assert device["this"] is True
     assert device["name"] == "ann's laptop"
     assert "(this device)" in ann.run("devices").stdout
+
+
+def path(**said: object) -> PathTold:
+    plain: dict[str, object] = {
+        "name": "wlan0",
+        "in_use": True,
+        "standby": False,
+        "metered": False,
+        "standing": "up",
+        "sign": "the relay was heard",
+        "since_ms": 1,
+        "rtt_ms": 45.2,
+        "rtt_deviation_ms": 8.0,
+        "jitter_ms": 1.0,
+        "loss": 0.02,
+        "bloat_ms": 3.0,
+        "up_bytes_per_s": 1_250_000.0,
+        "down_bytes_per_s": 0.0,
+        "heard_ms_ago": 10,
+        "probes": 3,
+        "wasted_bytes": 60,
+    }
+    return PathTold(**(plain | said))  # type: ignore[arg-type]
+
+
+def test_each_way_to_the_relay_has_a_line_with_its_standing_and_its_sign() -> None:
+    assert _path_line(path()) == "wlan0: up, the relay was heard; 45 ± 8 ms; 2% lost; 1250 kB/s up"
+    beside = path(name="wwan0", in_use=False, standby=True, metered=True, rtt_ms=None, up_bytes_per_s=0.0)
+    assert _path_line(beside) == "wwan0, stands by: up, the relay was heard; paid by the byte"
+    slow = path(name="", standing="degraded", sign="our own bytes queue", bloat_ms=800.0, in_use=False)
+    assert _path_line(slow).startswith("the only one, being tried: degraded, our own bytes queue")
+    assert _path_line(slow).endswith("800 ms of queue")

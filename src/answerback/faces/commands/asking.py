@@ -7,12 +7,15 @@ from answerback.faces.commands.adapting import mode_lines
 from answerback.faces.output import plain_line, say_beside, tell_json, wall_ms
 from answerback.faces.sentences import CAUSES
 from answerback.faces.times import clock, from_now, span
-from answerback.faces.told import DeviceTold, StatusTold
+from answerback.faces.told import DeviceTold, PathTold, StatusTold
 from answerback.model.causes import cause_of
 
 LABEL = 12
 CLOCK_MS_SHOWN = 1_000
 """A clock this near needs no mention."""
+BLOAT_MS_SHOWN = 50
+URGENT_SHOWN = 10
+"""Fewer than these left, and people are told."""
 
 
 @click.command()
@@ -84,8 +87,12 @@ def _standing(told: StatusTold) -> list[tuple[str, str]]:
             lines += [("why", words.sentence), ("you can", words.you_can)]
         if told.next_attempt_ms is not None:
             lines.append(("next try", from_now(told.next_attempt_ms, now_ms=wall_ms())))
+    lines += [("path" if path.in_use else "beside", _path_line(path)) for path in told.paths]
     if told.mode is not None:
         lines += mode_lines(told)
+    if told.urgent_left is not None and told.urgent_next_ms is not None and told.urgent_left < URGENT_SHOWN:
+        more = from_now(told.urgent_next_ms, now_ms=wall_ms())
+        lines.append(("urgent", f"{_count(told.urgent_left, 'message')} may be urgent now; one more {more}"))
     waiting = f"{_count(told.waiting, 'message')} not yet answered by every device" if told.waiting else "nothing"
     lines.append(("waiting", waiting))
     if told.files_moving:
@@ -97,6 +104,22 @@ def _standing(told: StatusTold) -> list[tuple[str, str]]:
         side = "behind" if told.clock_offset_ms > 0 else "ahead of"
         lines.append(("clock", f"{span(abs(told.clock_offset_ms) / 1000)} {side} the relay's"))
     return lines
+
+
+def _path_line(path: PathTold) -> str:
+    """One way to the relay: how it stands, by which sign, and what was measured."""
+    role = "" if path.in_use else ", stands by" if path.standby else ", being tried"
+    parts = [f"{plain_line(path.name) or 'the only one'}{role}: {path.standing}, {path.sign}"]
+    if path.rtt_ms is not None:
+        parts.append(f"{path.rtt_ms:.0f} ± {path.rtt_deviation_ms:.0f} ms")
+        parts.append(f"{path.loss:.0%} lost")
+    if path.up_bytes_per_s:
+        parts.append(f"{path.up_bytes_per_s / 1000:.0f} kB/s up")
+    if path.bloat_ms >= BLOAT_MS_SHOWN:
+        parts.append(f"{path.bloat_ms:.0f} ms of queue")
+    if path.metered:
+        parts.append("paid by the byte")
+    return "; ".join(parts)
 
 
 def _count(number: int, noun: str) -> str:
