@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.network.probe_budget import FIRST_S, IN_BACKGROUND, IN_FRONT, Platform, ProbeBudget
+from answerback.core.network.probe_budget import FIRST_S, FLAPPING, IN_BACKGROUND, IN_FRONT, Platform, ProbeBudget
 
 
 def eager(budget: ProbeBudget, *, until_s: float, fresh_s: float = 0.0) -> list[float]:
@@ -32,6 +32,22 @@ def test_each_platform_keeps_its_minutes(platform: Platform) -> None:
         assert most_within(sent, window_s=FIRST_S) == allowance.first_minute < 40
         assert most_within(sent, window_s=FIRST_S, from_s=FIRST_S + 0.001) <= allowance.per_minute <= 10
         assert 3 < len(sent) <= 1.25 * allowance.per_hour, "a bucket, and what a quarter of an hour refills"
+
+
+def test_a_second_outage_has_its_own_first_minute_and_a_third_in_the_same_minute_has_not() -> None:
+    allowance = IN_FRONT[Platform.DESKTOP]
+    budget = ProbeBudget(allowance)
+    for began_s in (0.0, 5.0):
+        assert budget.left(now_s=began_s, began_s=began_s) == allowance.first_minute
+        for _ in range(allowance.first_minute):
+            assert budget.free_at_s(began_s + 1.0, fresh_s=began_s, began_s=began_s) == began_s + 1.0
+            budget.spend(now_s=began_s + 1.0)
+        assert budget.left(now_s=began_s + 2.0, began_s=began_s) == 0
+        later_s = budget.free_at_s(began_s + 2.0, fresh_s=began_s + 1.5, began_s=began_s)
+        assert later_s > began_s + 60.0, "evidence or not"
+    assert budget.left(now_s=10.0, began_s=10.0) == 0
+    assert budget.free_at_s(10.0, fresh_s=10.0, began_s=10.0) == 1.0 + FIRST_S
+    assert FLAPPING == 2
 
 
 def test_a_phone_in_a_pocket_spends_less_than_one_in_a_hand() -> None:

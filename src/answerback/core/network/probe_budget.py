@@ -6,6 +6,7 @@ so many in an hour, as a bucket that refills, whatever the outages. The first tw
 third what a flapping network costs.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, unique
@@ -15,6 +16,9 @@ FIRST_S = 60.0
 PROBE_BYTES = 60
 """A TCP SYN with the options of today's systems over IPv4; 20 more over IPv6."""
 HOUR_S = 3600.0
+FLAPPING = 2
+"""Each outage may spend its first minute's probes, even if the one before has just spent its own, as on a train between
+two tunnels; but no minute sees more than so many times that."""
 
 
 @unique
@@ -76,15 +80,24 @@ class ProbeBudget:
     _saved: float = -1.0
     _saved_at_s: float = 0.0
 
-    def left(self, *, now_s: float) -> int:
-        """How many probes may be sent at once now, while an outage is fresh."""
-        return max(self.allowance.first_minute - self._within(now_s), 0)
+    def left(self, *, now_s: float, began_s: float = -math.inf) -> int:
+        """How many probes may be sent at once now, while an outage that began then is fresh."""
+        first_minute, since_s = self.allowance.first_minute, now_s - FIRST_S
+        of_this = sum(at_s > since_s and at_s >= began_s for at_s in self._last_minute_s)
+        of_all = sum(at_s > since_s for at_s in self._last_minute_s)
+        return max(min(first_minute - of_this, FLAPPING * first_minute - of_all), 0)
 
-    def free_at_s(self, at_s: float, *, fresh_s: float) -> float:
-        """When a probe wished for at a moment may be sent; the outage is fresh for a minute from `fresh_s` on."""
+    def free_at_s(self, at_s: float, *, fresh_s: float, began_s: float = -math.inf) -> float:
+        """When a probe wished for at a moment may be sent, in an outage that began then.
+
+        It is fresh for a minute from `fresh_s` on: evidence may begin that anew, but not what may be sent meanwhile.
+        """
         spent_s, most = self._last_minute_s, self.allowance.first_minute
-        if len(spent_s) >= most:
-            at_s = max(at_s, spent_s[-most] + FIRST_S)
+        of_this_s = [each_s for each_s in spent_s if each_s >= began_s]
+        if len(of_this_s) >= most:
+            at_s = max(at_s, of_this_s[-most] + FIRST_S)
+        if len(spent_s) >= FLAPPING * most:
+            at_s = max(at_s, spent_s[-FLAPPING * most] + FIRST_S)
         if at_s >= fresh_s + FIRST_S and spent_s:
             late_s = [each_s for each_s in spent_s if each_s >= fresh_s + FIRST_S]
             at_s = max(at_s, spent_s[-1] + FIRST_S / self.allowance.per_minute)
@@ -98,12 +111,9 @@ class ProbeBudget:
         self._saved = max(self._saved_by(now_s) - 1.0, 0.0)
         self._saved_at_s = now_s
         self._last_minute_s.append(now_s)
-        while len(self._last_minute_s) > self.allowance.first_minute:
+        while len(self._last_minute_s) > FLAPPING * self.allowance.first_minute:
             self._last_minute_s.popleft()
         self.spent += 1
-
-    def _within(self, now_s: float) -> int:
-        return sum(at_s > now_s - FIRST_S for at_s in self._last_minute_s)
 
     def _saved_by(self, at_s: float) -> float:
         most = float(self.allowance.per_hour)
