@@ -14,6 +14,13 @@ ATTEMPT_S_MAX = 10.0
 """From the answered SYN to the relay's welcome: a path that needs longer is tried anew …"""
 ATTEMPT_ROUND_TRIPS_MAX = 8.0
 """… unless it is one whose round trips take seconds: twice those that a set-up takes."""
+LINE_S_MAX = 45.0
+"""… or one that waits in the line of a busy relay. Ours let nobody wait for longer than half a minute."""
+SETUPS_MAX = 2
+"""Set-ups at once on a path on which probes are answered: what keeps both is not the path."""
+LATE = 2.0
+LATE_S = 0.1
+"""An answer that took so many times as long as another's, and this more, was not prompt: the path was in trouble."""
 
 
 @dataclass(slots=True)
@@ -28,6 +35,8 @@ class Attempt:
     """The answer's."""
     go_s: float | None = None
     """Answered; from when on it is worth setting up."""
+    is_held: bool = False
+    """It stands in a line: the path is well, and the relay has not come to it yet."""
     is_first: bool = False
     """Whoever was answered first goes on."""
     going: int = 0
@@ -48,7 +57,10 @@ class Attempt:
         if self.go_s is None:
             again_s = SYN_AGAIN_S[self.repeats] if self.repeats < len(SYN_AGAIN_S) else self.answer_s
             return self.sent_s + min(again_s, self.answer_s)
-        return self.go_s if self.is_first else self.go_s + max(ATTEMPT_S_MAX, ATTEMPT_ROUND_TRIPS_MAX * self.took_s)
+        if self.is_first:
+            return self.go_s
+        lasts_s = LINE_S_MAX if self.is_held else ATTEMPT_S_MAX
+        return self.go_s + max(lasts_s, ATTEMPT_ROUND_TRIPS_MAX * self.took_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,8 @@ class Attempts:
 
     under_way: dict[int, Attempt] = field(default_factory=dict)
     _set_up: int = 0
+    _trouble_s: float = field(default=float("-inf"), compare=False)
+    """When the last probe left that was not answered in time: what was being set up then may have lost packets too."""
 
     def begin(self, line: int, *, answer_s: float, now_s: float) -> None:
         """A SYN leaves."""
@@ -90,6 +104,28 @@ class Attempts:
         if one.go_s is None or now_s > one.go_s + still_s:
             return False
         return one.go_s + rest_round_trips * one.took_s <= now_s + rest_round_trips * other.took_s
+
+    def is_busy(self, answered: Attempt) -> bool:
+        """Whether one that was just answered shows that it is the relay, not the path, that keeps the others.
+
+        They stand still; and since the path was last in trouble as many were begun as are worth it.
+        """
+        trouble_s = self._trouble_s
+        for each in self.under_way.values():
+            if each.go_s is None and each.sent_s < answered.sent_s:
+                trouble_s = max(trouble_s, each.sent_s)
+        prompt_s = LATE * answered.took_s + LATE_S
+        counted = [each for each in self.under_way.values() if each.is_going and each.took_s <= prompt_s]
+        return sum(each.go_s is not None and each.go_s > trouble_s for each in counted) >= SETUPS_MAX
+
+    def hold(self) -> list[int]:
+        """The relay is busy: keep the places in its line, and give up what would only lengthen it; these were theirs."""
+        for attempt in self.under_way.values():
+            attempt.is_held = attempt.is_held or attempt.is_going
+        given_up = [line for line, each in self.under_way.items() if each.go_s is not None and not each.is_going]
+        for line in given_up:
+            del self.under_way[line]
+        return given_up
 
     def in_hand(self) -> int | None:
         """The newest that was answered and is not being set up."""
@@ -146,6 +182,7 @@ class Attempts:
             while attempt.go_s is None and attempt.due_s <= now_s < attempt.sent_s + attempt.answer_s:
                 attempt.repeats += 1
                 repeated += 1
+                self._trouble_s = max(self._trouble_s, attempt.sent_s)
             if now_s < attempt.due_s:
                 continue
             if attempt.is_first:
@@ -153,7 +190,9 @@ class Attempts:
                 self.go(attempt)
                 proceed.append(line)
             else:
-                unanswered += attempt.go_s is None
+                if attempt.go_s is None:
+                    unanswered += 1
+                    self._trouble_s = max(self._trouble_s, attempt.sent_s)
                 stuck += attempt.is_going
                 overdue.append(line)
                 del self.under_way[line]

@@ -152,6 +152,11 @@ class Recovery:
         return self._began_s is not None
 
     @property
+    def is_absent(self) -> bool:
+        """There is no interface."""
+        return self._is_absent
+
+    @property
     def wasted_bytes(self) -> int:
         """What was sent in vain to find out whether the path is back."""
         return self.wasted * PROBE_BYTES
@@ -284,6 +289,15 @@ class Recovery:
         if not self._is_told:
             self._next = Wake(now_s + wait_s, Reason.CONNECT_CADENCE)
 
+    def denied(self, *, now_s: float, draw: float) -> None:
+        """Somebody said at once that nobody listens there: go on, but apart from others who hear the same.
+
+        All devices of a relay lose it at the same moment, and would knock at the same moments ever after.
+        """
+        if self._next is not None and self._next.reason is Reason.CONNECT_CADENCE and not self._is_absent:
+            wait_s = max(self._next.at_s - now_s, 0.0) * (0.5 + draw)
+            self._next = Wake(self._free_at_s(now_s + wait_s), Reason.CONNECT_CADENCE)
+
     def told(self, retry_after_s: float, *, now_s: float) -> None:
         """The relay said when to come back: until then nothing is asked, whatever the evidence."""
         if self._began_s is None:
@@ -327,7 +341,11 @@ class Recovery:
         self._price_s = self.budget.allowance.price_s
 
     def _free_at_s(self, at_s: float) -> float:
-        return self.budget.free_at_s(at_s, fresh_s=self._fresh_s)
+        return self.budget.free_at_s(at_s, fresh_s=self._fresh_s, began_s=self._beginning_s)
+
+    @property
+    def _beginning_s(self) -> float:
+        return -math.inf if self._began_s is None else self._began_s
 
     def _is_long(self, number: int, now_s: float) -> bool:
         age_s, twice_s = now_s - self._fresh_s, 2 * FIRST_S / self.budget.allowance.per_minute
@@ -373,7 +391,8 @@ class Recovery:
         # The integral of 1/spacing, in slices that grow: where spacings are short they change fast.
         edges_s = [age_s + (FIRST_S - age_s) * share for share in _SHARES]
         count = sum((b - a) / self._wished_s((a + b) / 2, price_s) for a, b in pairwise(edges_s)) / (1 - JITTER / 2)
-        return count * (1 + self._repeats / max(self._open_probes, 1)) / max(self.budget.left(now_s=now_s), 1)
+        left = self.budget.left(now_s=now_s, began_s=self._beginning_s)
+        return count * (1 + self._repeats / max(self._open_probes, 1)) / max(left, 1)
 
     def _retries_by(self, now_s: float) -> float:
         return min(self._retries + (now_s - self._retries_at_s) / RETRY_REFILL_S, RETRIES_MAX)
