@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.transport.port_choice import FALLBACK_EVERY, NETWORKS_MAX, OWN_AGAIN_S, PortChoice
+from answerback.transport.port_choice import (
+    FALLBACK_EVERY,
+    FALLBACK_LATE_EVERY,
+    NETWORKS_MAX,
+    OUTAGE_FAILURES,
+    OWN_AGAIN_S,
+    PortChoice,
+)
 
 OWN, HOME, OFFICE = 7443, b"home" * 2, b"office!!"
 
@@ -28,12 +35,22 @@ def test_on_a_network_nobody_knows_every_third_attempt_knocks_at_the_fallback() 
     assert tried == [OWN, OWN, 443] * 2
 
 
-@given(st.integers(0, 200))
-def test_where_the_own_port_is_proved_no_outage_makes_anybody_knock_elsewhere(attempts: int) -> None:
+@given(st.integers(0, OUTAGE_FAILURES))
+def test_where_the_own_port_is_proved_no_usual_outage_makes_anybody_knock_elsewhere(attempts: int) -> None:
     choice = PortChoice(OWN)
     choice.proved(HOME, OWN)
     assert set(failing(choice, HOME, attempts)) <= {OWN}
     assert 443 in failing(choice, OFFICE, FALLBACK_EVERY)
+
+
+def test_a_network_that_begins_to_block_what_it_let_through_is_left_by_the_fallback() -> None:
+    choice = PortChoice(OWN)
+    choice.proved(HOME, OWN)
+    failing(choice, HOME, OUTAGE_FAILURES)
+    late = failing(choice, HOME, 3 * FALLBACK_LATE_EVERY)
+    assert late.count(443) == 3
+    choice.proved(HOME, OWN)
+    assert set(failing(choice, HOME, OUTAGE_FAILURES)) == {OWN}, "it was an outage"
 
 
 def test_a_fallback_that_is_proved_is_kept_and_the_own_port_is_tried_once_an_hour() -> None:

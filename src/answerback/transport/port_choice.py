@@ -2,8 +2,9 @@
 
 Theory. A network that blocks a port says nothing, and so does one that is down. So on a network where neither port has
 been proved, every third attempt knocks at the fallback; a port is proved by the relay's certificate, not by an open
-connection. Where its own port is proved the fallback is never tried: an outage is then an outage. Where the fallback
-is, the own port is knocked at again once in a while, since whoever blocks it may have stopped.
+connection. Where its own port is proved an outage is taken for an outage; only when one has lasted beyond its first
+minute of attempts is the fallback knocked at now and then, since a network may begin to block what it let through.
+Where the fallback is proved, the own port is knocked at again once in a while: whoever blocks it may have stopped.
 """
 
 import time
@@ -15,6 +16,9 @@ from typing import Final
 FALLBACK_PORT: Final = 443
 """The port of the web: a network that blocks it is of no use to anybody."""
 FALLBACK_EVERY = 3
+OUTAGE_FAILURES = 36
+"""Attempts in a row that failed at a proved port: about what the first minute of an outage has."""
+FALLBACK_LATE_EVERY = 6
 OWN_AGAIN_S = 3600.0
 NETWORKS_MAX = 64
 """More places than a person goes to; the one longest not seen is forgotten."""
@@ -41,7 +45,8 @@ class PortChoice:
         """Give the port for the next attempt."""
         place = self._place(network)
         if place.proved == self.own:
-            return self.own
+            is_late = place.failures >= OUTAGE_FAILURES and place.failures % FALLBACK_LATE_EVERY == 0
+            return self._fallback if is_late else self.own
         if place.proved:
             if self._now_s() - place.own_tried_s < OWN_AGAIN_S:
                 return self._fallback

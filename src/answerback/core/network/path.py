@@ -207,6 +207,8 @@ class Path:
         if not self.recovery.is_out:
             self.judgement.heard(self.estimate, now_s=now_s)
             return []
+        if self.recovery.is_absent:
+            return []  # it was on its way before the interface went
         if was_owed and not is_progress:
             self.recovery.hint(Evidence.HEARD, now_s=now_s)
             return self.wake(now_s=now_s, draw=draw)

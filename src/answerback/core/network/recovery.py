@@ -78,6 +78,8 @@ ANSWER_S_LONGEST = 9.5
 """And in an outage that lasts, one in `LONGEST_EVERY` lives until the kernel has repeated it three times: behind a full
 queue of somebody else's an answer takes seconds, and a device that asked for less would never come back."""
 LONGEST_AGE_S, LONGEST_EVERY = 15.0, 14
+REPEATS_EXPECTED = 1 / LONG_EVERY
+"""Of each probe by SYN so many repetitions come on average, before this outage has shown its own share."""
 FREE_S = 10.0
 """A repetition that comes too soon by more than this for what may be sent is not risked; by less, the next waits."""
 LONG_AGE_S = 3.0
@@ -126,6 +128,8 @@ class Recovery:
     _price_s: float = 0.0
     """What a probe of the first minute costs in this outage, so that the budget suffices."""
     _up_since_s: float = -math.inf
+    _spends_from_s: float = -math.inf
+    """From when probes count as this outage's."""
     _is_absent: bool = False
     _evidence_s: float = -math.inf
     """When evidence was last acted upon."""
@@ -337,15 +341,13 @@ class Recovery:
         return self._next is not None and self._next.reason is Reason.CONNECT_TOLD
 
     def _begin(self, began_s: float) -> None:
+        if began_s - self._up_since_s >= STEADY_S:  # else it is the one before that goes on
+            self._spends_from_s = began_s
         self._began_s = self._fresh_s = began_s
         self._price_s = self.budget.allowance.price_s
 
     def _free_at_s(self, at_s: float) -> float:
-        return self.budget.free_at_s(at_s, fresh_s=self._fresh_s, began_s=self._beginning_s)
-
-    @property
-    def _beginning_s(self) -> float:
-        return -math.inf if self._began_s is None else self._began_s
+        return self.budget.free_at_s(at_s, fresh_s=self._fresh_s, began_s=self._spends_from_s)
 
     def _is_long(self, number: int, now_s: float) -> bool:
         age_s, twice_s = now_s - self._fresh_s, 2 * FIRST_S / self.budget.allowance.per_minute
@@ -391,8 +393,10 @@ class Recovery:
         # The integral of 1/spacing, in slices that grow: where spacings are short they change fast.
         edges_s = [age_s + (FIRST_S - age_s) * share for share in _SHARES]
         count = sum((b - a) / self._wished_s((a + b) / 2, price_s) for a, b in pairwise(edges_s)) / (1 - JITTER / 2)
-        left = self.budget.left(now_s=now_s, began_s=self._beginning_s)
-        return count * (1 + self._repeats / max(self._open_probes, 1)) / max(left, 1)
+        left = self.budget.left(now_s=now_s, began_s=self._spends_from_s)
+        expected = 0.0 if self.by_datagram else REPEATS_EXPECTED
+        repeats = (self._repeats + expected * LONG_EVERY) / (self._open_probes + LONG_EVERY)
+        return count * (1 + repeats) / max(left, 1)
 
     def _retries_by(self, now_s: float) -> float:
         return min(self._retries + (now_s - self._retries_at_s) / RETRY_REFILL_S, RETRIES_MAX)
