@@ -1,7 +1,8 @@
 """Proves that each input goes where it belongs, and that a connection's life is driven from the outside alone."""
 
 from answerback.core.effects import Close, Effect, LinkChanged, Probe, Reason, Save, Tell, Transmit, Warned
-from answerback.core.network.path import KEEPALIVE_S, SILENCE_LIMIT_S
+from answerback.core.network.path import SILENCE_LIMIT_S
+from answerback.core.network.signs import KEEPALIVE_S
 from answerback.model.causes import Cause
 from answerback.model.message import Urgency
 from answerback.model.timeline import Stage

@@ -4,16 +4,9 @@ import pytest
 
 from answerback.core.effects import Close, Here, Probe, Proceed, Reason, Recheck, Use, Wake
 from answerback.core.network.attempts import ATTEMPT_S_MAX
-from answerback.core.network.path import (
-    AT_ONCE_S,
-    KEEPALIVE_S,
-    PATIENCE_MAX,
-    RATE_FLOOR_BYTES_PER_S,
-    SILENCE_LIMIT_S,
-    Numbers,
-    Path,
-)
+from answerback.core.network.path import PATIENCE_MAX, RATE_FLOOR_BYTES_PER_S, SILENCE_LIMIT_S, Numbers, Path
 from answerback.core.network.recovery import ANSWER_S, REFUSED_S, STANDSTILL_S_MIN
+from answerback.core.network.signs import AT_ONCE_S, KEEPALIVE_S
 from answerback.core.network.silence import SILENCE_S_MIN
 from answerback.core.network.standing import UNANSWERED_MAX, Sign, Standing
 from answerback.model.causes import Cause
@@ -269,7 +262,7 @@ def test_each_connection_in_a_row_that_is_given_up_for_silence_buys_the_next_one
         assert path.is_doubted
     assert limits == [SILENCE_LIMIT_S * many for many in (1, 2, 4, 8, 8, 8)]
     assert PATIENCE_MAX == 8
-    path.ponged(path._echo, now_s=path._noticed_s + 1)
+    path.ponged(path.signs.echo, now_s=path._noticed_s + 1)
     assert limit_s(path) == SILENCE_LIMIT_S, "a word on it ends the row"
 
 

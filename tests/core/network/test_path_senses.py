@@ -5,8 +5,9 @@ import pytest
 from answerback.core.effects import Ask, Close, Probe, Reason
 from answerback.core.network.attempts import ATTEMPT_S_MAX, SYN_AGAIN_S
 from answerback.core.network.outages import Outages
-from answerback.core.network.path import FRONT_QUIET_S, PINGS_MAX, SYN_EVERY
+from answerback.core.network.path import FRONT_QUIET_S, SYN_EVERY
 from answerback.core.network.recovery import ABSENT_S, ANSWER_S_LONGEST, LONG_AGE_S, Evidence
+from answerback.core.network.signs import PINGS_MAX
 from answerback.core.network.standing import Sign, Standing
 from answerback.model.causes import Cause
 from tests.core.network.path_drive import DRAW, RTT_S, asking, connected, doubted, ping, probe, times_s, woken
@@ -177,7 +178,7 @@ def test_only_so_many_pings_are_remembered() -> None:
     path = connected()
     for number in range(PINGS_MAX + 5):
         path._ping(9.0 + number / 100)
-    assert len(path._pings) == PINGS_MAX
+    assert len(path.signs.sent) == PINGS_MAX
     assert path.ponged(2, now_s=10.0) == pytest.approx(1.0)
     assert path.ponged(2 + PINGS_MAX, now_s=10.0) is None
 

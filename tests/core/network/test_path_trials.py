@@ -4,7 +4,8 @@ import pytest
 
 from answerback.core.effects import Probe
 from answerback.core.network.keepalive import Bounds
-from answerback.core.network.path import AT_ONCE_S, Path
+from answerback.core.network.path import Path
+from answerback.core.network.signs import AT_ONCE_S
 from answerback.model.causes import Cause
 from tests.core.network.path_drive import DRAW, RTT_S, connected, woken
 

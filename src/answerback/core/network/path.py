@@ -26,16 +26,15 @@ from answerback.core.effects import (
 )
 from answerback.core.network.attempts import ATTEMPT_S_MAX, Attempt, Attempts
 from answerback.core.network.estimate import Estimate
-from answerback.core.network.keepalive import Bounds, Keepalive
+from answerback.core.network.keepalive import Keepalive
 from answerback.core.network.outages import Outages
 from answerback.core.network.recovery import Evidence, Recovery
+from answerback.core.network.signs import Signs
 from answerback.core.network.silence import Silence
 from answerback.core.network.standing import Judgement, Standing, Verdict
 from answerback.model.causes import Cause
 from answerback.wire.frames import Ping
 
-KEEPALIVE_S = 25.0
-"""Below the 30 s after which the strictest home routers forget a quiet TCP connection."""
 SILENCE_LIMIT_S = 120.0
 """How long a doubted connection is kept beside the attempts at a new one. TCP goes on asking on it, and after outages
 of up to a minute or so is as often as not the first to be answered; kept, it costs nothing."""
@@ -44,14 +43,10 @@ PATIENCE_MAX = 8
 or a link slower than its own first window would be torn down for ever."""
 RATE_FLOOR_BYTES_PER_S = 4 * 1024
 """Before a rate is known, what is under way is given the time it needs on 32 kbit/s."""
-AT_ONCE_S = 3.0
-"""A new connection that stands so soon after the old one was doubted shows that the path was there all the time."""
 FRONT_QUIET_S = 5.0
 """When a person comes to look, a connection that was quiet for longer is asked whether it lives."""
 SYN_EVERY = 4
 """Of the probes by datagram one is a SYN all the same."""
-PINGS_MAX = 64
-"""Unanswered ones that are remembered: the first of many is as good a measurement as the last."""
 
 
 @dataclass(slots=True)
@@ -86,15 +81,11 @@ class Path:
     """What it leads into; empty while nobody knows."""
     cause: Cause | None = Cause.NETWORK_AGENT_STOPPED
     """Why there is none; none while there is one."""
-    keepalive: Keepalive = field(default_factory=lambda: Keepalive(Bounds(KEEPALIVE_S, KEEPALIVE_S)))
+    signs: Signs = field(default_factory=Signs)
     tries: int = 0
     """Probes sent since this device started."""
     _is_owed: bool = False
     _flying_bytes: int = 0
-    _pings: dict[int, float] = field(default_factory=dict)
-    _echo: int = 0
-    _trial: tuple[int, float] | None = None
-    """The sign of life that has no answer yet, and after how long a quiet it was sent."""
     _looked_s: float = 0.0
     """When it was last looked what is due."""
     _noticed_s: float = float("-inf")
@@ -103,8 +94,11 @@ class Path:
     """When a datagram asked last."""
     _asks: int = 0
     _patience: int = 1
-    _is_to_ping: bool = False
-    """A new connection is measured as soon as nothing is on its way on it: mail goes before measuring."""
+
+    @property
+    def keepalive(self) -> Keepalive:
+        """How long a quiet connection is borne."""
+        return self.signs.keepalive
 
     @property
     def up(self) -> bool:
@@ -180,18 +174,15 @@ class Path:
     def welcomed(self, line: int, *, now_s: float) -> list[Effect]:
         """The relay knows us on a new connection: it is the one in use, and all others of this path are given up."""
         attempt = self.attempts.ended(line)
-        self._end_trial(now_s)
-        self.keepalive.use(self.network, self.keepalive.bounds, now_s=now_s)
+        self.signs.begin(self.network, noticed_s=self._noticed_s, now_s=now_s)
         old, self.line, self.cause = self.line, line, None
         self.recovery.succeeded(now_s=now_s, took_s=now_s - attempt.sent_s if attempt is not None else None)
         self.silence.restart(now_s=now_s)
         self.estimate.restored()
         self.judgement.welcomed(self.estimate, now_s=now_s)
-        self._pings.clear()
         effects: list[Effect] = [] if self.is_standby else [Use(line)]
         if old is not None:
             effects.append(Close(old))
-        self._is_to_ping = True
         return [*effects, *self._settled(attempt, now_s)]
 
     # ---- what is seen of the connection
@@ -199,10 +190,7 @@ class Path:
     def heard(self, *, is_progress: bool, now_s: float, draw: float) -> list[Effect]:
         """The connection in use speaks; `is_progress` if it answers something that was owed."""
         was_owed = self._is_owed
-        if self._trial is None and not was_owed and not self._pings:
-            self.keepalive.heard(now_s=now_s)
-        elif self._trial is None:
-            self.keepalive.spoke(now_s=now_s)  # whoever translates addresses sees both directions
+        self.signs.heard(is_owed=was_owed, now_s=now_s)
         self.silence.heard(now_s=now_s)
         if not self.recovery.is_out:
             self.judgement.heard(self.estimate, now_s=now_s)
@@ -220,9 +208,9 @@ class Path:
     def lost(self, cause: Cause, *, now_s: float, draw: float) -> None:
         """The connection in use has ended, and said so."""
         self.line, self.cause = None, cause
-        if self._trial is not None:  # some translators answer for a connection that they have forgotten: it is reset
+        if self.signs.is_tried:  # some translators answer for a connection that they have forgotten: it is reset
             self._noticed_s = now_s
-        self._pings.clear()
+        self.signs.end()
         self._expect(now_s)
         self.recovery.lost(now_s=now_s, draw=draw)
         self.judgement.ended(now_s=now_s)
@@ -244,12 +232,7 @@ class Path:
 
     def ponged(self, echo: int, *, now_s: float) -> float | None:
         """A ping came back: learn its round trip, and return it in seconds."""
-        sent_s = self._pings.pop(echo, None)
-        if self._trial is not None and echo >= self._trial[0]:
-            self.keepalive.survived(self._trial[1], now_s=now_s)
-            self._trial = None
-        for earlier in [each for each in self._pings if each < echo]:
-            del self._pings[earlier]
+        sent_s = self.signs.came(echo, now_s=now_s)
         self._expect(now_s)
         if sent_s is None:
             return None
@@ -273,7 +256,7 @@ class Path:
             if evidence in (Evidence.IN_FRONT, Evidence.OTHER_PATH_WORKED):
                 # Neither says anything against it, but a person who looks should not look at a dead one.
                 is_quiet = evidence is Evidence.IN_FRONT and now_s - self.silence.heard_s > FRONT_QUIET_S
-                return self._ping(now_s) if is_quiet and not self._pings else []
+                return self._ping(now_s) if is_quiet and not self.signs.sent else []
             return [*self._doubt(now_s), *self._hint(evidence, now_s, draw)]
         return self._hint(evidence, now_s, draw)
 
@@ -301,8 +284,8 @@ class Path:
     def rest(self, *, now_s: float, cause: Cause | None = None) -> list[Effect]:
         """Nobody needs it now: let go of its connection and of all attempts."""
         effects: list[Effect] = [] if self.line is None else [Close(self.line)]
-        self.line, self.cause, self._trial = None, cause, None
-        self._pings.clear()
+        self.line, self.cause = None, cause
+        self.signs.forget()
         self._is_owed, self._flying_bytes = False, 0
         self._expect(now_s)
         self.recovery.rest(now_s=now_s)
@@ -326,8 +309,8 @@ class Path:
                 wakes.append(Wake(self._noticed_s + self._limit_s, Reason.SILENCE_LIMIT))
             else:
                 wakes.append(self.silence.due(self.estimate.rto_s))
-                if not self._is_owed and not self._pings:
-                    wakes.append(self._keepalive_due)
+                if not self._is_owed and not self.signs.sent:
+                    wakes.append(self.signs.due(heard_s=self.silence.heard_s, now_s=self._looked_s))
         at_s = self.attempts.wake_at_s
         if at_s is not None:
             wakes.append(Wake(at_s, Reason.ATTEMPT_LIMIT))
@@ -380,29 +363,13 @@ class Path:
             lasted_s = now_s - self.silence.heard_s
             self.judgement.silent(lasted_s, borne_s=lasted_s, now_s=now_s)
             return self._doubt(now_s)
-        if self._is_owed or self._pings:
+        if self._is_owed or self.signs.sent:
             return []
-        if now_s < self._keepalive_due.at_s:
+        if now_s < self.signs.due(heard_s=self.silence.heard_s, now_s=self._looked_s).at_s:
             return []
-        quiet_s = self.keepalive.ask(now_s=now_s)
-        if self._is_to_ping:
-            return self._ping(now_s)
-        self._trial = (self._echo + 1, quiet_s)
-        here: list[Effect] = [Here(self.name)] if self.recovery.by_datagram else []
+        is_to_keep = self.signs.try_quiet(now_s=now_s)
+        here: list[Effect] = [Here(self.name)] if is_to_keep and self.recovery.by_datagram else []
         return [*self._ping(now_s), *here]
-
-    @property
-    def _keepalive_due(self) -> Wake:
-        if self._is_to_ping:
-            return Wake(self.silence.heard_s, Reason.KEEPALIVE)
-        return self.keepalive.due(owed=False, now_s=self._looked_s)
-
-    def _end_trial(self, now_s: float) -> None:
-        """A new connection is here: if the old one fell silent or ended after a quiet, that tells how much is borne."""
-        if self._trial is not None:
-            is_at_once = now_s - self._noticed_s <= AT_ONCE_S
-            self.keepalive.died(self._trial[1], came_back_at_once=is_at_once, now_s=now_s)
-        self._trial = None
 
     def _doubt(self, now_s: float) -> list[Effect]:
         self._noticed_s = now_s
@@ -453,13 +420,9 @@ class Path:
         return self._patience * max(SILENCE_LIMIT_S, 2 * self.estimate.rto_s, 2 * self._flying_bytes / rate)
 
     def _expect(self, now_s: float) -> None:
-        self.silence.expects(owed=self.up and (self._is_owed or bool(self._pings)), now_s=now_s)
+        self.silence.expects(owed=self.up and (self._is_owed or bool(self.signs.sent)), now_s=now_s)
 
     def _ping(self, now_s: float) -> list[Effect]:
-        self._echo += 1
-        self._is_to_ping = False
-        self.keepalive.spoke(now_s=now_s)
-        if len(self._pings) < PINGS_MAX:
-            self._pings[self._echo] = now_s
+        echo = self.signs.send(now_s=now_s)
         self._expect(now_s)
-        return [Transmit(Ping(self._echo), self.line or IN_USE)]
+        return [Transmit(Ping(echo), self.line or IN_USE)]
