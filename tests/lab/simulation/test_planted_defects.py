@@ -240,7 +240,7 @@ PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (nobody_asks_where_mail_is, {"finishes", "kept"}, 0),
     (order_of_leaving_is_lost, {"ordered"}, 0),
     (what_is_leaving_is_queued_again, {"quiet"}, 270),
-    (receipts_cause_receipts, {"finishes", "quiet"}, 0),
+    (receipts_cause_receipts, {"finishes", "quiet"}, 9),
     (texts_are_logged, {"private"}, 0),
     (acknowledged_before_the_commit, {"kept"}, 0),
     (ratchets_saved_after_sending, {"kept"}, 0),
@@ -255,7 +255,7 @@ PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (seal_keys_are_logged, {"private"}, 0),
 )
 """The defect, who must object, and from which seed on it is looked for: rare luck is found in fewer worlds there."""
-HEAL_S: dict[Plant, float] = {receipts_cause_receipts: 300.0}
+HEAL_S: dict[Plant, float] = {receipts_cause_receipts: 20.0}
 """Whoever talks without end is slow to listen to."""
 
 
@@ -277,7 +277,7 @@ def test_a_planted_defect_is_found(
     pytest.fail(f"{plant.__name__} was not found in {SEEDS_MAX} worlds")
 
 
-@pytest.mark.parametrize(("seed", "heal_s"), [(0, 300.0), (2, 1800.0), (9, 1800.0), (56, 1800.0)])
+@pytest.mark.parametrize(("seed", "heal_s"), [(9, 20.0), (0, 300.0), (2, 1800.0), (9, 1800.0), (56, 1800.0)])
 def test_the_same_worlds_without_a_defect_find_nothing(
     seed: int, heal_s: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
