@@ -11,7 +11,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crypto": {"model", "wire"},  # what is signed or sealed must have one byte form, and that is the codec's
     "core": {"model", "wire", "crypto"},  # decisions: pure
     "diagnosis": {"model"},  # works on findings alone, so a support bundle can be read anywhere
-    "storage": {"model", "wire", "core.effects", "core.facts", "core.memory"},  # the journal keeps what Save says, and gives it back
+    "storage": {
+        "model",
+        "wire",
+        "core.effects",
+        "core.facts",
+        "core.memory",
+    },  # the journal keeps what Save says, and gives it back
     "transport": {"model", "wire"},  # carries frames, knows nothing of promises
     "device": {"model", "wire", "crypto", "core", "diagnosis", "storage", "transport"},
     "relay": {
