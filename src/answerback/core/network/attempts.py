@@ -2,7 +2,14 @@
 
 Theory. An attempt begins as one packet, a SYN; whoever is answered may become the connection. The first that is
 answered goes on, and the others are kept in hand for when it stands still: setting up two at once would cost the relay
-twice, and the path the packets of one. The kernel repeats an unanswered SYN after one second, then two, then four; an
+twice, and the path the packets of one. What makes a set-up stand still is either the path, which lost a packet of it,
+or the relay, in whose line it waits; and the system of a relay that does nothing answers SYNs all the same. So the
+rule: a second one is set up for the packet that may be lost, and a third only if probes were lost since or came late.
+Where they are answered promptly the relay is busy, and its line is not made longer: those that stand in it are kept,
+and it is asked seldom. Of a relay that had said that it is gone, everybody wants a connection as soon as it is back: in
+its line one place is enough.
+
+The kernel repeats an unanswered SYN after one second, then two, then four; an
 attempt is given up before that, unless it was begun to wait, and then each repetition is counted as the probe it is.
 """
 
@@ -16,8 +23,10 @@ ATTEMPT_ROUND_TRIPS_MAX = 8.0
 """… unless it is one whose round trips take seconds: twice those that a set-up takes."""
 LINE_S_MAX = 45.0
 """… or one that waits in the line of a busy relay. Ours let nobody wait for longer than half a minute."""
-SETUPS_MAX = 2
-"""Set-ups at once on a path on which probes are answered: what keeps both is not the path."""
+SETUPS_MAX = 3
+"""Set-ups at once, whatever the path does to them; a full line of the system drops SYNs too."""
+SETUPS_MAX_PROMPT, SETUPS_MAX_CROWD = 2, 1
+"""… begun since probes are answered promptly: what keeps so many of them is not the path."""
 LATE = 2.0
 LATE_S = 0.1
 """An answer that took so many times as long as another's, and this more, was not prompt: the path was in trouble."""
@@ -105,21 +114,22 @@ class Attempts:
             return False
         return one.go_s + rest_round_trips * one.took_s <= now_s + rest_round_trips * other.took_s
 
-    def is_busy(self, answered: Attempt) -> bool:
-        """Whether one that was just answered shows that it is the relay, not the path, that keeps the others.
+    def is_busy(self, answered: Attempt, *, is_crowd: bool) -> bool:
+        """Whether one that was answered shows that it is the relay, not the path, that keeps those being set up.
 
-        They stand still; and since the path was last in trouble as many were begun as are worth it.
+        Since the path was last in trouble as many were begun as are worth it; fewer if a crowd is at the relay's door.
         """
         trouble_s = self._trouble_s
         for each in self.under_way.values():
             if each.go_s is None and each.sent_s < answered.sent_s:
                 trouble_s = max(trouble_s, each.sent_s)
         prompt_s = LATE * answered.took_s + LATE_S
-        counted = [each for each in self.under_way.values() if each.is_going and each.took_s <= prompt_s]
-        return sum(each.go_s is not None and each.go_s > trouble_s for each in counted) >= SETUPS_MAX
+        going = [each for each in self.under_way.values() if each.is_going]
+        since = [each for each in going if each.took_s <= prompt_s and each.go_s is not None and each.go_s > trouble_s]
+        return len(going) >= SETUPS_MAX or len(since) >= (SETUPS_MAX_CROWD if is_crowd else SETUPS_MAX_PROMPT)
 
     def hold(self) -> list[int]:
-        """The relay is busy: keep the places in its line, and give up what would only lengthen it; these were theirs."""
+        """Keep the places in the relay's line, and give up what would only lengthen it; these were theirs."""
         for attempt in self.under_way.values():
             attempt.is_held = attempt.is_held or attempt.is_going
         given_up = [line for line, each in self.under_way.items() if each.go_s is not None and not each.is_going]

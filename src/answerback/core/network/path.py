@@ -146,11 +146,14 @@ class Path:
             ):
                 attempt.go_s = now_s
                 return []
-        if self.attempts.is_busy(attempt):
+        if self.attempts.is_busy(attempt, is_crowd=self.recovery.is_crowd):
             attempt.go_s = now_s
             return self._hold(now_s, draw)
         go_s = recovery.answered(took_s=attempt.took_s, now_s=now_s)
         attempt.go_s, attempt.is_first = (go_s if self.up else now_s), True
+        if recovery.is_crowd:
+            attempt.is_held = True
+            recovery.queued(now_s=now_s, draw=draw)
         return self._look_at_attempts(now_s, draw)
 
     def failed(self, line: int, cause: Cause, *, now_s: float, draw: float) -> list[Effect]:
@@ -329,7 +332,7 @@ class Path:
         in_hand = self.attempts.in_hand()
         if in_hand is not None and due.reason is not Reason.CONNECT_TOLD:
             attempt = self.attempts.under_way[in_hand]
-            if self.attempts.is_busy(attempt):
+            if self.attempts.is_busy(attempt, is_crowd=self.recovery.is_crowd):
                 return [*effects, *self._hold(now_s, draw)]
             attempt.go_s = now_s
             self.attempts.go(attempt)
@@ -398,7 +401,10 @@ class Path:
 
     def _hold(self, now_s: float, draw: float) -> list[Effect]:
         """The path answers and the relay is busy: wait in its line, and ask seldom."""
-        self.recovery.refused(now_s=now_s, draw=draw)
+        if self.recovery.is_crowd:
+            self.recovery.queued(now_s=now_s, draw=draw)
+        else:
+            self.recovery.refused(now_s=now_s, draw=draw)
         return [Close(line) for line in self.attempts.hold()]
 
     def _settled(self, won: Attempt | None, now_s: float) -> list[Effect]:

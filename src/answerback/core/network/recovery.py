@@ -61,6 +61,9 @@ chance."""
 RETRIES_MAX = 10.0
 RETRY_REFILL_S = 30.0
 """Retries at a relay that refuses: so many at once, then one each time this passes, however often it is called back."""
+QUEUED_S = 8.0
+"""Who waits in the line of a relay that was gone asks so often, half of it by chance, whether the path is still there:
+each time costs the relay a twentieth of letting somebody in."""
 STANDSTILL = 1.5
 STANDSTILL_S_MIN = 0.4
 STANDSTILL_S_MAX = 4.0
@@ -137,6 +140,10 @@ class Recovery:
     """Of each kind of evidence since anything worked: when it came last, and how often it led to nothing."""
     _is_anew: bool = False
     """The doubted connection is of no use any more: its network is gone, or it has ended."""
+    is_crowd: bool = False
+    """The relay itself was gone in this outage: when it is back, all its devices are at its door."""
+    _is_queued: bool = False
+    """A connection waits in its line."""
     _refusals: int = 0
     _retries: float = RETRIES_MAX
     _retries_at_s: float = 0.0
@@ -202,6 +209,7 @@ class Recovery:
             self.wasted += self._open_probes + self._repeats
         self._next = self._began_s = None
         self._open_probes, self._repeats, self._is_anew = 0, 0, False
+        self.is_crowd = self._is_queued = False
         self._hints.clear()
 
     # ---- what is learned
@@ -278,6 +286,7 @@ class Recovery:
             self.wasted += max(self._open_probes + self._repeats - (0 if old else 1), 0)
         self._next, self._up_since_s = None, now_s
         self._open_probes, self._repeats, self._is_anew = 0, 0, False
+        self.is_crowd = self._is_queued = False
         self._hints.clear()
         self._began_s = None
 
@@ -286,18 +295,26 @@ class Recovery:
         if self._began_s is None:
             self._begin(now_s)
         self._refusals += 1
+        self._is_queued = False
         self._retries = max(self._retries_by(now_s) - 1.0, 0.0)
         self._retries_at_s = now_s
         wait_s = min(REFUSED_S * REFUSED_GROWTH ** (self._refusals - 1), REFUSED_S_MAX) * (0.5 + draw)
         wait_s = max(wait_s, (1.0 - self._retries) * RETRY_REFILL_S)
         if not self._is_told:
-            self._next = Wake(now_s + wait_s, Reason.CONNECT_CADENCE)
+            self._next = Wake(self._free_at_s(now_s + wait_s), Reason.CONNECT_CADENCE)
+
+    def queued(self, *, now_s: float, draw: float) -> None:
+        """A connection stands in the relay's line behind a crowd: ask no more but whether the path is still there."""
+        self._is_queued = True
+        if not self._is_told:
+            self._next = Wake(self._free_at_s(now_s + QUEUED_S * (0.5 + draw)), Reason.CONNECT_CADENCE)
 
     def denied(self, *, now_s: float, draw: float) -> None:
         """Somebody said at once that nobody listens there: go on, but apart from others who hear the same.
 
         All devices of a relay lose it at the same moment, and would knock at the same moments ever after.
         """
+        self.is_crowd = True
         if self._next is not None and self._next.reason is Reason.CONNECT_CADENCE and not self._is_absent:
             wait_s = max(self._next.at_s - now_s, 0.0) * (0.5 + draw)
             self._next = Wake(self._free_at_s(now_s + wait_s), Reason.CONNECT_CADENCE)
@@ -306,12 +323,14 @@ class Recovery:
         """The relay said when to come back: until then nothing is asked, whatever the evidence."""
         if self._began_s is None:
             self._begin(now_s)
-        self._next = Wake(now_s + min(retry_after_s, TOLD_S_MAX), Reason.CONNECT_TOLD)
+        self._next, self.is_crowd = Wake(now_s + min(retry_after_s, TOLD_S_MAX), Reason.CONNECT_TOLD), True
 
     def hint(self, evidence: Evidence, *, now_s: float) -> None:
         """Something makes success likely now: do not wait for the timetable, unless the relay asked us to."""
         if evidence is Evidence.NETWORK_CHANGED:
             self._is_absent = False
+        if evidence in _ANEW:
+            self.is_crowd = self._is_queued = False  # what stands in the line may be of a network that is gone
         if self._next is None or self._is_told:
             return
         if self._refusals and self._retries_by(now_s) < 1.0:
@@ -358,6 +377,8 @@ class Recovery:
     def _following(self, now_s: float, draw: float) -> Wake:
         if self._is_absent:
             return Wake(now_s + ABSENT_S, Reason.CONNECT_CADENCE)
+        if self._is_queued:
+            return Wake(self._free_at_s(now_s + QUEUED_S * (0.5 + draw)), Reason.CONNECT_CADENCE)
         spacing_s = self._spacing_s(now_s) * (1 - JITTER * draw)
         if now_s >= self._fresh_s + FIRST_S and self._is_long(self._number + 1, now_s):
             spacing_s += FIRST_S / self.budget.allowance.per_minute  # it will be two packets
