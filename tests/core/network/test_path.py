@@ -3,9 +3,9 @@
 import pytest
 
 from answerback.core.effects import Close, Here, Probe, Proceed, Reason, Recheck, Use, Wake
-from answerback.core.network.attempts import ATTEMPT_S_MAX
+from answerback.core.network.attempts import ATTEMPT_S_MAX, LINE_S_MAX, SETUPS_MAX
 from answerback.core.network.path import PATIENCE_MAX, RATE_FLOOR_BYTES_PER_S, SILENCE_LIMIT_S, Numbers, Path
-from answerback.core.network.recovery import ANSWER_S, REFUSED_S, STANDSTILL_S_MIN
+from answerback.core.network.recovery import ANSWER_S, QUEUED_S, REFUSED_S, STANDSTILL_S_MIN
 from answerback.core.network.signs import AT_ONCE_S, KEEPALIVE_S
 from answerback.core.network.silence import SILENCE_S_MIN
 from answerback.core.network.standing import UNANSWERED_MAX, Sign, Standing
@@ -315,3 +315,73 @@ def test_a_quiet_after_which_only_a_new_connection_was_answered_is_not_borne() -
         path.answered(2, now_s=noticed_s + 0.1, draw=DRAW)
         path.welcomed(2, now_s=noticed_s + 0.3 + late_s)
         assert path.keepalive.snapshot()[-1].deaths == deaths
+
+
+# ---- a relay that is busy, not a path that is dead
+
+
+def standing_still(*, took_s: float = RTT_S) -> tuple[Path, float]:
+    """A path on which two set-ups stand still, both answered as promptly; and when."""
+    path = asking()
+    assert path.answered(1, now_s=took_s, draw=DRAW) == [Proceed(1)]
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=1.0)
+    assert path.answered(2, now_s=1.0 + RTT_S, draw=DRAW) == [Proceed(2)]
+    return path, 2.0
+
+
+def test_while_probes_are_answered_promptly_a_third_set_up_does_not_lengthen_the_relays_line() -> None:
+    path, now_s = standing_still()
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=now_s)
+    assert path.answered(3, now_s=now_s + RTT_S, draw=DRAW) == [Close(3)]
+    assert path.recovery.wake_at == Wake(now_s + RTT_S + REFUSED_S, Reason.CONNECT_CADENCE)
+    woken(path, until_s=LINE_S_MAX - 1)
+    assert path.holds(1)
+    assert path.holds(2), "they keep their places"
+    assert (LINE_S_MAX + RTT_S, Close(1)) in woken(path, until_s=LINE_S_MAX + 1)
+
+
+def test_a_third_is_set_up_when_a_probe_was_lost_since_or_the_first_answer_was_late() -> None:
+    path, now_s = standing_still()
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=now_s)
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=now_s + 0.1)
+    assert path.answered(4, now_s=now_s + 0.1 + RTT_S, draw=DRAW) == [Proceed(4)]
+    path, now_s = standing_still(took_s=0.9)
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=now_s)
+    assert path.answered(3, now_s=now_s + RTT_S, draw=DRAW) == [Proceed(3)]
+
+
+def test_there_are_never_more_than_three_set_ups_whatever_is_lost() -> None:
+    path, now_s = standing_still()
+    for number in range(8):
+        path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=now_s)
+        path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=now_s)
+        path.answered(4 + 2 * number, now_s=now_s + RTT_S, draw=DRAW)
+        path.wake(now_s=now_s + 1.0, draw=DRAW)
+        now_s += 1.5
+    assert sum(each.is_going for each in path.attempts.under_way.values()) == SETUPS_MAX
+
+
+def test_one_place_in_the_line_of_a_relay_that_was_gone_is_enough_and_is_kept() -> None:
+    path = asking()
+    path.failed(1, Cause.NETWORK_RELAY_UNREACHABLE, now_s=RTT_S, draw=DRAW)
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=1.0)
+    assert path.answered(2, now_s=1.0 + RTT_S, draw=DRAW) == [Proceed(2)]
+    assert path.recovery.wake_at == Wake(1.0 + RTT_S + QUEUED_S, Reason.CONNECT_CADENCE)
+    path.wake(now_s=10.0, draw=DRAW)
+    assert path.answered(3, now_s=10.0 + RTT_S, draw=DRAW) == [Close(3)]
+    done = woken(path, until_s=1.0 + LINE_S_MAX)
+    assert Close(2) not in [effect for _, effect in done]
+    assert len(times_s(done, Probe)) <= LINE_S_MAX / QUEUED_S
+    assert path.welcomed(2, now_s=46.0)[0] == Use(2)
+    assert not path.recovery.is_crowd
+
+
+def test_in_a_crowd_too_a_second_is_set_up_when_the_path_was_lost_since() -> None:
+    path = asking()
+    path.failed(1, Cause.NETWORK_RELAY_UNREACHABLE, now_s=RTT_S, draw=DRAW)
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=1.0)
+    path.answered(2, now_s=1.0 + RTT_S, draw=DRAW)
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=9.0)
+    path.wake(now_s=10.0, draw=DRAW)
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=17.0)
+    assert Proceed(path.numbers.given) in path.answered(path.numbers.given, now_s=17.0 + RTT_S, draw=DRAW)

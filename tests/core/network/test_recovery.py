@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from operator import gt
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from answerback.core.network.recovery import (
     LONGEST_EVERY,
     PLEDGE_S,
     PLEDGE_SHARE,
+    QUEUED_S,
     RETRIES_MAX,
     STEADY_S,
     TOLD_S_MAX,
@@ -146,6 +148,46 @@ def test_a_relay_that_refuses_is_not_a_dead_path_and_is_asked_ever_less_often() 
     assert waits_s[-1] >= 30.0
 
 
+def test_devices_that_hear_at_once_that_nobody_listens_knock_apart_from_each_other() -> None:
+    def knocks_s(seed: int) -> list[float]:
+        recovery, found, chance = Recovery(rtt_s=0.05), [], Random(seed)
+        up(recovery, since_s=-100.0)
+        recovery.lost(now_s=0.0, draw=chance.random())
+        while (wake := recovery.wake_at) is not None and wake.at_s <= 90.0:
+            recovery.due(now_s=wake.at_s, draw=chance.random())
+            recovery.denied(now_s=wake.at_s + 0.05, draw=chance.random())
+            found.append(wake.at_s)
+        return found
+
+    crowd = [knocks_s(seed) for seed in range(100)]
+    first_s = sorted(next(at_s for at_s in each if at_s >= 60.0) for each in crowd)
+    assert first_s[75] - first_s[25] > 2.0, "no wave after a minute"
+    assert all(sum(at_s < 60.0 for at_s in each) <= 40 for each in crowd)
+
+
+def test_who_waits_in_the_line_asks_seldom_until_its_place_is_lost_or_the_network_is_another() -> None:
+    recovery = stalled()
+    recovery.told(1.0, now_s=1.0)
+    recovery.due(now_s=2.0, draw=0.5)
+    assert recovery.is_crowd
+    recovery.queued(now_s=2.0, draw=0.5)
+    asked = probes(recovery, until_s=60.0)
+    assert 60.0 / QUEUED_S / 1.5 - 1 <= len(asked) <= 60.0 / QUEUED_S * 1.5
+    recovery.refused(now_s=60.0, draw=0.5)
+    assert recovery.wake_at is not None
+    assert recovery.wake_at.at_s <= asked[-1] + QUEUED_S
+    recovery.hint(Evidence.NETWORK_CHANGED, now_s=60.1)
+    assert not recovery.is_crowd
+
+
+def test_a_relay_that_refuses_is_not_asked_beyond_the_budget() -> None:
+    recovery = stalled()
+    sent = probes(recovery, until_s=59.0)
+    recovery.refused(now_s=59.0, draw=0.0)
+    assert recovery.wake_at is not None
+    assert sum(at_s > recovery.wake_at.at_s - 60.0 for at_s in sent) < 40
+
+
 def test_a_budget_of_retries_stops_a_storm_of_evidence_at_a_relay_that_refuses() -> None:
     recovery, asked = stalled(), 0
     for number in range(1_000):
@@ -228,7 +270,20 @@ def test_a_slow_answer_is_not_learned_as_an_outage() -> None:
     assert recovery.wasted == 1
 
 
-EVENTS = ["due", "hint", "stalled", "lost", "answered", "repeated", "succeeded", "refused", "told", "absent"]
+EVENTS = [
+    "due",
+    "hint",
+    "stalled",
+    "lost",
+    "answered",
+    "repeated",
+    "succeeded",
+    "refused",
+    "denied",
+    "queued",
+    "told",
+    "absent",
+]
 
 
 @given(st.lists(st.tuples(st.sampled_from(EVENTS), st.floats(0.001, 20), st.floats(0, 0.999)), max_size=120))
@@ -259,6 +314,10 @@ def test_in_any_order_an_outage_always_has_a_next_probe_and_told_time_is_kept(
                 told_until_s = 0.0
             case "refused":
                 recovery.refused(now_s=now_s, draw=draw)
+            case "denied":
+                recovery.denied(now_s=now_s, draw=draw)
+            case "queued":
+                recovery.queued(now_s=now_s, draw=draw)
             case "told":
                 recovery.told(30.0, now_s=now_s)
                 told_until_s = now_s + 30.0

@@ -305,8 +305,8 @@ class Recovery:
 
     def queued(self, *, now_s: float, draw: float) -> None:
         """A connection stands in the relay's line behind a crowd: ask no more but whether the path is still there."""
-        self._is_queued = True
-        if not self._is_told:
+        self._is_queued = self.is_out
+        if self.is_out and not self._is_told:
             self._next = Wake(self._free_at_s(now_s + QUEUED_S * (0.5 + draw)), Reason.CONNECT_CADENCE)
 
     def denied(self, *, now_s: float, draw: float) -> None:
@@ -314,7 +314,7 @@ class Recovery:
 
         All devices of a relay lose it at the same moment, and would knock at the same moments ever after.
         """
-        self.is_crowd = True
+        self.is_crowd = self.is_out
         if self._next is not None and self._next.reason is Reason.CONNECT_CADENCE and not self._is_absent:
             wait_s = max(self._next.at_s - now_s, 0.0) * (0.5 + draw)
             self._next = Wake(self._free_at_s(now_s + wait_s), Reason.CONNECT_CADENCE)
