@@ -246,7 +246,7 @@ PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (ratchets_saved_after_sending, {"kept"}, 0),
     (dedupe_comes_after_opening, {"once"}, 0),
     (receipts_are_taken_twice, {"once"}, 0),
-    (receipts_are_believed_from_anybody, {"honest"}, 50),
+    (receipts_are_believed_from_anybody, {"honest"}, 75),
     (files_hold_nothing_up, {"honest"}, 0),
     (files_leave_in_the_open, {"private"}, 0),
     (own_other_devices_get_nothing, {"kept"}, 0),
