@@ -162,9 +162,13 @@ def test_bulk_stops_at_the_window_and_urgent_at_twice_the_window() -> None:
     assert writer.departure.pump(now=NOW) == []
     (urgent,) = writer.promises(2, devices=1, lane=Lane.URGENT)
     assert submitted(writer.departure.pump(now=NOW)) == [[urgent.device]]
-    flight.left("file", STRICT_WINDOW_FACTOR * window, kind=Kind.CHUNK, now_s=NOW.now_s)
-    writer.promises(3, devices=1, lane=Lane.URGENT)
+    flight.left("file", 100 * window, kind=Kind.CHUNK, now_s=NOW.now_s)
+    (other,) = writer.promises(3, devices=1, lane=Lane.URGENT)
+    assert submitted(writer.departure.pump(now=NOW)) == [[other.device]], "chunks may be on a path that is dead"
+    flight.left("mail", STRICT_WINDOW_FACTOR * window, kind=Kind.MAIL, now_s=NOW.now_s)
+    writer.promises(4, devices=1, lane=Lane.URGENT)
     assert writer.departure.pump(now=NOW) == []
+    flight.forget("mail")
     flight.left("file", window // 2, kind=Kind.CHUNK, now_s=NOW.now_s)
     assert len(submitted(writer.departure.pump(now=NOW))) == 1
 

@@ -13,7 +13,7 @@ from answerback.model.errors import PeerError, RefusedError
 from answerback.model.ids import BlobId
 from answerback.model.paths import ANY_PATH
 from answerback.transport import file_road
-from answerback.transport.approach import Approach
+from answerback.transport.approach import Approach, Reached
 from answerback.transport.failures import TokenStale, Unreachable
 from answerback.transport.file_road import FileRoad
 from answerback.wire.files import Get
@@ -175,3 +175,32 @@ def test_files_go_over_the_path_that_is_chosen_and_change_with_it(tmp_path: Path
             await approach.close()
 
     asyncio.run(story())
+
+
+def test_a_piece_that_is_given_up_while_its_line_is_opened_does_not_go_on_over_the_path_that_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(there: Standing, road: FileRoad) -> None:
+        mine, blob, held, going = token(there), BlobId(secrets.token_bytes(16)), asyncio.Event(), asyncio.Event()
+        connect = road._approach.reach
+
+        async def slow(path: str) -> Reached:
+            going.set()
+            await held.wait()
+            return await connect(path)
+
+        async def piece() -> int:
+            async with road:
+                return await road.upload_piece(blob, CONTENT, offset=0, total_bytes=SIZE, token=mine)
+
+        monkeypatch.setattr(road._approach, "reach", slow)
+        first = asyncio.create_task(piece())
+        await going.wait()
+        second = asyncio.create_task(piece())
+        await asyncio.sleep(0)
+        held.set()
+        with pytest.raises(Unreachable):
+            await first
+        assert await second == SIZE
+
+    run(tmp_path, work)

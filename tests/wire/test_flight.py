@@ -234,3 +234,15 @@ def test_the_shortest_is_forgotten_in_time_and_gaps_beyond_a_chunks_own_time_are
     for _ in range(200):
         gaps.learn(0.2, own_s=0.05)
     assert 0.1 < gaps.seconds <= 0.15
+
+
+def test_what_is_under_way_is_known_kind_by_kind() -> None:
+    flight = Flight()
+    flight.left(1, 100, kind=Kind.MAIL, now_s=0.0)
+    flight.left(2, 900, kind=Kind.CHUNK, now_s=0.0)
+    flight.left(1, 150, kind=Kind.MAIL, now_s=0.1)
+    assert [flight.bytes_of(kind) for kind in (Kind.MAIL, Kind.CHUNK)] == [150, 900]
+    flight.end(Kind.CHUNK)
+    assert (flight.bytes_of(Kind.CHUNK), flight.flying_bytes) == (0, 150)
+    flight.arrived(1, now_s=0.2)
+    assert (flight.bytes_of(Kind.MAIL), flight.flying_bytes) == (0, 0)

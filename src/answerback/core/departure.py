@@ -24,6 +24,7 @@ from answerback.model.ids import AccountId, DeviceId, MessageId, conversation_id
 from answerback.model.message import Lane, Message
 from answerback.model.timeline import Evidence, Stage, Step
 from answerback.wire.codec import decode_letter, encode
+from answerback.wire.flight import Kind
 from answerback.wire.frames import BATCH_MAX, Claim, LookUp, Resolve, Submit
 from answerback.wire.letters import AnyLetter, Post, Slip
 
@@ -262,7 +263,8 @@ class Departure:
         batches: list[list[Envelope]] = []
         batch_bytes = FRAME_BYTES
         flight = machines.flight
-        while flight.flying_bytes < STRICT_WINDOW_FACTOR * flight.window_bytes:
+        # Of files nothing counts here: their chunks may be on another path, and that one may be dead.
+        while flight.bytes_of(Kind.MAIL) < STRICT_WINDOW_FACTOR * flight.window_bytes:
             # Asked only for what has room: a turn given back would cost its lane its share.
             turn = machines.lanes.next(strict_only=not flight.has_room(now_s=now.now_s))
             if turn is None:

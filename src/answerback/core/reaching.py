@@ -18,6 +18,7 @@ from answerback.core.network.path import Path
 from answerback.core.network.recovery import TOLD_S_MAX, Evidence
 from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, NetworkSeen
 from answerback.model.causes import Cause, cause_of
+from answerback.wire.flight import Kind
 from answerback.wire.frames import WIRE_VERSION, Challenge, Deliver, Farewell, Pong, RelayFrame, TakeOver, Welcome
 
 
@@ -232,6 +233,7 @@ class Reaching:
     def _move(self, path: Path, now: Moment) -> list[Effect]:
         assert path.line is not None
         self._is_new = True
+        self.machines.flight.end(Kind.CHUNK)  # files follow the mail, and begin their piece anew
         if self._standing_by is not None:
             self.machines.token = self._standing_by.token
         return [Use(path.line), *self.machines.paths.move(path, now_s=now.now_s)]

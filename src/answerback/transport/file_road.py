@@ -52,13 +52,17 @@ class FileRoad:
         self._idle: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._recheck: asyncio.TimerHandle | None = None
+        self._is_given_up = False
         self._turn: Final = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Get ready for one piece; one still being carried is given up, since nobody waits for it any more."""
-        if self._turn.locked() and self._line is not None:
-            await self._line.close()
+        if self._turn.locked():
+            self._is_given_up = True  # also while it is still being opened, perhaps over a path that was left
+            if self._line is not None:
+                await self._line.close()
         await self._turn.acquire()
+        self._is_given_up = False
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -181,6 +185,9 @@ class FileRoad:
         except BaseException:
             await session.close()
             raise
+        if self._is_given_up:
+            await session.close()
+            raise Unreachable(Cause.NETWORK_CONNECTION_LOST, "the piece was given up while its line was opened")
         hold_little(socket.get_extra_info("socket"))
         self._session, self._socket, self._token, self._path = session, socket, token, path
         self._line = ChunkLine(socket, self.gate)

@@ -131,6 +131,7 @@ class Flight:
     gaps: Gaps = field(default_factory=Gaps)
     _shortest: dict[Kind, Shortest] = field(default_factory=dict)
     _parcels: dict[Hashable, _Parcel] = field(default_factory=dict)
+    _bytes_of: dict[Kind, int] = field(default_factory=dict)
     _answered_bytes: int = 0
     _answered_s: float = 0.0
     _clear_s: float = 0.0
@@ -163,6 +164,10 @@ class Flight:
         share = DRAIN_SHARE if now_s < self._drains_until_s else 1.0
         return not is_stuck and self.flying_bytes + self.chunk_bytes / 2 <= share * self.window_bytes
 
+    def bytes_of(self, kind: Kind) -> int:
+        """How much of one kind is under way."""
+        return self._bytes_of.get(kind, 0)
+
     def __len__(self) -> int:
         """How many parcels are under way."""
         return len(self._parcels)
@@ -175,6 +180,7 @@ class Flight:
         if not self._parcels and now_s - self._answered_s > IDLE_S:
             self.window_bytes = max(self.window_bytes / 2, min(self.window_bytes, WINDOW_BYTES_START))
         self.flying_bytes += size_bytes
+        self._bytes_of[kind] = self.bytes_of(kind) + size_bytes
         is_full = self.flying_bytes + 2 * self.chunk_bytes > self.window_bytes
         self._parcels[key] = _Parcel(now_s, size_bytes, kind, is_full, self._answered_bytes)
 
@@ -204,6 +210,7 @@ class Flight:
         parcel = self._parcels.pop(key, None)
         if parcel is not None:
             self.flying_bytes -= parcel.size_bytes
+            self._bytes_of[parcel.kind] -= parcel.size_bytes
         return parcel
 
     def end(self, kind: Kind) -> None:
