@@ -2,8 +2,9 @@
 
 Theory. A relay is one event loop: whatever there is to do waits in one queue and costs processor time that was measured
 on a real one. What decides who begins when is the relay's own `Turnstile`; beside it stands a relay whose door is wide
-open, as most servers' doors are. A device knocks, gives an attempt ten seconds, and knocks again when its policy says
-so. Work for somebody who has given up is done all the same: that is how a relay can work without end and serve nobody.
+open, as most servers' doors are. Before both is the system: it answers SYNs while its line of connections that the
+relay has not taken yet has room, even if the relay does nothing, and refuses them while there is no relay. Work for
+somebody who has given up is done all the same: that is how a relay can work without end and serve nobody.
 
 The oracle knows everybody and wastes nothing: the crowd's size times what serving one costs.
 """
@@ -16,47 +17,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from answerback.relay.entrance import LOOK_S, TURN_S
+from answerback.core.network.attempts import SYN_AGAIN_S
+from answerback.lab.crowd import Device, Line, Ours, Policy, Rival
+from answerback.relay.entrance import BACKLOG, LOOK_S, TLS_HELLO_S_MAX, TURN_S
 from answerback.relay.turnstile import Turnstile
 
-ATTEMPT_S = 10.0
-"""How long devices give an attempt, ours and, about, others'."""
 ROUND_TRIP_S = (0.03, 0.2)
 WINDOW_S = 5.0
 """Over which goodput is judged."""
 END_S = 900.0
-
-Policy = Callable[[random.Random, int, float], float]
-"""Given chance, attempts that failed and seconds since the connection was lost: seconds until the next attempt."""
-
-
-def cadence(chance: random.Random, _failures: int, down_s: float) -> float:
-    """Try at a steady pace for 90 s, then ever less often, as our devices do without evidence."""
-    spacing_s = 1.5 if down_s <= 90 else min(1.5 * math.sqrt(1 + down_s - 90), 60.0)
-    return spacing_s * chance.uniform(0.75, 1.25)
-
-
-def full_jitter(chance: random.Random, failures: int, _down_s: float) -> float:
-    """Wait any time up to a bound that doubles, from 1 s to 60 s, as most messengers do."""
-    return chance.uniform(0.0, min(2.0**failures, 60.0))
-
-
-def doubling(_chance: random.Random, failures: int, _down_s: float) -> float:
-    """Double the wait from 1 s to 60 s, without chance."""
-    return min(2.0**failures, 60.0)
-
-
-def fixed(_chance: random.Random, _failures: int, _down_s: float) -> float:
-    """Try every 30 s."""
-    return 30.0
-
-
-POLICIES: dict[str, Policy] = {
-    "ours: steady pace": cadence,
-    "back-off, full jitter": full_jitter,
-    "back-off, no jitter": doubling,
-    "every 30 s": fixed,
-}
+CALM_S = 60.0
+"""After a relay that stood still goes on, so long is looked what is still done for nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +40,8 @@ class Costs:
     """Upgrade, challenge, signature, opening the mailbox, handing over what waits."""
     look_s: float = 0.00001
     """To see that somebody who waited has hung up."""
+    answer_s: float = 0.0001
+    """To answer on a connection that stands."""
 
     @property
     def one_s(self) -> float:
@@ -78,16 +51,21 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
-    """One return of a crowd."""
+    """One return of a crowd: at 0 the relay is there again, or stands still while all connections stay."""
 
     clients: int
     stop_s: float
     costs: Costs
-    policy: Policy
-    has_turnstile: bool
+    policy: Policy | None = None
+    """Of rivals; none for the path of the core."""
+    has_turnstile: bool = True
+    backlog: int = BACKLOG
+    """Connections that the system keeps until the relay takes them; while there are more it answers no SYN."""
     seed: int = 1
-    first_s: Callable[[random.Random, int], float] | None = None
-    """When each comes first, from the return of the relay, where the relay told them; else their policy says it."""
+    told_s: Callable[[], float] | None = None
+    """What a relay that stops in good order tells the next device; none if it was killed."""
+    frozen_s: float = 0.0
+    """The relay was not away, but does nothing for so long, while each device writes something to it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,8 +74,15 @@ class Course:
 
     oracle_s: float
     welcomed_s: list[float] = field(default_factory=list)
+    """When each was in; of a relay that stood still, when each was answered on some connection."""
     attempts: int = 0
-    """Since the relay's return."""
+    """SYNs since the relay's return, but for those that the system sent again."""
+    setups: int = 0
+    """How many of those went on to TLS."""
+    served: int = 0
+    """Connections that the relay welcomed, whether or not they were still wanted."""
+    line_max: int = 0
+    """The most connections that waited at a time, each a file and a socket of the system."""
     busy_s: float = 0.0
     """Processor time until the last was in."""
     starved: int = 0
@@ -115,93 +100,119 @@ class Course:
         return self.welcomed_s[index] if index < len(self.welcomed_s) else math.inf
 
 
-@dataclass(slots=True, eq=False)
-class _Client:
-    round_trip_s: float
-    failures: int = 0
-    attempt: int = 0
-    is_in: bool = False
-    begun_s: float = 0.0
-
-
 class _World:
     def __init__(self, storm: Storm) -> None:
         self._storm = storm
-        self._random = random.Random(storm.seed)
+        self.chance = random.Random(storm.seed)
+        self.now_s = 0.0 if storm.frozen_s else -storm.stop_s
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._now_s = -storm.stop_s
         self._jobs: deque[tuple[float, Callable[[], None]]] = deque()
         self._is_working = False
         self._turnstile = Turnstile()
-        self._waiting: dict[int, tuple[_Client, int]] = {}
+        self._waiting: dict[int, Line] = {}
         self._is_turning = False
-        self._at_door: deque[tuple[float, _Client, int]] = deque()
+        self._at_door: deque[tuple[float, Line]] = deque()
+        self._is_accepting = False
         self._beginning = 0
-        self._clients = [_Client(self._random.uniform(*ROUND_TRIP_S)) for _ in range(storm.clients)]
         self.course = Course(oracle_s=storm.clients * storm.costs.one_s)
+        self._devices = [self._device() for _ in range(storm.clients)]
 
     def run(self) -> Course:
-        for number, client in enumerate(self._clients):
-            if self._storm.first_s is not None:
-                self._at(self._storm.first_s(self._random, number), self._knocks(client))
-            else:
-                self._at(self._now_s + self._wait_s(client), self._knocks(client))
-        while self._events and len(self.course.welcomed_s) < len(self._clients):
-            self._now_s, _, happens = heapq.heappop(self._events)
-            if self._now_s > END_S:
+        storm, course = self._storm, self.course
+        if storm.frozen_s:
+            self._freeze()
+        else:
+            for device in self._devices:
+                device.falls(told_s=storm.told_s() if storm.told_s else None)
+        end_s = storm.frozen_s + CALM_S if storm.frozen_s else END_S
+        while self._events and (storm.frozen_s or len(course.welcomed_s) < storm.clients):
+            self.now_s, _, happens = heapq.heappop(self._events)
+            if self.now_s > end_s:
                 break
             happens()
-        self.course.starved = len(self._clients) - len(self.course.welcomed_s)
-        self.course.worst_share = self._worst_share()
-        return self.course
+        course.starved = storm.clients - len(course.welcomed_s)
+        course.worst_share = self._worst_share()
+        return course
 
-    # ---- devices
+    def _device(self) -> Device:
+        round_trip_s = self.chance.uniform(*ROUND_TRIP_S)
+        policy = self._storm.policy
+        return Ours(self, round_trip_s) if policy is None else Rival(self, round_trip_s, policy)
 
-    def _knocks(self, client: _Client) -> Callable[[], None]:
-        return lambda: self._knock(client)
+    def _freeze(self) -> None:
+        """Let the relay do nothing; each device writes something meanwhile, and is answered when it goes on."""
+        storm = self._storm
+        self._work(storm.frozen_s, lambda: None)
+        for device in self._devices:
+            assert isinstance(device, Ours), "rivals keep no connection that is doubted"
+            at_s = self.chance.uniform(0.0, storm.frozen_s)
+            self.note(at_s, device.owes)
+            self.note(at_s + device.round_trip_s / 2, lambda device=device: self._answer(device))  # type: ignore[misc]
 
-    def _knock(self, client: _Client) -> None:
-        client.attempt += 1
-        client.begun_s = self._now_s
-        attempt = client.attempt
-        if self._now_s < 0:  # nobody listens there: the system says so at once
-            self._at(self._now_s + client.round_trip_s, lambda: self._fail(client, attempt))
+    def _answer(self, device: Ours) -> None:
+        self._work(
+            self._storm.costs.answer_s,
+            lambda: self.note(self.now_s + device.round_trip_s / 2, lambda: self._answered(device)),
+        )
+
+    def _answered(self, device: Ours) -> None:
+        if not device.is_in:
+            self.course.welcomed_s.append(self.now_s)
+        device.heard()
+
+    # ---- the way, and the system before the relay
+
+    def note(self, at_s: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (at_s, next(self._order), event))
+
+    def ask(self, line: Line) -> None:
+        if self.now_s < 0:  # nobody listens there: the system says so at once
+            self.note(self.now_s + line.device.round_trip_s, lambda: line.device.ended(line))
             return
         self.course.attempts += 1
-        self._at(self._now_s + client.round_trip_s, lambda: self._arrive(client, attempt))
-        self._at(self._now_s + ATTEMPT_S, lambda: self._fail(client, attempt))
+        for later_s in (0.0, *SYN_AGAIN_S):
+            self.note(self.now_s + later_s, lambda: self._sent(line))
 
-    def _fail(self, client: _Client, attempt: int) -> None:
-        if client.is_in or client.attempt != attempt:
+    def _sent(self, line: Line) -> None:
+        if line.is_there and not line.is_answered:
+            self.note(self.now_s + line.device.round_trip_s / 2, lambda: self._came(line))
+
+    def _came(self, line: Line) -> None:
+        if line.is_answered or len(self._at_door) >= self._storm.backlog:
             return
-        client.attempt += 1  # whatever still comes of that attempt is for nobody
-        self._at(self._now_s + self._wait_s(client), self._knocks(client))
-        client.failures += 1
+        line.is_answered = True
+        half_s = line.device.round_trip_s / 2
+        self.note(self.now_s + half_s, lambda: line.device.answered(line) if line.is_there else None)
+        self.note(self.now_s + 2 * half_s, lambda: self._arrive(line))
 
-    def _wait_s(self, client: _Client) -> float:
-        return self._storm.policy(self._random, client.failures, self._now_s + self._storm.stop_s)
-
-    def _is_alive(self, client: _Client, attempt: int) -> bool:
-        return client.attempt == attempt and not client.is_in
+    def hello(self, line: Line) -> None:
+        self.course.setups += self.now_s >= 0
+        at_s = line.hello_s = self.now_s + line.device.round_trip_s / 2
+        self.note(at_s, lambda: line.shaken() if line.shaken else None)
 
     # ---- the relay
 
-    def _arrive(self, client: _Client, attempt: int) -> None:
+    def _arrive(self, line: Line) -> None:
+        self._at_door.append((self.now_s, line))
+        self.course.line_max = max(self.course.line_max, len(self._at_door) + len(self._waiting))
         if not self._storm.has_turnstile:  # asyncio and uvloop take all that the system has, in one turn of the loop
-            self._work(self._storm.costs.accept_s, lambda: self._begin(client, attempt))
-            return
-        self._at_door.append((self._now_s, client, attempt))
-        if len(self._at_door) == 1:
+            self._work(self._storm.costs.accept_s, self._accepted)
+        elif not self._is_accepting:
+            self._is_accepting = True
             self._work(self._storm.costs.accept_s, self._accepted)
 
     def _accepted(self) -> None:
         """Take one connection; the next in the next turn of the loop, behind all that is ready now."""
-        came_s, client, attempt = self._at_door.popleft()
-        if self._at_door:
+        came_s, line = self._at_door.popleft()
+        if not self._storm.has_turnstile:
+            self._begin(line)
+            return
+        self._is_accepting = bool(self._at_door)
+        if self._is_accepting:
             self._work(self._storm.costs.accept_s, self._accepted)
         key = next(self._order)
-        self._waiting[key] = (client, attempt)
+        self._waiting[key] = line
         self._turnstile.arrive(key, now_s=came_s)
         self._turn(None)
         if not self._is_turning:
@@ -210,51 +221,74 @@ class _World:
     def _turn_later(self) -> None:
         self._is_turning = bool(self._waiting or self._beginning)
         if self._is_turning:
-            due_s = self._now_s + (TURN_S if self._waiting else LOOK_S)
-            self._at(due_s, lambda: self._work(0.0, lambda: self._turned(due_s)))
+            due_s = self.now_s + (TURN_S if self._waiting else LOOK_S)
+            self.note(due_s, lambda: self._work(0.0, lambda: self._turned(due_s)))
 
     def _turned(self, due_s: float) -> None:
-        self._turn(self._now_s - due_s)
+        self._turn(self.now_s - due_s)
         self._turn_later()
 
     def _turn(self, lag_s: float | None) -> None:
-        left = self._turnstile.turn(now_s=self._now_s, lag_s=lag_s)
-        while left > 0 and (key := self._turnstile.begin(now_s=self._now_s)) is not None:
-            client, attempt = self._waiting.pop(key)
-            if self._is_alive(client, attempt):
+        left = self._turnstile.turn(now_s=self.now_s, lag_s=lag_s)
+        while left > 0 and (key := self._turnstile.begin(now_s=self.now_s)) is not None:
+            line = self._waiting.pop(key)
+            if line.is_there:
                 left -= 1
                 self._turnstile.began()
-                self._begin(client, attempt)
+                self._begin(line)
             else:
                 self._work(self._storm.costs.look_s, lambda: None)
-        for key in self._turnstile.forget(now_s=self._now_s):
-            del self._waiting[key]
+        for key in self._turnstile.forget(now_s=self.now_s):
+            self._close(self._waiting.pop(key))
 
-    def _begin(self, client: _Client, attempt: int) -> None:
-        costs = self._storm.costs
+    def _begin(self, line: Line) -> None:
+        """Shake hands, upgrade, let in; a round trip between each, and no work before a word of the device is here."""
+        costs, round_trip_s = self._storm.costs, line.device.round_trip_s
         steps = [costs.handshake_s, costs.let_in_s / 2, costs.let_in_s / 2]
-
         self._beginning += 1
 
         def step() -> None:
-            self._beginning -= len(steps) == 2
-            if not steps:
-                self._at(self._now_s + client.round_trip_s / 2, lambda: self._welcome(client, attempt))
-            elif len(steps) == 3 or self._is_alive(client, attempt):  # the first flight came before anybody gave up
-                cost_s = steps.pop(0)
-                self._work(cost_s, lambda: self._at(self._now_s + (client.round_trip_s if steps else 0.0), step))
+            line.shaken = None
+            if len(steps) < 3 and not line.is_there:  # the first flight came before anybody gave up
+                self._beginning -= len(steps) > 0
+                return
+            cost_s = steps.pop(0)
+            self._beginning -= not steps
+            self._work(cost_s, worked)
 
-        step()
+        def worked() -> None:
+            if steps:
+                self.note(self.now_s + round_trip_s, step)
+            else:
+                self.note(self.now_s + round_trip_s / 2, lambda: self._welcome(line))
 
-    def _welcome(self, client: _Client, attempt: int) -> None:
-        if self._is_alive(client, attempt):
-            client.is_in = True
-            self.course.welcomed_s.append(self._now_s)
+        def too_late() -> None:
+            if line.shaken is not None:
+                line.shaken = None
+                self._beginning -= 1
+                self._close(line)
+
+        if line.hello_s is not None and line.hello_s <= self.now_s:
+            step()
+        elif line.is_there:
+            line.shaken = step
+            self.note(self.now_s + TLS_HELLO_S_MAX, too_late)
+        else:
+            self._beginning -= 1
+
+    def _close(self, line: Line) -> None:
+        self.note(self.now_s + line.device.round_trip_s / 2, lambda: line.device.ended(line))
+
+    def _welcome(self, line: Line) -> None:
+        self.course.served += 1
+        if not line.is_there:
+            return
+        line.is_in = True
+        if not line.device.is_in:
+            self.course.welcomed_s.append(self.now_s)
+        line.device.welcomed(line)
 
     # ---- time
-
-    def _at(self, at_s: float, happens: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (at_s, next(self._order), happens))
 
     def _work(self, cost_s: float, then: Callable[[], None]) -> None:
         self._jobs.append((cost_s, then))
@@ -266,7 +300,7 @@ class _World:
         if self._is_working:
             cost_s, then = self._jobs.popleft()
             self.course.busy_s += cost_s
-            self._at(self._now_s + cost_s, lambda: self._done(then))
+            self.note(self.now_s + cost_s, lambda: self._done(then))
 
     def _done(self, then: Callable[[], None]) -> None:
         then()
@@ -276,7 +310,7 @@ class _World:
         """Slide a window over the time in which the first half of the crowd came in."""
         capacity = WINDOW_S / self._storm.costs.one_s
         welcomed_s, worst = self.course.welcomed_s, 1.0
-        half_s = welcomed_s[len(self._clients) // 2] if len(welcomed_s) > len(self._clients) // 2 else END_S
+        half_s = welcomed_s[len(self._devices) // 2] if len(welcomed_s) > len(self._devices) // 2 else END_S
         start_s = 0.0
         while start_s + WINDOW_S <= half_s:
             served = sum(start_s <= each_s < start_s + WINDOW_S for each_s in welcomed_s)
@@ -286,5 +320,5 @@ class _World:
 
 
 def play(storm: Storm) -> Course:
-    """Play one storm from the relay's stop to the last device's welcome."""
+    """Play one storm from the relay's stop, or standstill, to the last device's welcome."""
     return _World(storm).run()
