@@ -146,6 +146,19 @@ def test_a_farewell_on_an_attempt_says_nothing_against_the_connection_that_has_w
     assert Close(1) not in later
 
 
+def test_a_farewell_of_the_doubted_connection_does_not_give_up_the_one_that_has_superseded_it() -> None:
+    device, _, line = doubting()
+    device.engine.answered(line, now=at(2.6))
+    device.engine.opened(line, now=at(2.61))  # its ticket was in the request: the relay has let it in
+    superseded = Farewell(Cause.NETWORK_CONNECTION_LOST.value, 90_000, "superseded")
+    effects = device.engine.received(1, superseded, now=at(2.62))
+    assert Close(line) not in effects
+    assert device.machines.path.holds(line)
+    device.engine.received(line, CHALLENGE, now=at(2.65))
+    device.engine.received(line, welcome(), now=at(2.7))
+    assert device.machines.path.line == line
+
+
 def test_a_farewell_on_an_attempt_beside_a_doubted_connection_says_when_to_come_back() -> None:
     device, _, line = doubting()
     device.engine.answered(line, now=at(2.6))

@@ -84,7 +84,9 @@ class Reaching:
 
     def opened(self, line: int) -> None:
         """A connection stands; the relay's challenge, or its welcome, is next."""
-        if self.machines.paths.of(line) is not None:
+        path = self.machines.paths.of(line)
+        if path is not None:
+            path.opened(line)
             self.greeting.opened(line)
 
     def lost(self, line: int, cause: Cause, *, retry_after_s: float | None = None, now: Moment) -> list[Effect]:
@@ -106,6 +108,8 @@ class Reaching:
         """The relay closes this connection, and says why."""
         cause = cause_of(frame.cause)
         retry_after_s = frame.retry_after_ms / 1000 if frame.retry_after_ms > 0 else None
+        if cause is Cause.NETWORK_CONNECTION_LOST and self._has_raced(now):
+            retry_after_s = None  # it was superseded by another connection of ours, and not by somebody else
         effects = self.lost(line, cause, retry_after_s=retry_after_s, now=now)
         return [*effects, Tell(Warned(cause))] if cause.layer == "account" else effects
 
@@ -130,8 +134,8 @@ class Reaching:
         self.greeting.follow(line, frame)
         machines.questions.check(frame)
         path = machines.paths.of(line)
-        if path is None or line != path.line:
-            return []
+        if path is None or line != path.line or isinstance(frame, Farewell):
+            return []  # a farewell answers nothing
         is_mail = isinstance(frame, Deliver)
         effects = path.heard(is_progress=not is_mail, now_s=now.now_s, draw=machines.draw())
         if line != self._line and is_mail:  # the relay has lost the other connection, and takes this one
@@ -173,6 +177,9 @@ class Reaching:
         return self._after(effects, now) if effects else []
 
     # ---- private
+
+    def _has_raced(self, now: Moment) -> bool:
+        return any(path.has_raced(now_s=now.now_s) for path in self.machines.paths.active())
 
     def _datagram_answered(self, name: str, *, is_connected: bool, now: Moment) -> list[Effect]:
         self._datagrams_pass(name, on=True)

@@ -3,6 +3,7 @@
 from answerback.core.effects import Close, Probe, Transmit, Use
 from answerback.core.network.choice import BETTER_S, WELL_S, Metered
 from answerback.core.network.keepalive import Bounds
+from answerback.core.network.path import RACE_S
 from answerback.core.network.paths import Paths
 from answerback.core.network.probe_budget import IN_FRONT, Platform
 from answerback.core.network.recovery import Evidence
@@ -108,13 +109,24 @@ def test_evidence_is_told_to_the_path_in_use_and_to_the_standby() -> None:
 
 def test_a_farewell_on_the_standby_ends_the_standby_only() -> None:
     stand, first, second = with_two()
-    stand.hears(second, Farewell(Cause.NETWORK_CONNECTION_LOST.value, 60_000))
+    stand.hears(second, Farewell(Cause.RELAY_BUSY.value, 60_000))
     assert (stand.in_use, stand.machines.path.line) == (first, first)
     assert stand.machines.paths.standby is not None
     assert not stand.machines.paths.standby.up
     tried = len(stand.paths)
     stand.wakes(30.0)
     assert len(stand.paths) == tried, "it was told when"
+
+
+def test_a_connection_that_was_superseded_by_one_of_our_own_is_no_reason_to_keep_away() -> None:
+    superseded = Farewell(Cause.NETWORK_CONNECTION_LOST.value, 60_000, "superseded")
+    for quiet_s, is_ours in ((0.0, True), (RACE_S + 1.0, False)):
+        stand, first, second = with_two()
+        stand.wakes(quiet_s)
+        stand.hears(second, superseded)
+        assert stand.in_use == first
+        stand.wakes(15.0)
+        assert (list(stand.paths.values()).count(CELLULAR) > 1) == is_ours, "else another program is at work with this device's keys"
 
 
 def test_a_third_path_stands_by_when_the_second_takes_over() -> None:

@@ -51,6 +51,9 @@ class Attempt:
     going: int = 0
     """Being set up, as the so-manieth of this path; 0 if not."""
 
+    is_open: bool = False
+    """The request for it was answered: with a ticket in it, that was the hello."""
+
     @property
     def is_going(self) -> bool:
         """It is being set up."""
@@ -58,7 +61,7 @@ class Attempt:
 
     def has_said_hello(self, now_s: float) -> bool:
         """Whether the relay may know of it already: TLS takes a round trip first."""
-        return self.go_s is not None and now_s - self.go_s > self.took_s
+        return self.is_open or (self.go_s is not None and now_s - self.go_s > self.took_s)
 
     @property
     def due_s(self) -> float:

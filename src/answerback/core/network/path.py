@@ -43,6 +43,8 @@ PATIENCE_MAX = 8
 or a link slower than its own first window would be torn down for ever."""
 RATE_FLOOR_BYTES_PER_S = 4 * 1024
 """Before a rate is known, what is under way is given the time it needs on 32 kbit/s."""
+RACE_S = 10.0
+"""A connection that the relay ends so soon after another of ours was set up was ended for that one."""
 FRONT_QUIET_S = 5.0
 """When a person comes to look, a connection that was quiet for longer is asked whether it lives."""
 SYN_EVERY = 4
@@ -155,6 +157,17 @@ class Path:
             attempt.is_held = True
             recovery.queued(now_s=now_s, draw=draw)
         return self._look_at_attempts(now_s, draw)
+
+    def opened(self, line: int) -> None:
+        """A connection stands, and the relay may know of it by now."""
+        attempt = self.attempts.under_way.get(line)
+        if attempt is not None:
+            attempt.is_open = True
+
+    def has_raced(self, *, now_s: float) -> bool:
+        """Whether a connection of ours is being set up, or has just been: the relay may take it for the newer one."""
+        is_going = any(attempt.is_going for attempt in self.attempts.under_way.values())
+        return is_going or now_s - self.recovery.up_since_s <= RACE_S
 
     def failed(self, line: int, cause: Cause, *, now_s: float, draw: float) -> list[Effect]:
         """An attempt ended by itself: nobody there, or somebody who would not have us."""

@@ -81,6 +81,8 @@ ANSWER_S_LONGEST = 9.5
 """And in an outage that lasts, one in `LONGEST_EVERY` lives until the kernel has repeated it three times: behind a full
 queue of somebody else's an answer takes seconds, and a device that asked for less would never come back."""
 LONGEST_AGE_S, LONGEST_EVERY = 15.0, 14
+PATIENT = {2: ANSWER_S_LONG, 6: ANSWER_S_LONGEST}
+"""Of the probes after fresh evidence these live long: on a slow link no other would ever be answered."""
 REPEATS_EXPECTED = 1 / LONG_EVERY
 """Of each probe by SYN so many repetitions come on average, before this outage has shown its own share."""
 FREE_S = 10.0
@@ -130,7 +132,8 @@ class Recovery:
     """From when its age counts for the timetable: its beginning, or evidence that begins it anew."""
     _price_s: float = 0.0
     """What a probe of the first minute costs in this outage, so that the budget suffices."""
-    _up_since_s: float = -math.inf
+    up_since_s: float = -math.inf
+    """When a connection carried mail last, anew."""
     _spends_from_s: float = -math.inf
     """From when probes count as this outage's."""
     _is_absent: bool = False
@@ -148,6 +151,7 @@ class Recovery:
     _retries: float = RETRIES_MAX
     _retries_at_s: float = 0.0
     _number: int = 0
+    _since_evidence: int = 0
     _open_probes: int = 0
     """Probes since anything worked, and how many of them the kernel sent again."""
     _repeats: int = 0
@@ -196,7 +200,7 @@ class Recovery:
         self._is_anew = True
         if self.is_out:
             return  # it was doubted already, and is being looked for
-        if now_s - self._up_since_s < STEADY_S:
+        if now_s - self.up_since_s < STEADY_S:
             self.refused(now_s=now_s, draw=draw)
             return
         self._begin(now_s)
@@ -223,6 +227,7 @@ class Recovery:
             self._begin(now_s)
         self.budget.spend(now_s=now_s)
         self._number += 1
+        self._since_evidence += 1
         self._open_probes += 1
         self._next = self._following(now_s, draw)
         return reason
@@ -234,6 +239,8 @@ class Recovery:
     def answer_s(self, *, now_s: float) -> float:
         """How long the answer to the probe just taken is waited for."""
         age_s = now_s - self._fresh_s
+        if self._fresh_s == self._evidence_s and self._since_evidence in PATIENT:
+            return PATIENT[self._since_evidence]  # it may be another network, and what was measured says nothing of it
         longest_every = LONG_EVERY_SLOW if self.rto_s > ANSWER_S_LONG else LONGEST_EVERY
         if age_s > LONGEST_AGE_S and not self.by_datagram and self._number % longest_every == 0:
             return ANSWER_S_LONGEST
@@ -273,7 +280,7 @@ class Recovery:
 
     def succeeded(self, *, now_s: float, took_s: float | None = None, old: bool = False) -> None:
         """A connection carries mail; `took_s` since its probe was sent. With `old`, the doubted one itself spoke."""
-        if now_s - self._up_since_s >= STEADY_S:
+        if now_s - self.up_since_s >= STEADY_S:
             self._refusals = 0
         if took_s is not None:
             sample = min(max(took_s / max(self.rtt_s, 0.001), 1.0), SETUP_ROUND_TRIPS_MAX)
@@ -284,7 +291,7 @@ class Recovery:
             if not old or ended_s - self._began_s >= PLEDGE_S:  # a shorter one was no outage but a slow answer
                 self.outages.learn(ended_s - self._began_s)
             self.wasted += max(self._open_probes + self._repeats - (0 if old else 1), 0)
-        self._next, self._up_since_s = None, now_s
+        self._next, self.up_since_s = None, now_s
         self._open_probes, self._repeats, self._is_anew = 0, 0, False
         self.is_crowd = self._is_queued = False
         self._hints.clear()
@@ -339,6 +346,7 @@ class Recovery:
         if now_s - came_s < min(EVIDENCE_S_MIN * 2.0**in_vain, EVIDENCE_S_MAX):
             return
         self._hints[evidence] = (now_s, in_vain + 1)
+        self._since_evidence = 0
         self._evidence_s = now_s
         if evidence in _FRESH:
             self._fresh_s, self._price_s = now_s, self.budget.allowance.price_s
@@ -360,7 +368,7 @@ class Recovery:
         return self._next is not None and self._next.reason is Reason.CONNECT_TOLD
 
     def _begin(self, began_s: float) -> None:
-        if began_s - self._up_since_s >= STEADY_S:  # else it is the one before that goes on
+        if began_s - self.up_since_s >= STEADY_S:  # else it is the one before that goes on
             self._spends_from_s = began_s
         self._began_s = self._fresh_s = began_s
         self._price_s = self.budget.allowance.price_s
