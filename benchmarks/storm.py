@@ -15,13 +15,15 @@ import math
 import random
 import re
 import statistics
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from answerback.faces.benchmarking.figures import percentile
 from answerback.faces.benchmarking.hosting import run
 from answerback.lab import storms
-from answerback.lab.storms import POLICIES, Costs, Course, Storm, cadence
+from answerback.lab.crowd import OURS, POLICIES
+from answerback.lab.storms import Costs, Course, Storm
 from answerback.relay.admission import Admission
 from benchmarks.storms import handshakes, picture, returning
 
@@ -33,11 +35,15 @@ CROWD, STOP_S = 10_000, 60.0
 SLOWER = 4
 ACCEPT_S, LOOK_S = 0.00005, 0.00001
 TOLD_STOP_S = 5.0
+FROZEN_S = 10.0
+SHORT = f"ours, away for {TOLD_STOP_S:.0f} s"
+FROZEN = f"ours, relay frozen for {FROZEN_S:.0f} s"
 AWAY_CLIENTS = 300
+SHOWN = ("p50_s", "p99_s", "last_s", "attempts_each", "setups_each", "cpu_ms_each")
 DOORS = {True: "turnstile", False: "open door"}
 LABELS = {
-    ("ours: steady pace", True): ("turnstile, our devices (every 1.5 s)", "ours"),
-    ("ours: steady pace", False): ("open door, our devices", "open"),
+    (OURS, True): ("turnstile, our devices", "ours"),
+    (OURS, False): ("open door, our devices", "open"),
     ("back-off, full jitter", True): ("turnstile, back-off with full jitter up to 60 s", "jitter"),
     ("back-off, no jitter", False): ("open door, back-off without jitter", "plain"),
     ("every 30 s", False): ("open door, every 30 s", "fixed"),
@@ -55,7 +61,7 @@ def real(clients: int, stop_s: float) -> list[Row]:
     )
     rows: list[Row] = []
     for name, kinds in plays:
-        seen = run(returning.play(clients=clients, stop_s=stop_s, policy=cadence, **kinds))
+        seen = run(returning.play(clients=clients, stop_s=stop_s, **kinds))
         each_s = seen.relay_cpu_s / max(len(seen.welcomed_s), 1)
         rows.append(
             {
@@ -66,6 +72,7 @@ def real(clients: int, stop_s: float) -> list[Row]:
                 "p99_s": percentile(seen.welcomed_s, 0.99),
                 "last_s": seen.welcomed_s[-1],
                 "attempts_each": seen.attempts / clients,
+                "setups_each": seen.setups / clients,
                 "cpu_ms_each": 1000 * each_s,
                 "told_last_s": seen.told_s[-1] if seen.told_s else None,
             }
@@ -104,20 +111,28 @@ def virtual(costs: Costs) -> list[Row]:
     """Play 10,000 in virtual time."""
     rows: list[Row] = []
     for factor in (1, SLOWER):
-        usual = Storm(clients=CROWD, stop_s=STOP_S, costs=slowed(costs, factor), policy=cadence, has_turnstile=True)
+        usual = Storm(clients=CROWD, stop_s=STOP_S, costs=slowed(costs, factor))
         for name, policy in POLICIES.items():
             for has_turnstile in (True, False):
                 storm = dataclasses.replace(usual, policy=policy, has_turnstile=has_turnstile)
                 rows.append(_row(name, factor, storm))
+        short = dataclasses.replace(usual, stop_s=TOLD_STOP_S)
+        rows.append(_row(SHORT, factor, short))
         admission = Admission(random.Random(1).random, capacity_per_s=1 / usual.costs.one_s)
-        told_s = [admission.return_ms(after_s=TOLD_STOP_S, now_s=0.0) / 1000 - TOLD_STOP_S for _ in range(CROWD)]
-        storm = dataclasses.replace(usual, stop_s=TOLD_STOP_S, first_s=lambda _chance, n, told_s=told_s: told_s[n])
-        rows.append(_row("told when to come", factor, storm))
+        told_s = partial(_told_s, admission)
+        rows.append(_row("ours, told when to come", factor, dataclasses.replace(short, told_s=told_s)))
+        rows.append(_row(FROZEN, factor, dataclasses.replace(usual, frozen_s=FROZEN_S)))
     return rows
+
+
+def _told_s(admission: Admission) -> float:
+    return admission.return_ms(after_s=TOLD_STOP_S, now_s=0.0) / 1000
 
 
 def _row(name: str, factor: int, storm: Storm) -> Row:
     course: Course = storms.play(storm)
+    needed = 0 if storm.frozen_s else storm.clients - course.starved
+    work_s = course.busy_s - storm.frozen_s - (storm.clients * storm.costs.answer_s if storm.frozen_s else 0.0)
     row: Row = {
         "devices": name,
         "door": DOORS[storm.has_turnstile],
@@ -127,7 +142,11 @@ def _row(name: str, factor: int, storm: Storm) -> Row:
         "p50_s": _finite(course.within_s(0.5)),
         "p99_s": _finite(course.within_s(0.99)),
         "attempts_each": course.attempts / storm.clients,
-        "busy_share_wasted": 1 - (storm.clients - course.starved) * storm.costs.one_s / course.busy_s,
+        "setups_each": course.setups / storm.clients,
+        "served_each": course.served / storm.clients,
+        "line_max": course.line_max,
+        "busy_share_wasted": 1 - needed * storm.costs.one_s / work_s,
+        "wasted_s": work_s - needed * storm.costs.one_s,
         "worst_share": course.worst_share,
         "starved": course.starved,
         "curve_s": [round(each_s, 2) for each_s in course.welcomed_s[:: storm.clients // 500]],
@@ -160,23 +179,26 @@ def drawn(found: Row) -> str:
 def tables(found: Row) -> str:
     """Write what was found as Markdown."""
     lines = ["", "Over real sockets, relay and devices on one machine of two busy cores:", ""]
-    lines += ["| | devices | in | half in, s | 99 % in, s | last in, s | attempts each | relay CPU each, ms |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
+    lines += [
+        "| | devices | in | half in, s | 99 % in, s | last in, s | SYNs each | set-ups each | relay CPU each, ms |"
+    ]
+    lines += ["|---|---|---|---|---|---|---|---|---|"]
     rows = medians(found["rounds"])
     for row in rows:
-        figures = [f"{row[key]:.2f}" for key in ("p50_s", "p99_s", "last_s", "attempts_each", "cpu_ms_each")]
+        figures = [
+            f"{row[key]:.2f}" for key in ("p50_s", "p99_s", "last_s", "attempts_each", "setups_each", "cpu_ms_each")
+        ]
         lines.append(f"| {row['what']} | {row['clients']:,} | {row['in']:,} | {' | '.join(figures)} |")
     lines += ["", f"Medians of {len(found['rounds'])} round(s)."]
     lines[-1] += f" To be told to come later, over TLS, costs the relay {found['away_ms']:.2f} ms for each."
     for factor, title in ((1, "This machine"), (SLOWER, "A machine a quarter as fast")):
         rows = [row for row in found["virtual"] if row["slower"] == factor]
         lines += ["", f"{title}, 10,000 devices in virtual time: {rows[0]['oracle_s']:.1f} s of work (the oracle).", ""]
-        lines += [
-            "| devices | door | last in, s | × oracle | half in, s | 99 % in, s | attempts each | work for nobody"
-        ]
-        lines[-1] += " | least served, of capacity | never in |"
-        lines += ["|---|---|---|---|---|---|---|---|---|---|"]
-        lines += [_line(row) for row in rows]
+        lines += ["| devices | door | last in, s | × oracle | half in, s | 99 % in, s | SYNs each | set-ups each"]
+        lines[-1] += " | work for nobody | longest line | least served, of capacity | never in |"
+        lines += ["|---|---|---|---|---|---|---|---|---|---|---|---|"]
+        lines += [_line(row) for row in rows if row["devices"] != FROZEN]
+        lines += ["", *(_frozen(row) for row in rows if row["devices"] == FROZEN)]
     made = found["handshakes"]
     shake = (
         f"A TLS handshake alone costs the relay {made['full_ms']:.2f} ms and {made['full_bytes']} bytes; one that takes"
@@ -204,11 +226,23 @@ def _line(row: Row) -> str:
         said(row["p50_s"]),
         said(row["p99_s"]),
         said(row["attempts_each"], "{:.2f}"),
+        said(row["setups_each"], "{:.2f}"),
         f"{max(row['busy_share_wasted'], 0.0):.0%}",
+        f"{row['line_max']:,}",
         f"{row['worst_share']:.0%}",
         f"{row['starved']:,}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _frozen(row: Row) -> str:
+    return (
+        f"Where the relay stands still for {FROZEN_S:.0f} s instead, each device writes meanwhile and keeps its"
+        f" connection: all are answered {row['full_s'] - FROZEN_S:.1f} s after it goes on. They sent"
+        f" {row['attempts_each']:.2f} SYNs each and began {row['setups_each']:.2f} set-ups;"
+        f" {row['served_each']:.2f} new connections each were let in for nobody, {row['wasted_s']:.1f} s of work in all;"
+        f" at most {row['line_max']:,} waited."
+    )
 
 
 def main() -> None:
