@@ -107,7 +107,7 @@ class Adapting:
         is_new = modes.notice(around, now_s=now.now_s) if around != modes.around else False
         is_new = modes.wake(now_s=now.now_s) or is_new
         effects = self._changed(now) if is_new else []
-        is_helping = self._is_bounded and now.now_s >= self._told_s + AGAIN_S
+        is_helping = self._is_bounded and self.machines.catchup.behind > 0 and now.now_s >= self._told_s + AGAIN_S
         if is_helping and self.machines.path.up and modes.posture.mode is Mode.ECONOMICAL:
             effects += self._tell(now)
         return effects

@@ -262,6 +262,7 @@ HEAL_S: dict[Plant, float] = {receipts_cause_receipts: 20.0}
 def shorten(patch: pytest.MonkeyPatch, heal_s: float) -> None:
     patch.setattr("answerback.lab.simulation.life.HEAL_S_MAX", heal_s)
     patch.setattr("answerback.lab.simulation.life.QUIET_S", 60.0)
+    patch.setattr("answerback.lab.simulation.life.HEARD_S", 0.0)
 
 
 @pytest.mark.parametrize(("plant", "checkers", "first"), PLANTS, ids=lambda each: getattr(each, "__name__", ""))

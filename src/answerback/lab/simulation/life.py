@@ -26,6 +26,9 @@ LOOK_AT_DEVICES_S = 600.0
 AWAY_AGAIN_SHARE = 0.5
 AWAKE_S = 120.0
 """Between two long absences: keys are renewed, and the older ones are deleted after the second."""
+HEARD_S = 2_100.0
+"""Longer than the longest quiet between two signs of life: by then each device has read the relay's clock once more, and
+whoever was sent away for a while has come back."""
 QUIET_S = 900.0
 """Longer than the first asking again of anything."""
 
@@ -76,8 +79,9 @@ class _Life:
             await self._seldom()
         await self._heal()
         judge(town, log=self._log.getvalue())
-        before, moved_before = dict(town.talk), dict(town.truth.moves)
         if not town.chronicle.objections:
+            await asyncio.sleep(HEARD_S)
+            before, moved_before = dict(town.talk), dict(town.truth.moves)
             await asyncio.sleep(QUIET_S)
             still_talking(town, before, moved_before)
         outcome = self._outcome()
