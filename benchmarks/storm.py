@@ -240,7 +240,7 @@ def _frozen(row: Row) -> str:
         f"Where the relay stands still for {FROZEN_S:.0f} s instead, each device writes meanwhile and keeps its"
         f" connection: all are answered {row['full_s'] - FROZEN_S:.1f} s after it goes on. They sent"
         f" {row['attempts_each']:.2f} SYNs each and began {row['setups_each']:.2f} set-ups;"
-        f" {row['served_each']:.2f} new connections each were let in for nobody, {row['wasted_s']:.1f} s of work in all;"
+        f" {row['served_each']:.2f} new connections each were let in for nobody, {row['wasted_s']:.1f} s of work;"
         f" at most {row['line_max']:,} waited."
     )
 
