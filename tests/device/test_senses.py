@@ -206,7 +206,7 @@ def test_a_sleep_is_told_as_evidence() -> None:
 
 def test_a_device_that_listens_says_so_and_the_relays_answer_is_told() -> None:
     async def work() -> None:
-        async with relay_here() as relay, feeling() as device:
+        async with relay_here() as relay, feeling(Approach(f"http://127.0.0.1:{relay.address[1]}")) as device:
             device.senses.listen(ANY_PATH, TICKET, relay=relay.address)
             assert isinstance(await relay.hears(), Here)
             assert await device.until(DatagramAnswered) == DatagramAnswered(ANY_PATH, is_connected=True)
@@ -220,7 +220,7 @@ def test_a_device_that_listens_says_so_and_the_relays_answer_is_told() -> None:
 
 def test_a_call_of_the_relay_is_evidence_by_the_ticket_before_too() -> None:
     async def work() -> None:
-        async with relay_here() as relay, feeling() as device:
+        async with relay_here() as relay, feeling(Approach(f"http://127.0.0.1:{relay.address[1]}")) as device:
             device.senses.listen(ANY_PATH, OLDER, relay=relay.address)
             await relay.hears()
             old = relay.end
@@ -248,7 +248,7 @@ def test_who_is_behind_a_proxy_cannot_listen_and_nothing_is_asked_by_datagram() 
 
 def test_where_no_datagram_comes_back_it_is_told_after_a_few() -> None:
     async def work() -> None:
-        async with relay_here() as relay, feeling() as device:
+        async with relay_here() as relay, feeling(Approach(f"http://127.0.0.1:{relay.address[1]}")) as device:
             relay.answers = False
             device.senses.listen(ANY_PATH, TICKET, relay=relay.address)
             await relay.hears()

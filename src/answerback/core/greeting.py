@@ -32,6 +32,11 @@ class Greeting:
     _standing_by: set[int] = field(default_factory=set)
     """Connections on which we said that they stand by."""
 
+    @property
+    def ticket(self) -> Ticket | None:
+        """The newest one, for the next connection."""
+        return self._ticket
+
     def proceed(self, effects: list[Effect], *, now: Moment) -> list[Effect]:
         """Put the ticket into each attempt that goes on."""
         greeted: list[Effect] = []

@@ -18,6 +18,7 @@ from answerback.core.network.path import Path
 from answerback.core.network.recovery import TOLD_S_MAX, Evidence
 from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, NetworkSeen
 from answerback.model.causes import Cause, cause_of
+from answerback.model.paths import PathSeen
 from answerback.wire.flight import Kind
 from answerback.wire.frames import WIRE_VERSION, Challenge, Deliver, Farewell, Pong, RelayFrame, TakeOver, Welcome
 
@@ -48,8 +49,7 @@ class Reaching:
         """Take in what a sense has told of the network."""
         match event:
             case NetworkSeen(found):
-                draw = self.machines.draw()
-                return self._after(self.machines.paths.network_seen(found, now_s=now.now_s, draw=draw), now)
+                return self._network_seen(found, now)
             case Hinted(evidence):
                 return self._hint(evidence, now)
             case DatagramAnswered(path, is_connected):
@@ -180,6 +180,15 @@ class Reaching:
 
     def _has_raced(self, now: Moment) -> bool:
         return any(path.has_raced(now_s=now.now_s) for path in self.machines.paths.active())
+
+    def _network_seen(self, found: tuple[PathSeen, ...], now: Moment) -> list[Effect]:
+        paths = self.machines.paths
+        before = paths.current.name
+        effects = paths.network_seen(found, now_s=now.now_s, draw=self.machines.draw())
+        path, ticket = paths.current, self.greeting.ticket
+        if path.name != before and path.line is not None and ticket is not None:
+            effects.append(Listen(path.name, path.line, ticket))  # it has a name now, and datagrams go by it
+        return self._after(effects, now)
 
     def _datagram_answered(self, name: str, *, is_connected: bool, now: Moment) -> list[Effect]:
         self._datagrams_pass(name, on=True)

@@ -72,7 +72,8 @@ class Senses:
     def listen(self, path: str, ticket: Ticket, *, relay: tuple[str, int] | None) -> None:
         """Be there for the relay's datagrams on a path, and say so."""
         if relay is not None:
-            self._spawn(self._listen(path, ticket, relay))
+            # Another port may lead to the relay as well, but its datagrams are at its own.
+            self._spawn(self._listen(path, ticket, (relay[0], self._approach.own_port)))
 
     def here(self, path: str) -> None:
         """Say that this device can still be called."""

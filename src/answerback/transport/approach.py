@@ -112,6 +112,11 @@ class Approach:
         return (self._proxy_names or self._names).known
 
     @property
+    def own_port(self) -> int:
+        """The relay's own, whichever leads there from here."""
+        return self._ports.own
+
+    @property
     def is_direct(self) -> bool:
         """Nobody stands between: the far end of a connection is the relay's own address."""
         return self._proxy is None
@@ -119,8 +124,11 @@ class Approach:
     def network_seen(self, paths: Iterable[PathSeen]) -> None:
         """Begin anew on each path that leads somewhere else now, and look the names up again."""
         places: dict[str, _Place] = {}
+        paths = tuple(paths)
+        # What was begun before anything had a name left by the path that the system prefers.
+        first = paths[0].name if paths and all(path.name for path in paths) else None
         for path in paths:
-            old = self._places.get(path.name)
+            old = self._places.get(path.name) or (self._places.get(ANY_PATH) if path.name == first else None)
             stays = old is not None and old.network in (b"", path.network)
             place = places[path.name] = old if old is not None and stays else _Place()
             if (place.has_ipv4, place.has_ipv6) != (path.has_ipv4, path.has_ipv6):

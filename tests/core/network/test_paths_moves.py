@@ -1,6 +1,6 @@
 """Proves when mail moves to a better path, what may cost money, and what is told to all paths at once."""
 
-from answerback.core.effects import Close, Probe, Transmit, Use
+from answerback.core.effects import Close, Listen, Probe, Transmit, Use
 from answerback.core.network.choice import BETTER_S, WELL_S, Metered
 from answerback.core.network.keepalive import Bounds
 from answerback.core.network.path import RACE_S
@@ -22,6 +22,7 @@ from tests.core.several_paths import (
     DEAR,
     HOME,
     OFFICE,
+    STREET,
     TWO,
     WIFI,
     Stand,
@@ -159,3 +160,15 @@ def test_probes_into_an_outage_say_nothing_of_what_the_path_loses_when_it_works(
     stand.connects(WIFI)
     assert stand.machines.path.estimate.loss == 0.0
     assert stand.machines.path.verdict.standing is Standing.UP
+
+
+def test_a_connection_that_was_begun_before_the_first_look_is_heard_by_datagram_under_its_new_name() -> None:
+    stand = Stand()
+    stand.starts()
+    line = stand.connects("", ticket=TICKET)
+    assert Listen("", line, TICKET) in stand.done
+    stand.sees(seen(WIFI, HOME))
+    assert stand.done[-1] == Listen(WIFI, line, TICKET)
+    before = len(stand.done)
+    stand.sees(seen(WIFI, HOME), seen(CELLULAR, STREET))
+    assert not [effect for effect in stand.done[before:] if isinstance(effect, Listen)]
