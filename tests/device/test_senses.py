@@ -116,8 +116,9 @@ async def feeling(approach: Approach | None = None) -> AsyncIterator[Device]:
 def test_a_relay_on_this_very_machine_is_reached_over_no_interface(url: str) -> None:
     async def work() -> None:
         async with feeling(Approach(url)) as device:
-            (seen,) = device.of(NetworkSeen)
+            seen = await device.until(NetworkSeen)
             assert isinstance(seen, NetworkSeen)
+            assert device.of(NetworkSeen) == [seen]
             assert [path.name for path in seen.paths] == [ANY_PATH]
 
     asyncio.run(work())
