@@ -72,7 +72,7 @@ def cases(recordings: Path | None, constant: Path) -> Iterator[Case]:
     """Give all runs, part by part; a link of one rate is written into the folder `constant`."""
     named = links(recordings)
     for place, link in named.items():
-        for policy in ("answerback", "answerback-by-tcp"):
+        for policy in ("answerback", "answerback-by-tcp", "oracle"):
             words = ("--up", link, "--outage", str(HOLE_S), *TWICE)
             yield Case(part="hole", place=place, scenario="black-hole", policy=policy, words=words)
     for place, link in named.items():
