@@ -3,7 +3,10 @@
 from answerback.core.effects import Close, Effect, LinkChanged, Probe, Proceed, Reason, Tell, Transmit, Use, Warned
 from answerback.core.network.silence import SILENCE_S_MIN
 from answerback.model.causes import Cause
-from answerback.wire.frames import WIRE_VERSION, Accepted, Challenge, Farewell, Hello, Pong, Submit, Ticket
+from answerback.model.envelope import Delivery
+from answerback.model.ids import EnvelopeId
+from answerback.model.message import Lane
+from answerback.wire.frames import WIRE_VERSION, Accepted, Challenge, Deliver, Farewell, Hello, Pong, Submit, Ticket
 from tests.core.lone_engine import RELAY_MS, Device, at, frames, told, welcome
 
 TICKET = Ticket(b"T" * 16, b"S" * 32, 600)
@@ -176,3 +179,12 @@ def test_another_protocol_is_told_to_the_person_and_nothing_is_said() -> None:
     device.opens(1.0)
     effects = device.hears(Challenge(b"n" * 32, b"relay", 0, WIRE_VERSION + 1), now_s=1.0)
     assert effects == [Tell(Warned(Cause.RELAY_INCOMPATIBLE))]
+
+
+def test_what_the_relay_hands_over_says_how_much_the_path_carries_down() -> None:
+    device = Device()
+    device.connects(1.0)
+    delivery = Delivery(1, Lane.NORMAL, EnvelopeId(b"e" * 32), b"x" * 20_000)
+    for number in range(11):
+        device.hears(Deliver([delivery]), now_s=2.0 + number / 10)
+    assert 100_000 < device.machines.path.estimate.down_bytes_per_s < 300_000

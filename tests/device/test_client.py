@@ -14,6 +14,7 @@ from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
 from answerback.device import client as client_module
 from answerback.device.client import Client
 from answerback.device.home import make_journal, open_journal
+from answerback.device.waking import kept_push, subscription
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.errors import StorageError, UsageError
@@ -190,3 +191,21 @@ def test_a_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
             with pytest.raises(UsageError):
                 asyncio.run(me.send("bea@example.org", file=nothing))
         assert me.journal.load().drafts == ()
+
+
+def test_where_a_device_is_woken_is_said_and_kept_and_a_push_or_a_wish_for_a_file_is_heard(tmp_path: Path) -> None:
+    place_to_wake = subscription("https://push.example/a")
+
+    async def story() -> None:
+        place = Place(tmp_path)
+        disk = place.disk("ann")
+        async with place.client("ann", disk) as client:
+            await place.diary.until(lambda: client.status().connected)
+            client.wake_at(place_to_wake)
+            await place.diary.until(lambda: place_to_wake in place.line("ann").sent)
+            assert kept_push(disk) == place_to_wake
+            client.woken()
+            client.fetch(MessageId(b"m" * 16))
+            assert client.status().connected
+
+    jumping(story())

@@ -137,6 +137,8 @@ class Reaching:
         if path is None or line != path.line or isinstance(frame, Farewell):
             return []  # a farewell answers nothing
         is_mail = isinstance(frame, Deliver)
+        if isinstance(frame, Deliver):
+            path.estimate.received(sum(len(entry.sealed) for entry in frame.entries), now_s=now.now_s)
         effects = path.heard(is_progress=not is_mail, now_s=now.now_s, draw=machines.draw())
         if line != self._line and is_mail:  # the relay has lost the other connection, and takes this one
             effects += self._move(path, now)

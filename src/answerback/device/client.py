@@ -21,7 +21,7 @@ from typing import Final, Self
 from answerback.core.effects import Answered, Arrived, Effect, Moment, News, Progressed, Save
 from answerback.core.engine import Engine
 from answerback.core.network.recovery import Evidence
-from answerback.core.sensing import Hinted, PushGiven
+from answerback.core.sensing import FileAsked, Hinted, PushGiven
 from answerback.crypto.files import make_file_key, seal_file
 from answerback.crypto.primitives import random_bytes
 from answerback.device.agent import Agent
@@ -308,6 +308,10 @@ class Client:
             urgent_next_ms=_wall_ms(machines.urgent_budget.next_at_s(now_s=now.now_s), now),
             paths=path_statuses(machines.paths, now_s=now.now_s),
         )
+
+    def fetch(self, message: MessageId) -> None:
+        """Have a file come that would not come by itself: somebody wants to see it, on whatever link."""
+        self.agent.change(lambda engine, now: engine.sensed(FileAsked(message), now=now))
 
     def wake_at(self, push: Subscribe) -> None:
         """Have the relay wake this device there while it has no connection; see `device.waking.subscription`."""

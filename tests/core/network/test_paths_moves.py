@@ -127,7 +127,8 @@ def test_a_connection_that_was_superseded_by_one_of_our_own_is_no_reason_to_keep
         stand.hears(second, superseded)
         assert stand.in_use == first
         stand.wakes(15.0)
-        assert (list(stand.paths.values()).count(CELLULAR) > 1) == is_ours, "else another program is at work with this device's keys"
+        # If it was not ours, another program is at work with this device's keys.
+        assert (list(stand.paths.values()).count(CELLULAR) > 1) == is_ours
 
 
 def test_a_third_path_stands_by_when_the_second_takes_over() -> None:

@@ -27,8 +27,8 @@ AWAY_AGAIN_SHARE = 0.5
 AWAKE_S = 120.0
 """Between two long absences: keys are renewed, and the older ones are deleted after the second."""
 HEARD_S = 2_100.0
-"""Longer than the longest quiet between two signs of life: by then each device has read the relay's clock once more, and
-whoever was sent away for a while has come back."""
+"""Longer than the longest quiet between two signs of life: by then each device has read the relay's clock once more,
+and whoever was sent away for a while has come back."""
 QUIET_S = 900.0
 """Longer than the first asking again of anything."""
 
