@@ -17,11 +17,13 @@ from answerback.core.sensing import (
     Looked,
     NetworkSeen,
     PowerSeen,
+    PushGiven,
     Sensed,
     Wished,
 )
 from answerback.device.profile import profile_of
 from answerback.model.ids import MessageId
+from answerback.wire.frames import Subscribe
 from tests.core.several_paths import TWO, WIFI, Stand, with_two
 
 EVERY: tuple[Sensed, ...] = (
@@ -37,6 +39,7 @@ EVERY: tuple[Sensed, ...] = (
     PowerSeen(None, None),
     PowerSeen(0.01, is_charging=False),
     Wished(Wish(Mode.ECONOMICAL)),
+    PushGiven(Subscribe("https://push.example/a")),
     FileAsked(MessageId(b"m" * 16)),
 )
 
