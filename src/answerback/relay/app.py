@@ -116,8 +116,13 @@ class RelayNode:
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the store has broken and the relay must end."""
         self.group = GroupCommit(self.store, self._committed, on_broken=self._store_broke)
-        if self._pusher is not None:
-            self._begin_to_push(self._pusher)
+        try:
+            if self._pusher is not None:
+                self._begin_to_push(self._pusher)
+        except BaseException:  # a damaged store is found here first: its thread would keep the process alive
+            await self.group.stop()
+            self.database.close()
+            raise
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     async def open_calls(self, host: str, port: int) -> bool:
