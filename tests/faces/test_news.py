@@ -2,7 +2,8 @@
 
 from typing import cast, get_args
 
-from answerback.core.effects import Answered, Arrived, FileReady, LinkChanged, News, Progressed, Warned
+from answerback.core.effects import Answered, Arrived, FileReady, LinkChanged, ModeChanged, News, Progressed, Warned
+from answerback.core.network.modes import Mode, Posture, Why
 from answerback.faces.ledger import Ledger
 from answerback.faces.news import told_news
 from answerback.model.causes import Cause
@@ -42,6 +43,7 @@ SAMPLES: dict[type, tuple[News, str]] = {
     Arrived: (Arrived(message()), "arrived"),
     Progressed: (Progressed(MESSAGE, DEVICE, Step(Stage.READ, Evidence.RECEIPT, 5)), "progressed"),
     LinkChanged: (LinkChanged(connected=False, cause=Cause.NETWORK_STALLED), "link"),
+    ModeChanged: (ModeChanged(Posture(Mode.ECONOMICAL, Why.BATTERY_LOW)), "mode"),
     Answered: (Answered("bea@example.org", None, Cause.RECIPIENT_HANDLE_UNKNOWN), "answered"),
     FileReady: (FileReady(MESSAGE, BlobId(bytes(16))), "file"),
     Warned: (Warned(Cause.CLOCK_SKEWED), "warned"),
