@@ -239,7 +239,7 @@ PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (what_was_under_way_is_forgotten, {"finishes", "kept"}, 0),
     (nobody_asks_where_mail_is, {"finishes", "kept"}, 0),
     (order_of_leaving_is_lost, {"ordered"}, 0),
-    (what_is_leaving_is_queued_again, {"quiet"}, 270),
+    (what_is_leaving_is_queued_again, {"quiet", "finishes"}, 356),
     (receipts_cause_receipts, {"finishes", "quiet"}, 9),
     (texts_are_logged, {"private"}, 0),
     (acknowledged_before_the_commit, {"kept"}, 0),
