@@ -367,8 +367,8 @@ def test_one_place_in_the_line_of_a_relay_that_was_gone_is_enough_and_is_kept() 
     path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=1.0)
     assert path.answered(2, now_s=1.0 + RTT_S, draw=DRAW) == [Proceed(2)]
     assert path.recovery.wake_at == Wake(1.0 + RTT_S + QUEUED_S, Reason.CONNECT_CADENCE)
-    path.wake(now_s=10.0, draw=DRAW)
-    assert path.answered(3, now_s=10.0 + RTT_S, draw=DRAW) == [Close(3)]
+    path.wake(now_s=22.0, draw=DRAW)
+    assert path.answered(3, now_s=22.0 + RTT_S, draw=DRAW) == [Close(3)]
     done = woken(path, until_s=1.0 + LINE_S_MAX)
     assert Close(2) not in [effect for _, effect in done]
     assert len(times_s(done, Probe)) <= LINE_S_MAX / QUEUED_S
@@ -376,12 +376,17 @@ def test_one_place_in_the_line_of_a_relay_that_was_gone_is_enough_and_is_kept() 
     assert not path.recovery.is_crowd
 
 
-def test_in_a_crowd_too_a_second_is_set_up_when_the_path_was_lost_since() -> None:
+def test_in_a_crowd_a_lost_probe_begins_no_second_set_up_until_the_first_has_lost_its_place() -> None:
     path = asking()
     path.failed(1, Cause.NETWORK_RELAY_UNREACHABLE, now_s=RTT_S, draw=DRAW)
     path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=1.0)
     path.answered(2, now_s=1.0 + RTT_S, draw=DRAW)
     path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=9.0)
     path.wake(now_s=10.0, draw=DRAW)
-    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=17.0)
-    assert Proceed(path.numbers.given) in path.answered(path.numbers.given, now_s=17.0 + RTT_S, draw=DRAW)
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=12.0)
+    assert path.answered(path.numbers.given, now_s=12.0 + RTT_S, draw=DRAW) == [Close(path.numbers.given)]
+    path.failed(2, Cause.NETWORK_STALLED, now_s=16.0, draw=DRAW)
+    assert path.recovery.wake_at == Wake(16.0 + REFUSED_S, Reason.CONNECT_CADENCE)
+    path.wake(now_s=16.0 + REFUSED_S, draw=DRAW)
+    line = path.numbers.given
+    assert path.answered(line, now_s=17.0 + RTT_S, draw=DRAW) == [Proceed(line)]

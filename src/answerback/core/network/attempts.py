@@ -24,9 +24,9 @@ ATTEMPT_ROUND_TRIPS_MAX = 8.0
 LINE_S_MAX = 45.0
 """… or one that waits in the line of a busy relay. Ours let nobody wait for longer than half a minute."""
 SETUPS_MAX = 3
-"""Set-ups at once, whatever the path does to them; a full line of the system drops SYNs too."""
-SETUPS_MAX_PROMPT, SETUPS_MAX_CROWD = 2, 1
-"""… begun since probes are answered promptly: what keeps so many of them is not the path."""
+"""Set-ups at once, whatever the path does to them …"""
+SETUPS_MAX_PROMPT = 2
+"""… begun since probes are answered promptly: what keeps both is not the path."""
 LATE = 2.0
 LATE_S = 0.1
 """An answer that took so many times as long as another's, and this more, was not prompt: the path was in trouble."""
@@ -120,7 +120,8 @@ class Attempts:
     def is_busy(self, answered: Attempt, *, is_crowd: bool) -> bool:
         """Whether one that was answered shows that it is the relay, not the path, that keeps those being set up.
 
-        Since the path was last in trouble as many were begun as are worth it; fewer if a crowd is at the relay's door.
+        Since the path was last in trouble as many were begun as are worth it. One is, if a crowd is at the relay's
+        door: then a probe that was lost says nothing of the path, for a full line of the system drops SYNs too.
         """
         trouble_s = self._trouble_s
         for each in self.under_way.values():
@@ -129,7 +130,7 @@ class Attempts:
         prompt_s = LATE * answered.took_s + LATE_S
         going = [each for each in self.under_way.values() if each.is_going]
         since = [each for each in going if each.took_s <= prompt_s and each.go_s is not None and each.go_s > trouble_s]
-        return len(going) >= SETUPS_MAX or len(since) >= (SETUPS_MAX_CROWD if is_crowd else SETUPS_MAX_PROMPT)
+        return len(going) >= (1 if is_crowd else SETUPS_MAX) or len(since) >= SETUPS_MAX_PROMPT
 
     def hold(self) -> list[int]:
         """Keep the places in the relay's line, and give up what would only lengthen it; these were theirs."""

@@ -61,9 +61,9 @@ chance."""
 RETRIES_MAX = 10.0
 RETRY_REFILL_S = 30.0
 """Retries at a relay that refuses: so many at once, then one each time this passes, however often it is called back."""
-QUEUED_S = 8.0
+QUEUED_S = 20.0
 """Who waits in the line of a relay that was gone asks so often, half of it by chance, whether the path is still there:
-each time costs the relay a twentieth of letting somebody in."""
+each time costs the relay a twentieth of letting somebody in, and is for nothing if it is."""
 STANDSTILL = 1.5
 STANDSTILL_S_MIN = 0.4
 STANDSTILL_S_MAX = 4.0
