@@ -39,9 +39,9 @@ def test_a_mutant_in_place_changes_what_the_product_does(unharmed: None) -> None
 
 
 def test_methods_properties_and_functions_are_all_mutated_and_each_mutant_has_its_own_name() -> None:
-    found = [*mutants_of(CORE / "catchup.py"), *mutants_of(CORE / "link.py")]
+    found = [*mutants_of(CORE / "catchup.py"), *mutants_of(CORE / "relay_clock.py")]
     functions = {each.function for each in found}
-    assert {"Catchup.page", "answer_due_s", "Link.window_bytes"} <= functions
+    assert {"Catchup.page", "answer_due_s", "RelayClock.skewed"} <= functions
     assert len({each.name for each in found}) == len(found)
     assert not [each for each in found if each.before == each.after]
 

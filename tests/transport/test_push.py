@@ -94,7 +94,7 @@ def test_no_redirect_is_followed(tmp_path: Path) -> None:
     ("said", "least_s", "most_s"),
     [
         ("120", 120, 120),
-        (format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1), usegmt=True), 3500, 3600),
+        ("in an hour", 3500, 3600),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0, 0),
         ("soon", 0, 0),
         ("-5", 0, 0),
@@ -103,6 +103,8 @@ def test_no_redirect_is_followed(tmp_path: Path) -> None:
 def test_a_service_says_when_to_come_back_in_seconds_or_as_a_date(
     tmp_path: Path, said: str, least_s: float, most_s: float
 ) -> None:
+    if said == "in an hour":
+        said = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1), usegmt=True)
     _, answer = pushed_once(tmp_path, web.Response(status=429, headers={"Retry-After": said}))
     assert answer.status == 429
     assert least_s <= answer.retry_after_s <= most_s
