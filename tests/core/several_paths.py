@@ -20,12 +20,13 @@ from answerback.model.causes import Cause
 from answerback.model.ids import EnvelopeId, MessageId
 from answerback.model.message import Urgency
 from answerback.model.paths import PathSeen
-from answerback.wire.frames import Challenge, ClientFrame, Ping, Pong, RelayFrame, Resume, Submit
+from answerback.wire.frames import Challenge, ClientFrame, Ping, Pong, RelayFrame, Resume, Submit, TakeOver, Ticket
 from tests.core.lone_engine import WALL_MS, Device, at, welcome
 
 WIFI, CELLULAR, CABLE = "wlan0", "wwan0", "eth0"
 HOME, STREET, OFFICE = b"home    ", b"street  ", b"office  "
 RTT_S = 0.05
+TICKET = Ticket(b"n" * 24, b"s" * 32, 3600)
 _F = TypeVar("_F", bound=ClientFrame)
 
 
@@ -194,3 +195,10 @@ def with_two(paths: tuple[PathSeen, ...] = TWO, profile: Profile | None = None) 
     first = stand.connects(paths[0].name)
     second = stand.connects(paths[1].name)
     return stand, first, second
+
+
+def moved_to(stand: Stand, line: int) -> TakeOver:
+    """The word to the relay by which everything is on this connection now."""
+    assert stand.in_use == line
+    (said,) = stand.frames(line, TakeOver)
+    return said

@@ -41,7 +41,7 @@ class Call:
 
     device: DeviceId
     number: int
-    """The how-manieth of this silence: a device may tell by it how many were lost."""
+    """Its number within this silence, from 1: a device may tell by it how many were lost."""
 
 
 @dataclass(slots=True)

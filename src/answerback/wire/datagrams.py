@@ -71,7 +71,7 @@ class Call:
     """A relay: connect now, mail waits for you."""
 
     number: int
-    """The how-manieth of this silence: a device may tell by it how many were lost."""
+    """Its number within this silence, from 1: a device may tell by it how many were lost."""
     is_connected: bool = False
 
 

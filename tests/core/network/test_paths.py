@@ -21,7 +21,6 @@ from answerback.wire.frames import (
     Hello,
     Submit,
     TakeOver,
-    Ticket,
 )
 from tests.core.lone_engine import at, welcome
 from tests.core.several_paths import (
@@ -30,22 +29,14 @@ from tests.core.several_paths import (
     OFFICE,
     RTT_S,
     STREET,
+    TICKET,
     TWO,
     WIFI,
     Stand,
+    moved_to,
     seen,
     with_two,
 )
-
-TICKET = Ticket(b"n" * 24, b"s" * 32, 3600)
-
-
-def moved_to(stand: Stand, line: int) -> TakeOver:
-    """The word to the relay by which everything is on this connection now."""
-    assert stand.in_use == line
-    (said,) = stand.frames(line, TakeOver)
-    return said
-
 
 # ---- which there are
 

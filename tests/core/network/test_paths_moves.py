@@ -13,8 +13,6 @@ from answerback.model.causes import Cause
 from answerback.model.message import Urgency
 from answerback.wire.frames import (
     Farewell,
-    TakeOver,
-    Ticket,
 )
 from tests.core.several_paths import (
     CABLE,
@@ -23,22 +21,14 @@ from tests.core.several_paths import (
     HOME,
     OFFICE,
     STREET,
+    TICKET,
     TWO,
     WIFI,
     Stand,
+    moved_to,
     seen,
     with_two,
 )
-
-TICKET = Ticket(b"n" * 24, b"s" * 32, 3600)
-
-
-def moved_to(stand: Stand, line: int) -> TakeOver:
-    """The word to the relay by which everything is on this connection now."""
-    assert stand.in_use == line
-    (said,) = stand.frames(line, TakeOver)
-    return said
-
 
 # ---- a better one comes
 

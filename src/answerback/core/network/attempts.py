@@ -49,7 +49,7 @@ class Attempt:
     is_first: bool = False
     """Whoever was answered first goes on."""
     going: int = 0
-    """Being set up, as the so-manieth of this path; 0 if not."""
+    """The number, on this path, of the attempt being set up; 0 if there is none."""
 
     is_open: bool = False
     """The request for it was answered: with a ticket in it, that was the hello."""

@@ -94,7 +94,7 @@ class Session:
         self._syn(SYN_AGAIN_S)
 
     def proceed(self, *, order: int = 0) -> None:
-        """Set it up, flight by flight, as the so-manieth of its device."""
+        """Set it up, flight by flight, counting it among its device's."""
         self.order = order
         self._say(self.up, Flight.CLIENT_HELLO)
 
