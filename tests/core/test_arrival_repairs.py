@@ -12,6 +12,7 @@ from answerback.core.facts import KeepCopy, KeepOutgoing, KeepStream, KeepTransf
 from answerback.core.inbox import GAP_GRACE_S
 from answerback.core.lanes import Hold
 from answerback.model.causes import Cause
+from answerback.model.envelope import Envelope
 from answerback.model.ids import BlobId, EnvelopeId
 from answerback.model.message import Lane
 from answerback.model.timeline import Stage
@@ -62,6 +63,22 @@ def test_a_call_for_what_was_lost_has_the_relay_asked_and_voids_what_will_never_
     assert ann.machines.catchup.doubted == [first.key]
     voids = [said for _, said in ann.answers() if isinstance(said, Void)]
     assert voids == [Void([Gap(Lane.NORMAL, 4, 4), Gap(Lane.NORMAL, 5, 5)])]
+
+
+def test_a_receipt_that_did_not_open_is_said_again_though_nobody_kept_it() -> None:
+    ann, bea = pair()
+    begin(ann.machines, bea.keys, Lane.CONTROL)
+    ann.hears(bea.writes(bea.post(1), 1))
+    (promise,) = [promise for promise in ann.machines.outbox if not promise.letter.answered]
+    (copy,) = promise.copies.values()
+    envelope = Envelope(EnvelopeId(b"e" * 16), bea.id, Lane.CONTROL, 60, b"sealed")
+    ann.machines.outbox.sealed(copy, envelope, sequence=0, now=NOW)
+    ann.machines.outbox.leaving(copy, now=NOW)
+    ann.machines.outbox.accepted(envelope.id, away_s=0, boot=b"b", now=NOW)
+    assert ann.answers() == [], "it ended with the relay's word"
+    ann.hears(bea.writes(Nack([envelope.id], [], []), 2, lane=Lane.CONTROL))
+    assert ann.answers() == [(bea.id, Receipt([message_number(1)], []))]
+    assert ann.machines.sessions.ready(bea.id, Lane.CONTROL), "on the session of the call, which works"
 
 
 def test_a_call_about_what_did_not_open_seals_it_anew_on_a_fresh_session_but_not_for_anybody_else() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from answerback.core import outbox as outbox_module
-from answerback.core.effects import Progressed, Save, Tell
+from answerback.core.effects import Moment, Progressed, Save, Tell
 from answerback.core.facts import DropOutgoing, KeepCopy, KeepOutgoing, KeepStep, RaiseStage
 from answerback.core.outbox import RETIME_MS, Outbox
 from answerback.model.causes import Cause
@@ -259,6 +259,35 @@ def test_an_end_set_in_an_earlier_run_is_moved_later_at_most() -> None:
     outbox.restore(letter(1), [])
     assert outbox.retime(shift_ms=DAY_MS, earlier_shift_ms=-DAY_MS, latest_ms=2 * DAY_MS) == []
     assert outbox.retime(shift_ms=DAY_MS, earlier_shift_ms=RETIME_MS, latest_ms=2 * DAY_MS) == []
+
+
+SLEPT_MS = 3_600_000
+
+
+def test_what_was_promised_after_a_sleep_that_no_clock_noticed_keeps_its_whole_time() -> None:
+    outbox = Outbox()
+    outbox.restore(letter(1), [])
+    for number, promised in enumerate(
+        (Moment(10.0, 0), Moment(20.0, 10_000), Moment(30.0, 20_000 + SLEPT_MS)), start=2
+    ):
+        outbox.accept(replace(letter(number), accepted_wall_ms=promised.wall_ms), now=promised)
+    now = Moment(40.0, 30_000 + SLEPT_MS)
+    facts = kept(outbox.overslept(SLEPT_MS, since_s=15.0, latest_ms=2 * DAY_MS, now=now))
+    assert facts == [replace(letter(4), accepted_wall_ms=20_000 + SLEPT_MS, expires_ms=DAY_MS + SLEPT_MS)], (
+        "what was promised before the sleep was given the right end, and what an earlier run promised is none of its"
+    )
+
+
+def test_where_the_wall_clock_tells_nothing_of_a_sleep_nothing_ends_before_its_time() -> None:
+    outbox = Outbox()
+    outbox.accept(letter(1), now=NOW)
+    set_back = Moment(NOW.now_s + 10.0, -DAY_MS)
+    (fact,) = kept(outbox.overslept(SLEPT_MS, since_s=0.0, latest_ms=DAY_MS + 1, now=set_back))
+    assert fact == replace(letter(1), expires_ms=DAY_MS + 1), "and nothing lives longer than can be sent"
+    assert outbox.overslept(-SLEPT_MS, since_s=0.0, latest_ms=DAY_MS, now=set_back) == [], (
+        "a relay's clock was set back"
+    )
+    assert outbox.overslept(RETIME_MS, since_s=0.0, latest_ms=2 * DAY_MS, now=set_back) == [], "no worse than a guess"
 
 
 def test_what_is_said_again_changes_no_time_and_tells_nothing() -> None:

@@ -1,10 +1,11 @@
 """Proves that the relay's time is known from the best reading, and that this device's clock cannot move it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core.effects import Moment
-from answerback.core.relay_clock import SAMPLE_AGE_S_MAX, SKEW_MS, RelayClock
+from answerback.core.relay_clock import DRIFT_MS, SAMPLE_AGE_S_MAX, SKEW_MS, RelayClock
 from answerback.model.bounds import INSTANT_MS_MAX
 from answerback.model.message import LIFETIME_S
 
@@ -26,11 +27,26 @@ def test_a_reading_is_as_old_as_half_its_round_trip() -> None:
 def test_the_shortest_round_trip_is_believed_until_it_is_old() -> None:
     clock = RelayClock()
     clock.read(10_000, rtt_s=0.1, now=Moment(400.0, 0))
-    assert not clock.read(99_000, rtt_s=0.5, now=Moment(401.0, 0))
+    assert not clock.read(10_900, rtt_s=0.5, now=Moment(401.0, 0))
     assert clock.read(11_010, rtt_s=0.05, now=Moment(401.0, 0))
     assert clock.read(12_010, rtt_s=0.05, now=Moment(402.0, 0)), "of two that are as good, the newer"
-    assert not clock.read(99_000, rtt_s=5.0, now=Moment(401.9 + SAMPLE_AGE_S_MAX, 0))
-    assert clock.read(99_000, rtt_s=5.0, now=Moment(402.0 + SAMPLE_AGE_S_MAX, 0))
+    later_ms = 12_035 + round(SAMPLE_AGE_S_MAX * 1000)
+    assert not clock.read(later_ms - 2600, rtt_s=5.0, now=Moment(401.9 + SAMPLE_AGE_S_MAX, 0))
+    assert clock.read(later_ms - 2500, rtt_s=5.0, now=Moment(402.0 + SAMPLE_AGE_S_MAX, 0))
+
+
+@pytest.mark.parametrize("by_ms", [-1, 1])
+def test_a_reading_that_no_round_trip_explains_is_believed_whatever_it_took(by_ms: int) -> None:
+    """A laptop slept for hours, and its monotonic clock with it: to that clock the better reading is a minute old."""
+    clock = RelayClock()
+    clock.read(100_000, rtt_s=0.1, now=Moment(10.0, 0))
+    now = Moment(70.0, 0)
+    off_ms = (0.1 + 2.0) * 500 + DRIFT_MS
+    assert not clock.read(round(160_050 - 1000 + by_ms * off_ms), rtt_s=2.0, now=now), "half a round trip explains it"
+    assert clock.read_s == 10.0
+    assert clock.read(round(160_050 - 1000 + by_ms * (off_ms + 1)), rtt_s=2.0, now=now)
+    assert clock.relay_ms(now) == round(160_050 + by_ms * (off_ms + 1))
+    assert clock.read_s == 70.0
 
 
 readings = st.lists(

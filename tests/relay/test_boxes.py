@@ -60,7 +60,7 @@ def test_whoever_waits_gets_the_slot_as_soon_as_it_is_filled(tmp_path: Path) -> 
             waiting = [asyncio.create_task(look()) for _ in range(3)]
             async with asyncio.timeout(10):
                 while relay.side.boxes.waiting_count < 3:  # noqa: ASYNC110  # the relay needs no event for it
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.01)
                 async with relay.web.put(path, data=b"sealed") as response:
                     assert response.status == 201
                 assert await asyncio.gather(*waiting) == [(200, b"sealed")] * 3

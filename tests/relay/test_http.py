@@ -120,7 +120,7 @@ def test_too_many_requests_at_once_are_told_so_and_places_come_back(tmp_path: Pa
             waiting = [asyncio.create_task(wait()) for _ in range(2)]
             async with asyncio.timeout(10):
                 while relay.side.boxes.waiting_count < 2:  # noqa: ASYNC110  # the relay needs no event for it
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.01)
             async with relay.web.get(relay.url + "/") as response:
                 assert (response.status, (await response.json())["cause"]) == (503, "relay.busy")
             relay.side.boxes.close()

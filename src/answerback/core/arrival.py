@@ -24,6 +24,7 @@ from answerback.model.handle import parse_handle
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId, conversation_id
 from answerback.model.message import Lane, Message
 from answerback.model.timeline import Stage
+from answerback.wire.codec import decode_letter
 from answerback.wire.frames import Taken, Took
 from answerback.wire.letters import Gap, Inner, Nack, Post, Receipt, Void
 from answerback.wire.requests import BLOB_BYTES_MAX
@@ -228,6 +229,9 @@ class Arrival:
         lanes = set()
         for envelope in nack.unopened:
             copy = outbox.copy_of(envelope)
+            if copy is None and (letter := outbox.repeats.again(envelope, device)) is not None:
+                # On the session on which this call came: that one works.
+                effects += self.departure.control(decode_letter(letter), (device,), now=now)
             if copy is None or copy.device != device or not copy.open:
                 continue
             if copy.reseals >= RESEALS_MAX:

@@ -352,10 +352,12 @@ class Engine:
         machines = self.machines
         first = machines.clock.relay_ms(now) is None
         guess_ms, offset_ms = machines.clock.stamp_ms(now), machines.clock.offset_ms
+        read_s = machines.clock.read_s
         machines.clock.read(frame.clock_ms, rtt_s=machines.path.estimate.rtt_s, now=now)
-        if not first:
-            return []
         relay_ms = machines.clock.stamp_ms(now)
+        if not first:
+            latest_ms = relay_ms + LIFETIME_S * 1000
+            return machines.outbox.overslept(relay_ms - guess_ms, since_s=read_s, latest_ms=latest_ms, now=now)
         return machines.outbox.retime(
             shift_ms=relay_ms - guess_ms,
             earlier_shift_ms=machines.clock.offset_ms - offset_ms,

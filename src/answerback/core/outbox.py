@@ -16,6 +16,7 @@ from answerback.core.effects import Effect, Moment, Progressed, Save, Tell
 from answerback.core.facts import DropOutgoing, KeepCopy, KeepOutgoing, KeepStep, RaiseStage
 from answerback.core.lanes import CopyKey
 from answerback.core.memory import ENDED_MAX
+from answerback.core.repeats import Repeats
 from answerback.model.causes import Cause
 from answerback.model.envelope import Envelope
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
@@ -95,6 +96,8 @@ class Promise:
     """Why it has no copies yet."""
     restored: bool = False
     """Promised in an earlier run."""
+    promised_s: float = 0.0
+    """When, in monotonic seconds of this run."""
 
     @property
     def id(self) -> MessageId:
@@ -124,6 +127,7 @@ class Outbox:
     """Sent in this connection and not yet accepted or refused."""
     flight: Flight = field(default_factory=Flight)
     """The same, and whatever else is on its way to the relay: what it teaches of the link."""
+    repeats: Repeats = field(default_factory=Repeats)
 
     # ---- looking
 
@@ -163,7 +167,7 @@ class Outbox:
         """Promise to deliver a letter; a second promise of the same id is free."""
         if letter.id in self._promises:
             return []
-        self._hold(letter)
+        self._hold(letter).promised_s = now.now_s
         effects: list[Effect] = [Save(letter)]
         if letter.answered:
             effects += self._step(letter.id, None, Step(Stage.QUEUED, Evidence.JOURNAL, now.wall_ms))
@@ -335,10 +339,24 @@ class Outbox:
         effects: list[Effect] = []
         for promise in self._promises.values():
             by_ms = max(0, earlier_shift_ms) if promise.restored else shift_ms
-            if abs(by_ms) > RETIME_MS and not any(copy.attempts for copy in promise.copies.values()):
-                expires_ms = min(promise.letter.expires_ms + by_ms, latest_ms)
-                promise.letter = replace(promise.letter, expires_ms=expires_ms, addressed=promise.addressed)
-                effects.append(Save(promise.letter))
+            effects += self._retime(promise, by_ms, latest_ms)
+        return effects
+
+    def overslept(self, jump_ms: int, *, since_s: float, latest_ms: int, now: Moment) -> list[Effect]:
+        """The relay's time, carried forward since `since_s`, lags by so much: this device slept, its clocks with it.
+
+        What was promised after it woke was given an end that is too early by the whole of it; what was promised before
+        was given the right one. Which of them it is the wall clock tells, which goes on in sleep; where it was set as
+        well and tells nothing, a letter rather lives too long than ends before its time.
+        """
+        effects: list[Effect] = []
+        for promise in self._promises.values():
+            if promise.restored or promise.promised_s < since_s:
+                continue
+            waited_ms = (now.now_s - promise.promised_s) * 1000
+            slept_ms = now.wall_ms - promise.letter.accepted_wall_ms - waited_ms
+            if abs(slept_ms - jump_ms) > RETIME_MS:
+                effects += self._retime(promise, max(0, jump_ms), latest_ms)
         return effects
 
     def expire(self, *, relay_ms: int, now: Moment) -> list[Effect]:
@@ -367,6 +385,8 @@ class Outbox:
             self._unindex(copy)
             if promise.letter.answered:
                 self._remember(copy.key, copy.stage)
+            elif copy.envelope is not None:
+                self.repeats.took(copy.envelope, copy.device, promise.letter.letter)
         return [Save(DropOutgoing(message))]
 
     # ---- private
@@ -387,6 +407,14 @@ class Outbox:
             copy.sent_s = None
             self.flight.forget(copy.key)
             self.flying_bytes = max(0, self.flying_bytes - len(copy.sealed or b""))
+
+    @staticmethod
+    def _retime(promise: Promise, by_ms: int, latest_ms: int) -> list[Effect]:
+        if abs(by_ms) <= RETIME_MS or any(copy.attempts for copy in promise.copies.values()):
+            return []
+        expires_ms = min(promise.letter.expires_ms + by_ms, latest_ms)
+        promise.letter = replace(promise.letter, expires_ms=expires_ms, addressed=promise.addressed)
+        return [Save(promise.letter)]
 
     def _index(self, copy: Copy) -> None:
         if copy.envelope is not None:

@@ -14,6 +14,8 @@ from answerback.model.bounds import INSTANT_MS_MAX
 
 SAMPLE_AGE_S_MAX = 600.0
 """A quartz clock drifts by up to about 50 ppm: 30 ms in ten minutes, less than a mobile round trip."""
+DRIFT_MS = 50.0
+"""What that drift, and a relay that took a moment to say what it read, explain."""
 SKEW_MS = 2 * 60_000
 """Beyond this a person is told: certificates and other programs will soon complain as well."""
 STAMP_MS_MAX = INSTANT_MS_MAX - 366 * 86_400_000
@@ -37,13 +39,25 @@ class RelayClock:
         self._began = now
 
     def read(self, clock_ms: int, *, rtt_s: float, now: Moment) -> bool:
-        """Take in a reading that took `rtt_s` to come back; false if an earlier one is better."""
-        fresh = self._relay_ms is not None and now.now_s - self._read_s < SAMPLE_AGE_S_MAX
-        if fresh and rtt_s > self._rtt_s:
-            return False
+        """Take in a reading that took `rtt_s` to come back; false if an earlier one is better.
+
+        Each reading is off by half its round trip at most. Where an earlier one, carried forward, is further off than
+        both together, it is not better but wrong: this device slept and its monotonic clock with it, or the relay's
+        clock was set.
+        """
+        carried_ms = self.relay_ms(now)
+        if carried_ms is not None and now.now_s - self._read_s < SAMPLE_AGE_S_MAX and rtt_s > self._rtt_s:
+            off_ms = abs(carried_ms - clock_ms - rtt_s * 500)
+            if off_ms <= (rtt_s + self._rtt_s) * 500 + DRIFT_MS:
+                return False
         self._relay_ms, self._read_s, self._rtt_s = clock_ms + rtt_s * 500, now.now_s, rtt_s
         self.offset_ms = round(self._relay_ms) - now.wall_ms
         return True
+
+    @property
+    def read_s(self) -> float:
+        """When the reading it goes by was taken, in monotonic seconds of this run."""
+        return self._read_s
 
     @property
     def skewed(self) -> bool:
