@@ -26,7 +26,7 @@ from answerback.core.effects import (
     Wake,
     Warned,
 )
-from answerback.core.facts import KeepCopy, KeepDraft
+from answerback.core.facts import KeepDraft
 from answerback.core.greeting import Greeting
 from answerback.core.hedger import Hedger
 from answerback.core.lookup import Lookup
@@ -38,12 +38,12 @@ from answerback.core.network.recovery import Evidence
 from answerback.core.outbox import LETTERS_MAX
 from answerback.core.reaching import Reaching
 from answerback.core.resting import Resting
+from answerback.core.restoring import restore
 from answerback.core.rollback import Rollback
 from answerback.core.sensing import FileAsked, Hinted, Looked, PowerSeen, PushGiven, Sensed, Wished
 from answerback.core.sessions import Sessions
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys
-from answerback.crypto.prekeys import SealSecret
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.errors import PeerError, UsageError
@@ -101,7 +101,7 @@ class Engine:
         self._resting = Resting(self.machines, self._adapting)
         self._look_at_s = 0.0
         if memory is not None:
-            self._restore(memory)
+            restore(self.machines, self._departure, memory)
 
     # ---- people and programs
 
@@ -365,36 +365,6 @@ class Engine:
         )
 
     # ---- private
-
-    def _restore(self, memory: Memory) -> None:
-        machines = self.machines
-        for secret in memory.seal_secrets:
-            machines.sessions.secrets[secret.id] = SealSecret(secret.id, secret.secret, secret.created_ms)
-        machines.sessions.restore(memory.ratchets)
-        machines.roster.restore(lists=memory.device_lists, seal_keys=memory.seal_keys, names=memory.device_names)
-        machines.inbox.restore(seen=memory.seen, cursors=memory.cursors, streams=memory.streams)
-        machines.paths.restore(memory.networks)
-        machines.transfers.restore(memory.transfers)
-        machines.threads.restore(memory.recent, last_stamp=memory.last_stamp)
-        for kept in memory.seen:
-            author = machines.roster.account_of(kept.device) if kept.device else None
-            if author is not None and kept.message is not None:
-                machines.threads.remember(author, kept.message)
-        if memory.relay is not None:
-            machines.store, machines.boot = memory.relay.store, memory.relay.boot
-            machines.clock.offset_ms, machines.life = memory.relay.offset_ms, memory.relay.life
-        machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
-        self._departure.contacts = {contact.handle: contact.account for contact in memory.contacts}
-        self._departure.drafts = {draft.id: draft for draft in memory.drafts}
-        copies: dict[MessageId, list[KeepCopy]] = {}
-        for copy in memory.copies:
-            copies.setdefault(copy.message, []).append(copy)
-        for letter in memory.outgoing:
-            machines.outbox.restore(letter, copies.get(letter.id, ()))
-        machines.outbox.restore_ended(memory.ended)
-        for promise in machines.outbox:
-            for held in promise.copies.values():
-                self._departure.queue(held)
 
     def _look_around(self, now: Moment) -> list[Effect]:
         """What nobody else reminds us of: keys that age, promises that run out, letters without an address."""

@@ -1,0 +1,39 @@
+"""Gives each machine back what is on the disk, so that a device goes on where it stopped."""
+
+from answerback.core.departure import Departure
+from answerback.core.facts import KeepCopy
+from answerback.core.machines import Machines
+from answerback.core.memory import Memory
+from answerback.crypto.prekeys import SealSecret
+from answerback.model.ids import MessageId
+
+
+def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
+    """Take everything back; nothing is asked for or told by it, and what was under way counts as not sent."""
+    for secret in memory.seal_secrets:
+        machines.sessions.secrets[secret.id] = SealSecret(secret.id, secret.secret, secret.created_ms)
+    machines.sessions.restore(memory.ratchets)
+    machines.roster.restore(lists=memory.device_lists, seal_keys=memory.seal_keys, names=memory.device_names)
+    machines.inbox.restore(seen=memory.seen, cursors=memory.cursors, streams=memory.streams)
+    machines.paths.restore(memory.networks)
+    machines.transfers.restore(memory.transfers)
+    machines.threads.restore(memory.recent, last_stamp=memory.last_stamp)
+    for kept in memory.seen:
+        author = machines.roster.account_of(kept.device) if kept.device else None
+        if author is not None and kept.message is not None:
+            machines.threads.remember(author, kept.message)
+    if memory.relay is not None:
+        machines.store, machines.boot = memory.relay.store, memory.relay.boot
+        machines.clock.offset_ms, machines.life = memory.relay.offset_ms, memory.relay.life
+    machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
+    departure.contacts = {contact.handle: contact.account for contact in memory.contacts}
+    departure.drafts = {draft.id: draft for draft in memory.drafts}
+    copies: dict[MessageId, list[KeepCopy]] = {}
+    for copy in memory.copies:
+        copies.setdefault(copy.message, []).append(copy)
+    for letter in memory.outgoing:
+        machines.outbox.restore(letter, copies.get(letter.id, ()))
+    machines.outbox.restore_ended(memory.ended)
+    for promise in machines.outbox:
+        for held in promise.copies.values():
+            departure.queue(held)
