@@ -11,6 +11,7 @@ from answerback.model.devices import DEVICES_MAX, SIGNED_BYTES_MAX, DeviceList, 
 from answerback.model.errors import PeerError
 from answerback.model.message import Lane
 from answerback.relay.limits import Rate, RelayLimits
+from answerback.relay.urgency import URGENT_RATE
 from answerback.wire.codec import decode, decode_client_frame, encode
 from answerback.wire.frames import (
     FRAME_BYTES_MAX,
@@ -27,6 +28,7 @@ from answerback.wire.frames import (
     Located,
     Publish,
     Published,
+    Refused,
     Submit,
     Taken,
     Took,
@@ -90,6 +92,27 @@ def test_whoever_drains_the_one_time_keys_leaves_the_last_resort(tmp_path: Path,
     given = [each.prekey for each in drive.heard(ann, Claimed)]
     assert given[50:] == [last] * 250
     assert len({each.body for each in given[:50] if each}) == 50
+
+
+def test_who_calls_everything_urgent_is_put_off_for_that_reader_alone(tmp_path: Path, people: list[Resident]) -> None:
+    """Agents bound themselves to a quarter of this; a program that does not is bounded all the same."""
+    drive = Drive(tmp_path, people)
+    ann, ben = drive.enter(people[ANN]), drive.enter(people[BEN])
+    count = round(URGENT_RATE.burst) + 30
+    letters = [envelope(people[BEN], f"urgent {number}", lane=Lane.URGENT) for number in range(count)]
+    for start in range(0, count, 50):
+        drive.say(ann, Submit(letters[start : start + 50]))
+    drive.settle()
+    refused = [entry for frame in drive.heard(ann, Refused) for entry in frame.entries]
+    assert [entry.id for entry in refused] == [each.id for each in letters[round(URGENT_RATE.burst) :]]
+    assert {entry.cause for entry in refused} == {Cause.ACCOUNT_RATE_LIMITED.value}
+    assert all(0 < entry.retry_after_ms <= 1000 / URGENT_RATE.per_s + 1 for entry in refused)
+    drive.say(ann, Submit([envelope(people[BEN], "a word"), envelope(people[ANN], "a note", lane=Lane.URGENT)]))
+    drive.say(ben, Submit([envelope(people[ANN], "an answer", lane=Lane.URGENT)]))
+    drive.settle()
+    assert len(drive.heard(ann, Refused)) == len([frame for frame in drive.heard(ann, Refused) if frame.entries])
+    assert sum(len(frame.entries) for frame in drive.heard(ann, Refused)) == 30, "nothing else was held against it"
+    assert drive.heard(ben, Refused) == []
 
 
 def test_nobody_takes_or_finds_mail_that_waits_for_others(tmp_path: Path, people: list[Resident]) -> None:

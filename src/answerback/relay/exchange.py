@@ -20,6 +20,7 @@ from answerback.relay.knocking import Knocking
 from answerback.relay.limits import SWEEP_S, WATCH_S, RelayLimits
 from answerback.relay.mailboxes import Mailboxes
 from answerback.relay.resumption import TICKET_KEY_BYTES, Resumption, TicketKeys
+from answerback.relay.urgency import Urgency
 from answerback.storage.relay_commands import (
     AddKeys,
     Answer,
@@ -98,6 +99,7 @@ class Exchange:
         )
         retry_ms = self.conversations.jittered_ms
         self.mailboxes = Mailboxes(rate=limits.envelopes, retry_ms=retry_ms, chance=chance)
+        self.urgency = Urgency()
         self.directory = Directory(limits)
         self.calls = Calls(
             is_connected=lambda device: self.conversations.live(device) is not None,
@@ -188,6 +190,7 @@ class Exchange:
                 effects += self._end(connection, Cause.NETWORK_STALLED, moment)
         effects += self.mailboxes.wake(moment=moment)
         self.directory.forget_full(moment=moment)
+        self.urgency.forget_full(now_s=moment.now_s)
         self._look_who_left(moment)
         self.calls.tidy(now_s=moment.now_s)
         if moment.now_s >= self._sweep_at_s:
@@ -272,11 +275,13 @@ class Exchange:
         return self._after_endings(earlier, effects, moment)
 
     def _submitted(self, connection: Connection, frame: Submit, size_bytes: int, moment: Moment) -> list[Effect]:
-        kept, put_off = self.admission.sift(frame.envelopes, now_s=moment.now_s)
-        if not put_off:
+        bearable, too_urgent = self.urgency.sift(connection.device, frame.envelopes, now_s=moment.now_s)
+        kept, put_off = self.admission.sift(bearable, now_s=moment.now_s)
+        if not put_off and not too_urgent:
             return self.mailboxes.submit(connection, frame, size_bytes, moment=moment)
-        busy = [Refusal(envelope.id, Cause.RELAY_BUSY.value, again_ms) for envelope, again_ms in put_off]
-        effects: list[Effect] = [Send(connection.number, Refused(busy))]
+        refused = [Refusal(each.id, Cause.ACCOUNT_RATE_LIMITED.value, again_ms) for each, again_ms in too_urgent]
+        refused += [Refusal(each.id, Cause.RELAY_BUSY.value, again_ms) for each, again_ms in put_off]
+        effects: list[Effect] = [Send(connection.number, Refused(refused))]
         if kept:
             effects += self.mailboxes.submit(connection, Submit(kept, frame.life), size_bytes, moment=moment)
         return effects
