@@ -51,17 +51,17 @@ CAUSES: dict[Cause, Advice] = {
     # ---- between this device and the relay
     Cause.NETWORK_NO_PATH: Advice(
         "This device has no way to the relay: it seems to be offline.",
-        "We keep the message and keep trying: every second or two at first, later about once a minute.",
+        "We keep the message and try on: each second or two for a minute, then less; at once on any sign of life.",
         "Check Wi-Fi, cable or mobile data; flight mode switches all of them off.",
     ),
     Cause.NETWORK_RELAY_UNREACHABLE: Advice(
         "The relay does not answer. From here we cannot tell whether it is down or something is in between.",
-        "We keep the message and keep trying: every second or two at first, later about once a minute.",
+        "We keep the message and try on: each second or two for a minute, then less; at once on any sign of life.",
         "See whether other sites open. If they do, try another network, or ask whoever runs the relay.",
     ),
     Cause.NETWORK_NAME_UNRESOLVED: Advice(
         "The name of the relay could not be looked up.",
-        "We keep the message and keep trying: every second or two at first, later about once a minute.",
+        "We keep the message and try on: each second or two for a minute, then less; at once on any sign of life.",
         "Open any web page: some networks want a sign-in first. If pages open, check the relay's name.",
     ),
     Cause.NETWORK_CONNECTION_LOST: Advice(
