@@ -4,7 +4,7 @@ import time
 
 from answerback.transport.approach import Approach
 from answerback.transport.dialling import DialledLine, Dialler
-from answerback.transport.ports import Dial, Dialled, Ports, RelayLine
+from answerback.transport.ports import Carrier, Dial, Dialled, Ports, RelayLine
 from answerback.transport.websocket import WebSocketLine
 
 
@@ -28,3 +28,11 @@ def test_a_dialled_connection_goes_on_or_is_let_go_of() -> None:
     verbs = {name for name in vars(Dialled) if not name.startswith("_")}
     assert verbs == {"proceed", "close"}
     assert verbs <= set(vars(DialledLine))
+
+
+def test_a_carrier_says_what_it_can_prove_and_who_can_read() -> None:
+    members = {name for name in vars(Carrier) if not name.startswith("_")}
+    assert members == {
+        *("name", "price", "is_confirming", "is_encrypted"),
+        *("parts", "submit", "words", "close"),
+    }

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from answerback.model.texts import CarrierWord, TextArrived, TextOrder
 from answerback.wire.frames import ClientFrame, RelayFrame, Resume
 
 
@@ -50,6 +51,53 @@ class Dial(Protocol):
 
     async def __call__(self, path: str) -> Dialled:
         """Open one TCP connection; to be cancelled is to close it at once."""
+        ...
+
+
+class Carrier(Protocol):
+    """A way to phones and services that are not ours. What it carries is not end-to-end encrypted."""
+
+    @property
+    def name(self) -> str:
+        """What its person calls it."""
+        ...
+
+    @property
+    def price(self) -> str:
+        """What one part costs, as its person wrote it, such as "0.07 EUR"; empty if nobody said."""
+        ...
+
+    @property
+    def is_confirming(self) -> bool:
+        """Whether it can ever say DELIVERED; if not, SENT means handed over, and no more is ever known."""
+        ...
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether only the two ends can read what it carries."""
+        ...
+
+    def parts(self, text: str) -> int:
+        """As how many parts this text would be charged. Raises `UsageError` for a text it cannot carry."""
+        ...
+
+    async def submit(self, order: TextOrder) -> None:
+        """Take an order; once this returns it is in the carrier's ledger, and the rest comes as words.
+
+        The same number again, after a crash, is the same order: it is not sent twice, and its latest word is said
+        again. Raises `UsageError` for an order that no carrier of this kind could take, and nothing else.
+        """
+        ...
+
+    def words(self) -> AsyncIterator[CarrierWord | TextArrived]:
+        """What becomes of orders, and what arrives; to ask for the next says that the last is on the caller's disk.
+
+        A word that was not followed by such asking is said again after a restart. One caller at a time.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the network; what is not sent yet waits in the ledger."""
         ...
 
 
