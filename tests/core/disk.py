@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from answerback.core.facts import (
+    DropChange,
     DropDraft,
     DropOutgoing,
     DropRatchet,
     DropSealSecret,
     Fact,
+    KeepChange,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -29,6 +31,7 @@ from answerback.core.facts import (
     KeepStep,
     KeepStream,
     KeepTransfer,
+    KeepVerified,
     RaiseStage,
 )
 from answerback.core.memory import Memory
@@ -87,6 +90,8 @@ class Disk:
                 self._drop((KeepOutgoing, identity), (KeepCopy, identity))
             case DropRatchet(device, lane, session):
                 self._drop((KeepRatchet, device, lane, session))
+            case DropChange(handle):
+                self._drop((KeepChange, handle))
             case DropSealSecret(name):
                 self._drop((KeepSealSecret, name))
             case _:
@@ -140,6 +145,8 @@ class Disk:
             own_lists=self.of(KeepOwnList),
             seal_keys=self.of(KeepSealKey),
             contacts=self.of(KeepContact),
+            verified=self.of(KeepVerified),
+            changes=self.of(KeepChange),
             networks=self.of(KeepNetwork),
             device_names=self.of(KeepDeviceName),
             streams=self.of(KeepStream),
@@ -160,16 +167,16 @@ def _key(fact: Fact) -> object:
             return KeepRatchet, fact.device, fact.lane, fact.session
         case KeepDeviceKeys() | KeepRelay():
             return type(fact)
-        case KeepDeviceList():
-            return KeepDeviceList, fact.account
+        case KeepDeviceList() | KeepVerified():
+            return type(fact), fact.account
         case KeepOwnList():
             return KeepOwnList, fact.version
         case KeepSealKey() | KeepDeviceName():
             return type(fact), fact.device
         case KeepNetwork():
             return KeepNetwork, fact.network
-        case KeepContact():
-            return KeepContact, fact.handle
+        case KeepContact() | KeepChange():
+            return type(fact), fact.handle
         case KeepStream():
             return KeepStream, fact.device, fact.lane
         case KeepCursor():

@@ -15,6 +15,7 @@ from answerback.model.message import Lane
 from answerback.model.timeline import Stage, Wait
 from tests.core.specimens import ANN, BEA, BLOB, LAPTOP, PHONE, letter, message_number
 from tests.core.world import Phone, World
+from tests.core.writer import draft
 
 NOW = Moment(100.0, 5_000_000)
 """Waits are counted on one clock and shown on the other."""
@@ -152,14 +153,14 @@ def test_without_a_connection_the_link_says_why_and_the_timetable_says_when() ->
     soon = Wait(Cause.NETWORK_AGENT_STOPPED, NOW.wall_ms + 4000, Reason.CONNECT_FIRST.value)
     promise = Promise(letter(1), 1, addressed=False)
     assert wait_of_copy(machines, copy, now=NOW) == soon
-    assert wait_of_draft(machines, now=NOW) == soon
+    assert wait_of_draft(machines, draft("bea"), now=NOW) == soon
     assert wait_of_promise(machines, promise, now=NOW) == soon
 
 
 def test_a_letter_without_all_its_copies_says_what_is_looked_up() -> None:
     machines, promise = device(up=True), Promise(letter(1), 1, addressed=False)
     keys = Wait(Cause.QUEUE_FETCHING_KEYS, None, Reason.TURN.value)
-    assert wait_of_draft(machines, now=NOW) == keys
+    assert wait_of_draft(machines, draft("bea"), now=NOW) == keys
     assert wait_of_promise(machines, promise, now=NOW) == keys
     promise.cause = Cause.RECIPIENT_NO_DEVICES
     nobody = Wait(Cause.RECIPIENT_NO_DEVICES, None, Reason.TURN.value)

@@ -47,6 +47,7 @@ SAMPLES: dict[type, tuple[News, str]] = {
     Answered: (Answered("bea@example.org", None, Cause.RECIPIENT_HANDLE_UNKNOWN), "answered"),
     FileReady: (FileReady(MESSAGE, BlobId(bytes(16))), "file"),
     Warned: (Warned(Cause.CLOCK_SKEWED), "warned"),
+    CodeMoved: (CodeMoved(AccountId(bytes(16)), Compared.SHOWN, "123 456 789"), "code"),
 }
 
 

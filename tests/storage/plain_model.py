@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from answerback.core.facts import (
+    DropChange,
     DropDraft,
     DropOutgoing,
     DropRatchet,
     DropSealSecret,
     Fact,
+    KeepChange,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -29,6 +31,7 @@ from answerback.core.facts import (
     KeepStep,
     KeepStream,
     KeepTransfer,
+    KeepVerified,
     RaiseStage,
 )
 from answerback.core.memory import Memory
@@ -48,6 +51,8 @@ KEYS: dict[type[Any], tuple[str, ...]] = {
     KeepOwnList: ("version",),
     KeepSealKey: ("device",),
     KeepContact: ("handle",),
+    KeepVerified: ("account",),
+    KeepChange: ("handle",),
     KeepNetwork: ("network",),
     KeepDeviceName: ("device",),
     KeepStream: ("device", "lane"),
@@ -57,6 +62,7 @@ KEYS: dict[type[Any], tuple[str, ...]] = {
 }
 """What makes two facts be about one thing: the later one counts."""
 DROPS: dict[type[Any], type[Any]] = {
+    DropChange: KeepChange,
     DropDraft: KeepDraft,
     DropOutgoing: KeepOutgoing,
     DropRatchet: KeepRatchet,
@@ -89,7 +95,7 @@ class PlainModel:
                 self.copies[fact.message, fact.device] = replace(fact, sealed=sealed)
             case RaiseStage():
                 self._raise(fact)
-            case DropDraft() | DropOutgoing() | DropRatchet() | DropSealSecret():
+            case DropChange() | DropDraft() | DropOutgoing() | DropRatchet() | DropSealSecret():
                 self._drop(fact)
             case _:
                 about = tuple(getattr(fact, name) for name in KEYS[type(fact)])
@@ -101,7 +107,7 @@ class PlainModel:
             self.copies[fact.message, fact.device] = replace(copy, stage=stage, cause=None)
             self.steps.append(KeepStep(fact.message, fact.device, fact.step))
 
-    def _drop(self, fact: DropDraft | DropOutgoing | DropRatchet | DropSealSecret) -> None:
+    def _drop(self, fact: DropChange | DropDraft | DropOutgoing | DropRatchet | DropSealSecret) -> None:
         kind = DROPS[type(fact)]
         self.kept.get(kind, {}).pop(tuple(getattr(fact, name) for name in KEYS[kind]), None)
         if isinstance(fact, DropOutgoing):
@@ -157,6 +163,8 @@ def _by_kind(snapshot: Memory) -> dict[type[Any], list[Any]]:
         KeepDeviceList: list(snapshot.device_lists),
         KeepSealKey: list(snapshot.seal_keys),
         KeepContact: list(snapshot.contacts),
+        KeepVerified: list(snapshot.verified),
+        KeepChange: list(snapshot.changes),
         KeepNetwork: list(snapshot.networks),
         KeepDeviceName: list(snapshot.device_names),
         KeepStream: list(snapshot.streams),

@@ -6,11 +6,13 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from answerback.core.facts import (
+    DropChange,
     DropDraft,
     DropOutgoing,
     DropRatchet,
     DropSealSecret,
     Fact,
+    KeepChange,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -30,6 +32,7 @@ from answerback.core.facts import (
     KeepStep,
     KeepStream,
     KeepTransfer,
+    KeepVerified,
     RaiseStage,
 )
 from answerback.model.bounds import NATURAL_MAX
@@ -40,6 +43,7 @@ from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, En
 from answerback.model.message import NAME_CHARACTERS_MAX, Attachment, Lane, Message, Urgency
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Evidence, Stage, Step
+from answerback.model.trust import How
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 
@@ -91,10 +95,11 @@ def outgoing_of(number: int) -> KeepOutgoing:
     )
 
 
-def golden_facts(*, version: int = 4) -> list[Fact]:
+def golden_facts(*, version: int = 5) -> list[Fact]:
     """One fact of each kind that stays on disk. What a version wrote, later versions must read: never change these."""
     first, second = message_of(1), message_of(2, author=BEA)
     since_4 = [KeepNetwork(b"n" * 8, 55.0, 120.0, 2)] if version >= 4 else []
+    since_5 = [KeepVerified(BEA, How.CODE, 15, LAPTOP), KeepChange("bea@example.org", BEA, ANN, 16, held=True)]
     return [
         KeepMessage(first, 11),
         KeepMessage(second, 12),
@@ -119,6 +124,7 @@ def golden_facts(*, version: int = 4) -> list[Fact]:
         KeepTransfer(first.author, first.id, FILE.blob, uploading=True, total_bytes=2_000, done_bytes=1_024,
                      finished=False),
         *since_4,
+        *(since_5 if version >= 5 else ()),
     ]  # fmt: skip
 
 
@@ -201,6 +207,10 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
         st.integers(0, 100),
     ),
     st.builds(KeepContact, st.sampled_from(["a@example.org", "+4930123456"]), _accounts),
+    st.builds(KeepVerified, _accounts, st.sampled_from(How), _numbers, _devices),
+    st.builds(KeepChange, st.sampled_from(["a@example.org", "b@example.org"]), _accounts, _accounts, _numbers,
+              st.booleans()),
+    st.builds(DropChange, st.sampled_from(["a@example.org", "b@example.org"])),
     st.builds(KeepDeviceName, _devices, st.text()),
     st.builds(KeepStream, _devices, _lanes, _small, _small, st.lists(st.tuples(_small, _small), max_size=3).map(tuple)),
     st.builds(KeepSeen, _envelopes, _numbers, st.none() | _devices, st.none() | _messages, st.booleans()),

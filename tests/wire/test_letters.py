@@ -9,8 +9,9 @@ import pytest
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Attachment, Lane, Urgency
 from answerback.model.stamp import Stamp
+from answerback.model.trust import How, Vouched
 from answerback.wire.codec import decode_inner, decode_letter, decode_slip, encode
-from answerback.wire.letters import AnyLetter, Gap, Inner, Nack, Post, Receipt, Slip, Void
+from answerback.wire.letters import AnyLetter, Comparison, Gap, Inner, Nack, Post, Receipt, Slip, Turn, Void, Vouch
 
 GOLDEN = Path(__file__).parent / "golden" / "letters_v1.txt"
 ANN, BEA = AccountId(b"A" * 16), AccountId(b"B" * 16)
@@ -34,6 +35,8 @@ LETTERS: tuple[AnyLetter, ...] = (
     Receipt([MESSAGE], [EARLIER]),
     Nack([EnvelopeId(b"E" * 16)], [Gap(Lane.NORMAL, 3, 5)], [BlobId(b"F" * 16)]),
     Void([Gap(Lane.URGENT, 1, 1)]),
+    Vouch([Vouched(BEA, How.CODE, 1_800_000_000_000)]),
+    Comparison(b"S" * 16, Turn.ASK, b"v" * 32, 1_800_000_000_000),
 )
 SLIP = Slip(MESSAGE, b"k" * 32, b"h" * 32, 7, ANN, PHONE, BEA, LAPTOP, 2, "Ann's phone", b"seal key")
 SHORTER_SLIP = bytes.fromhex(

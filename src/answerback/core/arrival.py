@@ -16,6 +16,7 @@ from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.sessions import NonsenseError, Opened
 from answerback.core.transfers import PostKey
+from answerback.core.trusting import Trusting
 from answerback.crypto.primitives import CannotOpenError
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
@@ -26,7 +27,7 @@ from answerback.model.message import Lane, Message
 from answerback.model.timeline import Stage
 from answerback.wire.codec import decode_letter
 from answerback.wire.frames import Taken, Took
-from answerback.wire.letters import Gap, Inner, Nack, Post, Receipt, Void
+from answerback.wire.letters import Comparison, Gap, Inner, Nack, Post, Receipt, Void, Vouch
 from answerback.wire.requests import BLOB_BYTES_MAX
 
 PARKED_MAX = 1024
@@ -61,6 +62,11 @@ class Arrival:
     _introduced: set[AccountId] = field(default_factory=set)
     """Authors whose handle was asked about in this run: one that goes by a thousand handles costs one question."""
     _parked: dict[EnvelopeId, tuple[Delivery, Inner]] = field(default_factory=dict)
+    trusting: Trusting = field(init=False)
+    """Hears of what is about whose keys are whose."""
+
+    def __post_init__(self) -> None:
+        self.trusting = Trusting(self.machines, self.departure)
 
     def deliver(self, deliveries: Sequence[Delivery], *, now: Moment) -> list[Effect]:
         """Take in what the mailbox handed over."""
@@ -166,6 +172,8 @@ class Arrival:
                 effects += self._repair(letter, device, now=now)
             case Void():
                 effects += [Save(fact) for fact in machines.inbox.voided(device, letter.gaps)]
+            case Vouch() | Comparison():
+                effects += self.trusting.heard(letter, slip, now=now)
         done = machines.inbox.done(delivery, device=device, message=message, opened=True, now=now)
         return [*effects, Save(done)]
 

@@ -66,14 +66,16 @@ class Departure:
         """Promise a message; it becomes one as soon as every handle is known."""
         known = self.contacts | {self.machines.own.handle: self.machines.own.account}
         missing = [handle for handle in draft.handles if handle not in known]
-        if not missing:
+        is_held = self.machines.trust.holds(draft.handles, draft.accounts)
+        if not missing and not is_held:
             accounts = frozenset((*draft.accounts, *(known[handle] for handle in draft.handles)))
             return self._promise(draft, accounts, now=now)
         first = draft.id not in self.drafts
         self.drafts[draft.id] = draft
         effects: list[Effect] = []
         if first:
-            step = Step(Stage.QUEUED, Evidence.JOURNAL, now.wall_ms, Cause.QUEUE_FETCHING_KEYS)
+            cause = Cause.TRUST_CONTACT_CHANGED if is_held else Cause.QUEUE_FETCHING_KEYS
+            step = Step(Stage.QUEUED, Evidence.JOURNAL, now.wall_ms, cause)
             effects += [Save(draft), Save(KeepStep(draft.id, None, step)), Tell(Progressed(draft.id, None, step))]
         for handle in missing:
             effects += self.want_account(handle)

@@ -6,6 +6,7 @@ in one transaction, then what goes to the network, then `Tell`. A crash leaves a
 
 from dataclasses import dataclass, field
 
+from answerback.core.comparing import Compared
 from answerback.core.facts import Fact
 from answerback.core.network.modes import Posture
 from answerback.core.waking import Reason as Reason  # noqa: PLC0414 - known here to all that take effects
@@ -183,9 +184,20 @@ class Warned:
 
     cause: Cause
     account: AccountId | None = None
+    handle: str = field(default="", repr=False)
+    """Under which it was known, where that matters."""
 
 
-News = Arrived | Progressed | LinkChanged | ModeChanged | Answered | FileReady | Warned
+@dataclass(frozen=True, slots=True)
+class CodeMoved:
+    """The comparing of a short code with somebody went on, or has ended."""
+
+    account: AccountId
+    state: Compared
+    code: str = field(default="", repr=False)
+
+
+News = Arrived | Progressed | LinkChanged | ModeChanged | Answered | FileReady | Warned | CodeMoved
 
 
 @dataclass(frozen=True, slots=True)

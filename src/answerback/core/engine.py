@@ -42,6 +42,7 @@ from answerback.core.restoring import restore
 from answerback.core.rollback import Rollback
 from answerback.core.sensing import FileAsked, Hinted, Looked, PowerSeen, PushGiven, Sensed, Wished
 from answerback.core.sessions import Sessions
+from answerback.core.trusting import Deed
 from answerback.core.waiting import wait_of_copy, wait_of_draft, wait_of_promise
 from answerback.crypto.identity import DeviceKeys
 from answerback.model.causes import Cause
@@ -158,11 +159,15 @@ class Engine:
         """Ask for an account's newest device list."""
         return self._then(self._departure.want_list(account), now)
 
+    def trusted(self, deed: Deed, *, now: Moment) -> list[Effect]:
+        """The person has made sure of somebody's keys, or agreed to a change of them."""
+        return self._then(self._arrival.trusting.carry(deed, now=now), now)
+
     def wait_of(self, message: MessageId, device: DeviceId | None, *, now: Moment) -> Wait | None:
         """Why a message, or one copy of it, stays where it is."""
         machines = self.machines
         if message in self._departure.drafts:
-            return wait_of_draft(machines, now=now)
+            return wait_of_draft(machines, self._departure.drafts[message], now=now)
         promise = machines.outbox.promise(message)
         if promise is None:
             return None
@@ -270,6 +275,7 @@ class Engine:
         """When `wake` next has work, and why then."""
         machines = self.machines
         wakes = [machines.paths.wake_at, self._hedger.wake_at, self._adapting.wake_at, self._resting.wake_at]
+        wakes.append(self._arrival.trusting.wake_at)
         if machines.path.up:
             wakes += [machines.transfers.wake_at(self._adapting.may_fetch), Wake(self._look_at_s, Reason.UPKEEP)]
             for at_s, reason in (
@@ -283,7 +289,7 @@ class Engine:
     def wake(self, *, now: Moment) -> list[Effect]:
         """Do what is due by the clock."""
         machines = self.machines
-        effects = [*self._hedger.ask(now=now), *self._reaching.wake(now=now)]
+        effects = [*self._hedger.ask(now=now), *self._reaching.wake(now=now), *self._arrival.trusting.wake(now=now)]
         if machines.path.up:
             machines.lanes.release_due(now_s=now.now_s)
             effects += self._arrival.ask_for_gaps(now=now)

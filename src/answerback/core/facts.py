@@ -13,6 +13,7 @@ from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, Messag
 from answerback.model.message import Attachment, Lane, Message, Urgency
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Stage, Step
+from answerback.model.trust import How
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,37 @@ class KeepContact:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepVerified:
+    """Whether and how this account's person made sure of another account's root key; the latest word counts."""
+
+    account: AccountId
+    how: How
+    at_ms: int
+    """By the relay's clock."""
+    device: DeviceId
+    """On which of our devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepChange:
+    """A handle that stands for another account than before: a new root key, or somebody else."""
+
+    handle: str = field(repr=False)
+    before: AccountId
+    after: AccountId
+    at_ms: int
+    held: bool
+    """Whether nothing is sent there until the person agrees: the account before was verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropChange:
+    """The person has seen it and agreed, or the handle stands for the old account again."""
+
+    handle: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class KeepDeviceName:
     """What another device calls itself, learned end to end encrypted."""
 
@@ -283,6 +315,9 @@ Fact = (
     | KeepOwnList
     | KeepSealKey
     | KeepContact
+    | KeepVerified
+    | KeepChange
+    | DropChange
     | KeepDeviceName
     | KeepStream
     | KeepSeen

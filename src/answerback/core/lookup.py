@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
 from answerback.core.effects import Answered, Effect, Moment, Save, Tell, Transmit, Warned
-from answerback.core.facts import KeepContact, KeepOwnList
+from answerback.core.facts import KeepOwnList
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.questions import WantAccount, WantKeysPublished, WantList, WantListAnnounced, WantPreKey
@@ -50,11 +50,13 @@ class Lookup:
         machines = self.machines
         if not isinstance(machines.questions.answered(frame.request), WantList):
             return []
+        was_known = machines.roster.knows(frame.account)
         before = {device.id: machines.roster.seal_key(device.id) for device in machines.roster.devices(frame.account)}
         learned = machines.roster.learn(frame.account, frame.lists, frame.seal_keys)
         effects: list[Effect] = [Save(fact) for fact in learned.facts]
         if learned.trouble is not None:
             effects.append(Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, frame.account)))
+        effects += self.arrival.trusting.listed(frame.account, learned, was_known=was_known, now=now)
         for device in machines.roster.devices(frame.account):
             for lane in Lane:
                 hold = machines.lanes.held(device.id, lane)
@@ -75,8 +77,7 @@ class Lookup:
             return []
         effects: list[Effect] = []
         if frame.account:
-            self.departure.contacts[frame.handle] = frame.account
-            effects.append(Save(KeepContact(frame.handle, frame.account)))
+            effects += self.arrival.trusting.resolved(frame.handle, frame.account, now=now)
         cause = None if frame.account else Cause.RECIPIENT_HANDLE_UNKNOWN
         effects.append(Tell(Answered(frame.handle, frame.account or None, cause)))
         for draft in [draft for draft in self.departure.drafts.values() if frame.handle in draft.handles]:
@@ -134,6 +135,7 @@ class Lookup:
         if cause is None:
             learned = machines.roster.learn(machines.own.account, [question.list], [])
             effects += [Save(fact) for fact in learned.facts]
+            effects += self.arrival.trusting.listed(machines.own.account, learned, was_known=True, now=now)
             effects += self.rollback.learn(self._own_lists([question.list]))
             effects += self.departure.readdress(machines.own.account, now=now)
         return [*effects, *self.departure.want_list(machines.own.account)]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from answerback.core.catchup import Catchup
+from answerback.core.comparing import Comparing
 from answerback.core.facts import KeepRelay
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
@@ -19,6 +20,7 @@ from answerback.core.roster import Roster
 from answerback.core.sessions import Sessions
 from answerback.core.threads import Threads
 from answerback.core.transfers import Transfers
+from answerback.core.trust import Trust
 from answerback.model.ids import AccountId, DeviceId
 from answerback.wire.flight import Flight
 
@@ -59,6 +61,8 @@ class Machines:
     catchup: Catchup = field(default_factory=Catchup)
     transfers: Transfers = field(default_factory=Transfers)
     threads: Threads = field(default_factory=Threads)
+    trust: Trust = field(default_factory=Trust)
+    comparing: Comparing = field(default_factory=Comparing)
     urgent_budget: UrgentBudget = field(default_factory=UrgentBudget)
     token: bytes = field(default=b"", repr=False)
     """Bearer token for blobs, from the last welcome."""

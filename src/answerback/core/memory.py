@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from answerback.core.facts import (
+    KeepChange,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -20,6 +21,7 @@ from answerback.core.facts import (
     KeepSeen,
     KeepStream,
     KeepTransfer,
+    KeepVerified,
 )
 from answerback.model.message import Message
 from answerback.model.stamp import Stamp
@@ -49,6 +51,8 @@ class Memory:
     own_lists: tuple[KeepOwnList, ...] = ()
     seal_keys: tuple[KeepSealKey, ...] = ()
     contacts: tuple[KeepContact, ...] = ()
+    verified: tuple[KeepVerified, ...] = ()
+    changes: tuple[KeepChange, ...] = ()
     device_names: tuple[KeepDeviceName, ...] = ()
     streams: tuple[KeepStream, ...] = ()
     seen: tuple[KeepSeen, ...] = ()

@@ -27,6 +27,7 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
         machines.clock.offset_ms, machines.life = memory.relay.offset_ms, memory.relay.life
     machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
     departure.contacts = {contact.handle: contact.account for contact in memory.contacts}
+    machines.trust.restore(memory.verified, memory.changes)
     departure.drafts = {draft.id: draft for draft in memory.drafts}
     copies: dict[MessageId, list[KeepCopy]] = {}
     for copy in memory.copies:

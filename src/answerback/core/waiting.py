@@ -2,14 +2,17 @@
 
 from answerback.core.catchup import answer_due_s
 from answerback.core.effects import Moment, Reason, Wake
+from answerback.core.facts import KeepDraft
 from answerback.core.machines import Machines
 from answerback.core.outbox import Copy, Promise
 from answerback.model.causes import Cause
 from answerback.model.timeline import Stage, Wait
 
 
-def wait_of_draft(machines: Machines, *, now: Moment) -> Wait:
-    """Why a message is not even addressed: whose a handle is must be asked first."""
+def wait_of_draft(machines: Machines, draft: KeepDraft, *, now: Moment) -> Wait:
+    """Why a message is not even addressed: a person must agree, or whose a handle is must be asked first."""
+    if machines.trust.holds(draft.handles, draft.accounts):
+        return Wait(Cause.TRUST_CONTACT_CHANGED, None, Reason.NOTHING.value)
     if not machines.path.up:
         return _down(machines, now=now)
     return Wait(Cause.QUEUE_FETCHING_KEYS, None, Reason.TURN.value)

@@ -35,6 +35,8 @@ class Reason(Enum):
     UPKEEP = "upkeep"
     """Keys to refill or rotate."""
     TRANSFER = "transfer"
+    COMPARISON_OVER = "comparison.over"
+    """The comparing of a short code has had its time."""
     DISK_AGAIN = "disk.again"
     """The disk refused: try it again."""
 

@@ -74,7 +74,7 @@ class Ledger:
             id=message_id_text(message.id),
             mine=kept.mine,
             unread=not kept.mine and kept.arrival > self._read_up_to,
-            author=self._name(message.author),
+            author=self.name(message.author),
             to=self._names(message.recipients),
             text=message.text,
             file=self._file(message.attachment) if message.attachment else None,
@@ -226,7 +226,7 @@ class Ledger:
         return TimelineTold(
             id=message_id_text(identity),
             mine=kept.mine if kept else True,
-            author=self._name(message.author) if message else self._identity.handle.text,
+            author=self.name(message.author) if message else self._identity.handle.text,
             to=list(draft.handles) if draft else self._names(message.recipients if message else ()),
             text=content.text if content else "",
             file_name=attachment.name if attachment else None,
@@ -291,13 +291,14 @@ class Ledger:
     def _handles(self) -> dict[AccountId, str]:
         return {contact.account: contact.handle for contact in self._history.contacts()}
 
-    def _name(self, account: AccountId) -> str:
+    def name(self, account: AccountId) -> str:
+        """What people know an account by."""
         if account == self._identity.account:
             return self._identity.handle.text
         return self._handles.get(account) or f"account {account.hex()[:6]}"
 
     def _names(self, accounts: "frozenset[AccountId] | tuple[AccountId, ...]") -> list[str]:
-        return sorted(self._name(account) for account in accounts)
+        return sorted(self.name(account) for account in accounts)
 
     @property
     def _read_up_to(self) -> int:

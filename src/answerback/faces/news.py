@@ -2,7 +2,17 @@
 
 from typing import assert_never
 
-from answerback.core.effects import Answered, Arrived, FileReady, LinkChanged, ModeChanged, News, Progressed, Warned
+from answerback.core.effects import (
+    Answered,
+    Arrived,
+    CodeMoved,
+    FileReady,
+    LinkChanged,
+    ModeChanged,
+    News,
+    Progressed,
+    Warned,
+)
 from answerback.faces.ledger import Ledger
 from answerback.faces.told import EventTold
 from answerback.model.causes import Cause
@@ -38,8 +48,11 @@ def told_news(news: News, *, history: History, ledger: Ledger) -> EventTold:
         case FileReady(message_id, blob, cause):
             path = history.setting(f"file.{blob.hex()}")
             return EventTold("file", message_id=message_id_text(message_id), path=path, cause=_id(cause))
-        case Warned(cause):
-            return EventTold("warned", cause=_id(cause))
+        case Warned(cause, account, handle):
+            contact = handle or (ledger.name(account) if account else None)
+            return EventTold("warned", cause=_id(cause), contact=contact)
+        case CodeMoved(account, state, code):
+            return EventTold("code", contact=ledger.name(account), state=state.value, code=code or None)
         case _:
             assert_never(news)
 

@@ -232,6 +232,21 @@ CAUSES: dict[Cause, Advice] = {
         "We did not use it, and will not.",
         "If it happens again, ask the other person by another way whether all is well with their devices.",
     ),
+    Cause.TRUST_CONTACT_CHANGED: Advice(
+        "The safety number of this contact has changed: they set up a new account, or somebody else has their handle.",
+        "If you had verified them, what you write to them waits here until you agree; otherwise we only warn.",
+        "Ask them, not by this way. Then `answerback verify CONTACT` compares anew, and `--agree` lets messages go.",
+    ),
+    Cause.TRUST_DEVICE_ADDED: Advice(
+        "Somebody you write to has added a device, signed with their own key.",
+        "New messages to them are sealed for it too.",
+        "Nothing is needed. If it surprises you, ask them.",
+    ),
+    Cause.TRUST_CODES_DIFFER: Advice(
+        "The two codes were not the same: somebody may be in between, or it was misread.",
+        "Nothing was marked as verified.",
+        "Compare once more. If they differ again, do not trust this way: compare safety numbers face to face.",
+    ),
     # ---- the message itself
     Cause.MESSAGE_TOO_LARGE: Advice(
         "It is larger than this relay takes.",
@@ -302,6 +317,7 @@ REASONS: dict[str, str] = {  # by the id of a `Reason` of the core: a `Wait` car
     "attempt.limit": "an attempt to connect gets this long",
     "silence.probe": "if nothing is heard until then, we ask whether the relay is still there",
     "silence.limit": "if our question has no answer by then, we connect anew",
+    "comparison.over": "the time to compare codes is over then",
     "keepalive": "a sign of life keeps the connection open",
     "retry.told": "the relay said when to try again",
     "answer.due": "if there is no answer by then, we ask the relay where the message is",

@@ -185,6 +185,9 @@ class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
     question: str | None = None
     mode: str | None = None
     why: str | None = None
+    contact: str | None = None
+    state: str | None = None
+    code: str | None = None
 
 
 class LinkTold(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -67,6 +67,9 @@ class Cause(Enum):
     RECIPIENT_NO_KEYS = "recipient.no_keys"
     TRUST_KEYS_CHANGED = "trust.keys_changed"
     TRUST_SIGNATURE_WRONG = "trust.signature_wrong"
+    TRUST_CONTACT_CHANGED = "trust.contact_changed"
+    TRUST_DEVICE_ADDED = "trust.device_added"
+    TRUST_CODES_DIFFER = "trust.codes_differ"
     MESSAGE_TOO_LARGE = "message.too_large"
     MESSAGE_EXPIRED = "message.expired"
     MESSAGE_FILE_MISSING = "message.file_missing"
@@ -104,6 +107,8 @@ _OWNERS = {
     Cause.RECIPIENT_HANDLE_UNKNOWN: Owner.RECIPIENT,
     Cause.RECIPIENT_NO_DEVICES: Owner.RECIPIENT,
     Cause.ACCOUNT_HANDLE_TAKEN: Owner.YOU,
+    Cause.TRUST_CONTACT_CHANGED: Owner.YOU,
+    Cause.TRUST_DEVICE_ADDED: Owner.NOBODY,
 }
 
 

@@ -4,7 +4,17 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from answerback.core.facts import KeepContact, KeepCopy, KeepDeviceName, KeepDraft, KeepOwnList, KeepStep, KeepTransfer
+from answerback.core.facts import (
+    KeepChange,
+    KeepContact,
+    KeepCopy,
+    KeepDeviceName,
+    KeepDraft,
+    KeepOwnList,
+    KeepStep,
+    KeepTransfer,
+    KeepVerified,
+)
 from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.errors import UsageError
@@ -16,12 +26,14 @@ from answerback.storage.messages import MESSAGES, KeptMessage, kept_message
 from answerback.storage.snapshot import (
     COPY_COLUMNS,
     copy_of,
+    read_changes,
     read_contacts,
     read_device_names,
     read_drafts,
     read_own_lists,
     read_snapshot,
     read_transfers,
+    read_verified,
 )
 
 PAGE_MESSAGES = 50
@@ -144,6 +156,14 @@ class History:
     def contacts(self) -> tuple[KeepContact, ...]:
         """Return every known handle and its account."""
         return read_contacts(self._database)
+
+    def verified(self) -> tuple[KeepVerified, ...]:
+        """Return whose keys this account's person has compared; a mark that was taken away says so."""
+        return read_verified(self._database)
+
+    def changes(self) -> tuple[KeepChange, ...]:
+        """Return the handles that stand for another account than before."""
+        return read_changes(self._database)
 
     def device_names(self) -> tuple[KeepDeviceName, ...]:
         """Return what other devices call themselves."""

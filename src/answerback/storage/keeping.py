@@ -6,11 +6,13 @@ from typing import assert_never
 import msgspec
 
 from answerback.core.facts import (
+    DropChange,
     DropDraft,
     DropOutgoing,
     DropRatchet,
     DropSealSecret,
     Fact,
+    KeepChange,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -30,6 +32,7 @@ from answerback.core.facts import (
     KeepStep,
     KeepStream,
     KeepTransfer,
+    KeepVerified,
     RaiseStage,
 )
 from answerback.model.timeline import Stage, Step
@@ -102,6 +105,14 @@ _SEAL_KEY = """
     INSERT INTO seal_keys VALUES (?, ?, ?)
     ON CONFLICT (device) DO UPDATE SET body = excluded.body, signature = excluded.signature"""
 _CONTACT = "INSERT INTO contacts VALUES (?, ?) ON CONFLICT (handle) DO UPDATE SET account = excluded.account"
+_VERIFIED = """
+    INSERT INTO verified VALUES (?, ?, ?, ?)
+    ON CONFLICT (account) DO UPDATE SET how = excluded.how, at_ms = excluded.at_ms, device = excluded.device"""
+_CHANGE = """
+    INSERT INTO changes VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (handle) DO UPDATE SET before = excluded.before, after = excluded.after, at_ms = excluded.at_ms,
+        held = excluded.held"""
+_DROP_CHANGE = "DELETE FROM changes WHERE handle = ?"
 _DEVICE_NAME = "INSERT INTO device_names VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET name = excluded.name"
 _NETWORK = """
     INSERT INTO networks VALUES (?, ?, ?, ?)
@@ -157,6 +168,12 @@ def statements(fact: Fact) -> Iterator[Statement]:
             yield _RELAY, (store, boot, offset_ms, life)
         case KeepTransfer():
             yield _TRANSFER, _transfer(fact)
+        case KeepVerified(account, how, at_ms, device):
+            yield _VERIFIED, (account, int(how), at_ms, device)
+        case KeepChange(handle, account, after, at_ms, held):
+            yield _CHANGE, (handle, account, after, at_ms, held)
+        case DropChange(handle):
+            yield _DROP_CHANGE, (handle,)
         case _:
             yield _key_material(fact)
 

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from answerback.core.facts import (
+    KeepChange,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -22,6 +23,7 @@ from answerback.core.facts import (
     KeepSeen,
     KeepStream,
     KeepTransfer,
+    KeepVerified,
 )
 from answerback.core.memory import ENDED_MAX, Memory
 from answerback.model.causes import cause_of
@@ -30,6 +32,7 @@ from answerback.model.ids import AccountId, DeviceId
 from answerback.model.message import WRITTEN_AFTER_MAX, Attachment, Lane, Message, Urgency
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
 from answerback.model.timeline import Stage
+from answerback.model.trust import How
 from answerback.storage.database import Database, Row
 from answerback.storage.messages import MESSAGES, kept_message
 
@@ -63,6 +66,8 @@ def read_snapshot(database: Database) -> Memory:
             own_lists=read_own_lists(database),
             seal_keys=_seal_keys(database),
             contacts=read_contacts(database),
+            verified=read_verified(database),
+            changes=read_changes(database),
             device_names=read_device_names(database),
             streams=_streams(database),
             seen=_seen(database),
@@ -97,6 +102,18 @@ def copy_of(row: Row) -> KeepCopy:
 def read_contacts(database: Database) -> tuple[KeepContact, ...]:
     """Return every known handle and its account, by handle."""
     return tuple(KeepContact(*row) for row in database.rows("SELECT handle, account FROM contacts ORDER BY handle"))
+
+
+def read_verified(database: Database) -> tuple[KeepVerified, ...]:
+    """Return whose keys were compared, and the marks that were taken away."""
+    rows = database.rows("SELECT account, how, at_ms, device FROM verified ORDER BY account")
+    return tuple(KeepVerified(account, How(how), at_ms, device) for account, how, at_ms, device in rows)
+
+
+def read_changes(database: Database) -> tuple[KeepChange, ...]:
+    """Return the handles that stand for another account than before, and that nobody has agreed to yet."""
+    rows = database.rows("SELECT handle, before, after, at_ms, held FROM changes ORDER BY handle")
+    return tuple(KeepChange(handle, before, after, at_ms, bool(held)) for handle, before, after, at_ms, held in rows)
 
 
 def read_device_names(database: Database) -> tuple[KeepDeviceName, ...]:

@@ -3,9 +3,10 @@
 sealed  = HPKE X-Wing( Inner ), padded                          seen by the relay
 Inner   = who claims to send, lane, an Olm message, the encrypted letter
 Slip    = inside the Olm message: the letter's key and hash, ids, sequence number, both identities
-Letter  = Post | Receipt | Nack | Void, encrypted once under a random key for all devices
+Letter  = Post | Receipt | Nack | Void | Vouch | Comparison, encrypted once under a random key for all devices
 """
 
+from enum import IntEnum, unique
 from typing import Annotated
 
 import msgspec
@@ -25,6 +26,7 @@ from answerback.model.devices import DEVICE_NAME_CHARACTERS_MAX
 from answerback.model.handle import HANDLE_CHARACTERS_MAX
 from answerback.model.message import RECIPIENTS_MAX, WRITTEN_AFTER_MAX, Attachment, Lane, Urgency
 from answerback.model.stamp import Stamp
+from answerback.model.trust import VouchedList
 
 
 class Inner(msgspec.Struct, frozen=True, array_like=True):
@@ -44,6 +46,7 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
 
 
 KEY_ID_BYTES_MAX = 32
+ItsSession = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 
 
 class Slip(msgspec.Struct, frozen=True, array_like=True):
@@ -130,4 +133,40 @@ class Void(Letter, frozen=True, array_like=True, tag=True):
     __repr__ = Letter.__repr__
 
 
-AnyLetter = Post | Receipt | Nack | Void
+class Vouch(Letter, frozen=True, array_like=True, tag=True):
+    """For our own other devices alone: whose keys this account's person has compared."""
+
+    entries: VouchedList
+
+    __repr__ = Letter.__repr__
+
+
+@unique
+class Turn(IntEnum):
+    """Where a comparison by short code is."""
+
+    ASK = 1
+    """`value` is the hash that binds the asker to its number."""
+    TAKE = 2
+    """`value` is the taker's number."""
+    REVEAL = 3
+    """`value` is the asker's number."""
+    AGREE = 4
+    """This person says that both codes are the same."""
+    REFUSE = 5
+    """This person says that they are not, or that they do not want to compare."""
+
+
+class Comparison(Letter, frozen=True, array_like=True, tag=True):
+    """One turn of two people comparing a short code (crypto/verifying.py)."""
+
+    session: ItsSession
+    turn: Turn
+    value: Annotated[bytes, msgspec.Meta(max_length=32)]
+    at_ms: Instant
+    """By the relay's clock: a turn that comes too late is nobody's any more."""
+
+    __repr__ = Letter.__repr__
+
+
+AnyLetter = Post | Receipt | Nack | Void | Vouch | Comparison
