@@ -2,7 +2,18 @@
 
 from typing import cast, get_args
 
-from answerback.core.effects import Answered, Arrived, FileReady, LinkChanged, ModeChanged, News, Progressed, Warned
+from answerback.core.comparing import Compared
+from answerback.core.effects import (
+    Answered,
+    Arrived,
+    CodeMoved,
+    FileReady,
+    LinkChanged,
+    ModeChanged,
+    News,
+    Progressed,
+    Warned,
+)
 from answerback.core.network.modes import Mode, Posture, Why
 from answerback.faces.ledger import Ledger
 from answerback.faces.news import told_news
@@ -19,6 +30,9 @@ DEVICE = DeviceId(b"d" * 16)
 
 class Kept:
     """A history that knows one file and nobody's name."""
+
+    def name(self, _account: AccountId) -> str:
+        return "bea"
 
     def setting(self, name: str) -> str | None:
         return "photo.jpg" if name == f"file.{bytes(16).hex()}" else None
@@ -54,15 +68,15 @@ SAMPLES: dict[type, tuple[News, str]] = {
 def test_every_kind_of_news_is_told() -> None:
     assert set(SAMPLES) == set(get_args(News))
     for news, event in SAMPLES.values():
-        told = told_news(news, history=cast("History", Kept()), ledger=cast("Ledger", None))
+        told = told_news(news, history=cast("History", Kept()), ledger=cast("Ledger", Kept()))
         assert told.event == event
 
 
 def test_progress_names_stage_evidence_and_device() -> None:
-    told = told_news(SAMPLES[Progressed][0], history=cast("History", Kept()), ledger=cast("Ledger", None))
+    told = told_news(SAMPLES[Progressed][0], history=cast("History", Kept()), ledger=cast("Ledger", Kept()))
     assert (told.stage, told.evidence, told.device, told.at_ms) == ("read", "receipt", DEVICE.hex(), 5)
     assert told.cause is None
     assert (
-        told_news(SAMPLES[FileReady][0], history=cast("History", Kept()), ledger=cast("Ledger", None)).path
+        told_news(SAMPLES[FileReady][0], history=cast("History", Kept()), ledger=cast("Ledger", Kept())).path
         == "photo.jpg"
     )
