@@ -10,6 +10,7 @@ An exception is for the caller who can act now. What becomes of a message is dat
     └─ StorageError    the disk did not keep its promise
        ├─ StoreLockedError    another process holds the journal
        ├─ StoreFullError      no space left for what must be kept
+       ├─ StoreOutdatedError  of an older version, or its making broke off: opening it for writing mends that
        └─ StoreCorruptError   what was read is not what was written
 """
 
@@ -50,6 +51,10 @@ class StoreLockedError(StorageError):
 
 class StoreFullError(StorageError):
     """There is no space left for what must be kept."""
+
+
+class StoreOutdatedError(StorageError):
+    """What is to be read is of an older version, or was being made when its process ended."""
 
 
 class StoreCorruptError(StorageError):

@@ -119,7 +119,10 @@ class Accounts:
         return self._found(claim, now_ms=now_ms)
 
     def _found(self, claim: Claim, *, now_ms: int) -> Cause | None:
-        if self._store.account_of(claim.handle.text) is not None:
+        owner = self._store.account_of(claim.handle.text)
+        if owner == claim.account:
+            return None  # it has it already: the answer to an earlier try was lost, and this code was sent since
+        if owner is not None:
             return Cause.ACCOUNT_HANDLE_TAKEN
         if not self._keep_lists(claim.lists):
             return Cause.ACCOUNT_HANDLE_TAKEN  # the account has a handle: another device of it is linked, not made

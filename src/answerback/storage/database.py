@@ -18,7 +18,13 @@ from typing import Any, Final, Protocol
 
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from answerback.model.errors import StorageError, StoreCorruptError, StoreFullError, StoreLockedError
+from answerback.model.errors import (
+    StorageError,
+    StoreCorruptError,
+    StoreFullError,
+    StoreLockedError,
+    StoreOutdatedError,
+)
 from answerback.storage.durable import PRIVATE_FILE, make_private_folder, sync_folder
 
 KEY_BYTES = 32
@@ -281,7 +287,9 @@ def _prepare(database: Database, migrations: Sequence[str], *, read_only: bool) 
     if read_only:
         database.run("PRAGMA query_only = ON")
         if database.version < len(migrations):
-            raise StorageError(f"{database.path} is of an older version; start the agent once, it brings it up to date")
+            raise StoreOutdatedError(
+                f"{database.path} is of an older version; start the agent once, it brings it up to date"
+            )
         return
     for setting in (
         "journal_mode = WAL",

@@ -184,13 +184,19 @@ def is_registered(folder: Path) -> bool:
     """Whether there is a finished device in a folder."""
     import contextlib
 
-    from answerback.device.home import open_history
+    from answerback.device.home import open_history, open_journal
     from answerback.faces.access import asked_passphrase
+    from answerback.model.errors import StoreOutdatedError
     from answerback.storage.layout import JOURNAL_FILE
     from answerback.storage.vault import key_source
 
     if key_source(folder) is None or not (folder / JOURNAL_FILE).exists():
         return False
-    with contextlib.closing(open_history(folder, passphrase=asked_passphrase(folder))) as history:
+    passphrase = asked_passphrase(folder)
+    try:
+        history = open_history(folder, passphrase=passphrase)
+    except StoreOutdatedError:  # perhaps killed while its tables were being made: they are now
+        history = open_journal(folder, passphrase=passphrase)
+    with contextlib.closing(history):
         identity = history.identity()
         return identity is not None and bool(identity.registered_ms)
