@@ -71,6 +71,18 @@ def test_a_lost_answer_is_given_again_to_the_same_request(tmp_path: Path) -> Non
     asyncio.run(run())
 
 
+def test_an_account_that_did_not_hear_that_it_was_made_may_come_with_a_newer_code(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            signed = first_list()
+            assert (await relay.create(ANN, await relay.code_for(ANN), signed))[0] == 201
+            newer = await relay.code_for(ANN)
+            assert (await relay.create(ANN, wrong(newer), signed))[0] == 403
+            assert (await relay.create(ANN, newer, signed))[0] == 201
+
+    asyncio.run(run())
+
+
 def test_after_five_wrong_tries_even_the_right_code_is_dead(tmp_path: Path) -> None:
     async def run() -> None:
         async with standing(tmp_path) as relay:

@@ -1,11 +1,16 @@
 """Proves how an account is made: a link or an address, a handle, a code that comes another way."""
 
+import contextlib
+
 import click
 import pytest
 
 from answerback.faces.commands import joining
-from answerback.faces.commands.joining import checked_url, device_name
+from answerback.faces.commands.joining import checked_url, device_name, is_registered
 from answerback.model.errors import UsageError
+from answerback.storage.database import connect_sealed
+from answerback.storage.layout import JOURNAL_FILE
+from answerback.storage.vault import KeySource, create_key
 from tests.faces.village import Person, Village, unreachable_relay
 
 
@@ -71,6 +76,16 @@ def test_a_folder_that_is_a_device_already_is_not_registered_again(ann: Person, 
     result = ann.run("register", "--relay", town.url, "other@example.org")
     assert result.exit_code == 2
     assert "another --home" in result.stderr
+
+
+def test_a_device_whose_tables_were_never_finished_can_be_registered(town: Village) -> None:
+    finn = town.newcomer("finn")
+    key = create_key(finn.home, source=KeySource.FILE)
+    with contextlib.closing(connect_sealed(finn.home / JOURNAL_FILE)) as begun:
+        begun.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        begun.execute("CREATE TABLE first (one INTEGER)")  # and killed before it could say which version it is
+        begun.execute("DROP TABLE first")
+    assert not is_registered(finn.home)
 
 
 def test_a_relay_that_does_not_answer_is_3_and_leaves_no_device(town: Village) -> None:
