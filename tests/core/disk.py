@@ -21,6 +21,7 @@ from answerback.core.facts import (
     KeepDraft,
     KeepMessage,
     KeepNetwork,
+    KeepNote,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -148,6 +149,7 @@ class Disk:
             verified=self.of(KeepVerified),
             changes=self.of(KeepChange),
             networks=self.of(KeepNetwork),
+            notes=tuple(note for note in self.of(KeepNote) if note.value),
             device_names=self.of(KeepDeviceName),
             streams=self.of(KeepStream),
             seen=self.of(KeepSeen),
@@ -173,6 +175,8 @@ def _key(fact: Fact) -> object:
             return KeepOwnList, fact.version
         case KeepSealKey() | KeepDeviceName():
             return type(fact), fact.device
+        case KeepNote():
+            return KeepNote, fact.kind, fact.about
         case KeepNetwork():
             return KeepNetwork, fact.network
         case KeepContact() | KeepChange():

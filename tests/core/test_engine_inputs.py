@@ -329,7 +329,11 @@ def test_a_farewell_is_obeyed_within_reason_and_told_if_a_person_must_act() -> N
     third.connects(1.0)
     effects = third.engine.received(third.line, Farewell(Cause.ACCOUNT_DEVICE_REVOKED.value, 0), now=at(9.0))
     assert Warned(Cause.ACCOUNT_DEVICE_REVOKED) in told(effects)
-    assert third.engine.wake_at == Wake(9.0, Reason.CONNECT_EVIDENCE), "no time was named"
+    assert third.engine.wake_at is None, "it was removed: it does not knock again by itself"
+    fourth = Device()
+    fourth.connects(1.0)
+    fourth.engine.received(fourth.line, Farewell(Cause.ACCOUNT_NOT_REGISTERED.value, 0), now=at(9.0))
+    assert fourth.engine.wake_at == Wake(9.0, Reason.CONNECT_EVIDENCE), "no time was named"
 
 
 def test_a_pong_teaches_the_round_trip_and_the_relays_time() -> None:

@@ -21,6 +21,7 @@ from answerback.core.facts import (
     KeepDraft,
     KeepMessage,
     KeepNetwork,
+    KeepNote,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -54,6 +55,7 @@ KEYS: dict[type[Any], tuple[str, ...]] = {
     KeepVerified: ("account",),
     KeepChange: ("handle",),
     KeepNetwork: ("network",),
+    KeepNote: ("kind", "about"),
     KeepDeviceName: ("device",),
     KeepStream: ("device", "lane"),
     KeepCursor: ("lane",),
@@ -95,6 +97,8 @@ class PlainModel:
                 self.copies[fact.message, fact.device] = replace(fact, sealed=sealed)
             case RaiseStage():
                 self._raise(fact)
+            case KeepNote(value=b""):
+                self.kept.get(KeepNote, {}).pop((fact.kind, fact.about), None)
             case DropChange() | DropDraft() | DropOutgoing() | DropRatchet() | DropSealSecret():
                 self._drop(fact)
             case _:
@@ -166,6 +170,7 @@ def _by_kind(snapshot: Memory) -> dict[type[Any], list[Any]]:
         KeepVerified: list(snapshot.verified),
         KeepChange: list(snapshot.changes),
         KeepNetwork: list(snapshot.networks),
+        KeepNote: list(snapshot.notes),
         KeepDeviceName: list(snapshot.device_names),
         KeepStream: list(snapshot.streams),
         KeepCursor: list(snapshot.cursors),

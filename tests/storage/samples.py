@@ -22,6 +22,7 @@ from answerback.core.facts import (
     KeepDraft,
     KeepMessage,
     KeepNetwork,
+    KeepNote,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -41,6 +42,7 @@ from answerback.model.devices import Signed
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import NAME_CHARACTERS_MAX, Attachment, Lane, Message, Urgency
+from answerback.model.notes import NoteKind
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Evidence, Stage, Step
 from answerback.model.trust import How
@@ -95,11 +97,12 @@ def outgoing_of(number: int) -> KeepOutgoing:
     )
 
 
-def golden_facts(*, version: int = 5) -> list[Fact]:
+def golden_facts(*, version: int = 6) -> list[Fact]:
     """One fact of each kind that stays on disk. What a version wrote, later versions must read: never change these."""
     first, second = message_of(1), message_of(2, author=BEA)
     since_4 = [KeepNetwork(b"n" * 8, 55.0, 120.0, 2)] if version >= 4 else []
     since_5 = [KeepVerified(BEA, How.CODE, 15, LAPTOP), KeepChange("bea@example.org", BEA, ANN, 16, held=True)]
+    since_6 = [KeepNote(NoteKind.FORMER_DEVICE, LAPTOP, BEA)]
     return [
         KeepMessage(first, 11),
         KeepMessage(second, 12),
@@ -125,6 +128,7 @@ def golden_facts(*, version: int = 5) -> list[Fact]:
                      finished=False),
         *since_4,
         *(since_5 if version >= 5 else ()),
+        *(since_6 if version >= 6 else ()),
     ]  # fmt: skip
 
 
@@ -206,6 +210,7 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
         st.floats(0, 3600),
         st.integers(0, 100),
     ),
+    st.builds(KeepNote, st.sampled_from(NoteKind), st.sampled_from([b"", b"1"]), st.binary(max_size=3)),
     st.builds(KeepContact, st.sampled_from(["a@example.org", "+4930123456"]), _accounts),
     st.builds(KeepVerified, _accounts, st.sampled_from(How), _numbers, _devices),
     st.builds(KeepChange, st.sampled_from(["a@example.org", "b@example.org"]), _accounts, _accounts, _numbers,

@@ -11,7 +11,20 @@ from answerback.model.message import Attachment, Lane, Urgency
 from answerback.model.stamp import Stamp
 from answerback.model.trust import How, Vouched
 from answerback.wire.codec import decode_inner, decode_letter, decode_slip, encode
-from answerback.wire.letters import AnyLetter, Comparison, Gap, Inner, Nack, Post, Receipt, Slip, Turn, Void, Vouch
+from answerback.wire.letters import (
+    AnyLetter,
+    Comparison,
+    Gap,
+    Heirloom,
+    Inner,
+    Nack,
+    Post,
+    Receipt,
+    Slip,
+    Turn,
+    Void,
+    Vouch,
+)
 
 GOLDEN = Path(__file__).parent / "golden" / "letters_v1.txt"
 ANN, BEA = AccountId(b"A" * 16), AccountId(b"B" * 16)
@@ -37,6 +50,7 @@ LETTERS: tuple[AnyLetter, ...] = (
     Void([Gap(Lane.URGENT, 1, 1)]),
     Vouch([Vouched(BEA, How.CODE, 1_800_000_000_000)]),
     Comparison(b"S" * 16, Turn.ASK, b"v" * 32, 1_800_000_000_000),
+    Heirloom(b"r" * 32),
 )
 SLIP = Slip(MESSAGE, b"k" * 32, b"h" * 32, 7, ANN, PHONE, BEA, LAPTOP, 2, "Ann's phone", b"seal key")
 SHORTER_SLIP = bytes.fromhex(

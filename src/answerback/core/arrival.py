@@ -14,6 +14,7 @@ from answerback.core.effects import Arrived, Effect, Moment, Save, Tell, Transmi
 from answerback.core.facts import KeepDeviceKeys, KeepMessage
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
+from answerback.core.ownership import Ownership
 from answerback.core.sessions import NonsenseError, Opened
 from answerback.core.transfers import PostKey
 from answerback.core.trusting import Trusting
@@ -27,7 +28,7 @@ from answerback.model.message import Lane, Message
 from answerback.model.timeline import Stage
 from answerback.wire.codec import decode_letter
 from answerback.wire.frames import Taken, Took
-from answerback.wire.letters import Comparison, Gap, Inner, Nack, Post, Receipt, Void, Vouch
+from answerback.wire.letters import Comparison, Gap, Heirloom, Inner, Nack, Post, Receipt, Void, Vouch
 from answerback.wire.requests import BLOB_BYTES_MAX
 
 PARKED_MAX = 1024
@@ -55,6 +56,7 @@ class Arrival:
 
     machines: Machines
     departure: Departure
+    ownership: Ownership = field(init=False)
     unreadable: int = 0
     """Envelopes whose outer seal did not open, or that nobody provably sent."""
     read_early: set[PostKey] = field(default_factory=set)
@@ -67,6 +69,7 @@ class Arrival:
 
     def __post_init__(self) -> None:
         self.trusting = Trusting(self.machines, self.departure)
+        self.ownership = Ownership(self.machines, self.departure)
 
     def deliver(self, deliveries: Sequence[Delivery], *, now: Moment) -> list[Effect]:
         """Take in what the mailbox handed over."""
@@ -131,7 +134,12 @@ class Arrival:
         sender = roster.device(inner.device)
         if sender is None or roster.account_of(inner.device) != inner.account:
             if not may_park:
-                return [*self._give_up(delivery, None, now=now), Tell(Warned(Cause.TRUST_SIGNATURE_WRONG))]
+                is_former = roster.former.get(inner.device) == inner.account
+                cause = Cause.TRUST_DEVICE_REVOKED if is_former else Cause.TRUST_SIGNATURE_WRONG
+                return [
+                    *self._give_up(delivery, None, now=now),
+                    Tell(Warned(cause, inner.account if is_former else None)),
+                ]
             if len(self._parked) >= PARKED_MAX:
                 return []
             self._parked[delivery.id] = (delivery, inner)
@@ -170,6 +178,8 @@ class Arrival:
                 effects += machines.outbox.answered(letter.read, device, Stage.READ, now=now)
             case Nack():
                 effects += self._repair(letter, device, now=now)
+            case Heirloom():
+                effects += self.ownership.heard(letter, device, now=now)
             case Void():
                 effects += [Save(fact) for fact in machines.inbox.voided(device, letter.gaps)]
             case Vouch() | Comparison():

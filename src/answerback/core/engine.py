@@ -92,6 +92,7 @@ class Engine:
         self.machines = Machines(own, Sessions(keys, pickle_key), randomness)
         self._departure = Departure(self.machines)
         self._arrival = Arrival(self.machines, self._departure)
+        self._ownership = self._arrival.ownership
         self._confirmation = Confirmation(self.machines, self._departure)
         self._rollback = Rollback(self.machines, self._departure)
         self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
@@ -151,9 +152,14 @@ class Engine:
                 effects += self._departure.control(receipt, (device,), now=now)
         return self._then(effects, now)
 
-    def announce(self, signed: Signed, *, now: Moment) -> list[Effect]:
-        """Make a device list, signed by our root, the account's newest."""
-        return self._then(self._lookup.announce(signed), now)
+    def announce(self, signed: Signed, *, next_root: bytes = b"", now: Moment) -> list[Effect]:
+        """Make a device list, signed by our root, the account's newest; a new root key is kept first."""
+        prepared = self._ownership.prepare(next_root) if next_root else []
+        return self._then([*prepared, *self._lookup.announce(signed)], now)
+
+    def rename(self, name: str, *, now: Moment) -> list[Effect]:
+        """Call this device otherwise."""
+        return self._then(self._ownership.rename(name, now=now), now)
 
     def look_up(self, account: AccountId, *, now: Moment) -> list[Effect]:
         """Ask for an account's newest device list."""
@@ -318,7 +324,7 @@ class Engine:
             case Located():
                 return self._confirmation.located(frame, now=now)
             case Listed():
-                return self._lookup.listed(frame, now=now)
+                return [*self._lookup.listed(frame, now=now), *self._ownership.look(now=now)]
             case Resolved():
                 return self._lookup.resolved(frame, now=now)
             case Claimed():
@@ -326,7 +332,7 @@ class Engine:
             case Published():
                 return self._lookup.published(frame)
             case Announced():
-                return self._lookup.announced(frame, now=now)
+                return [*self._lookup.announced(frame, now=now), *self._ownership.look(now=now)]
             case Pong():
                 return self._reaching.ponged(line, frame, now=now)
             case _:
@@ -352,6 +358,7 @@ class Engine:
         effects += [Transmit(question) for question in machines.questions.again()]
         effects += self._rollback.of_lists(frame.list_version)
         self._confirmation.doubt_earlier_runs(now=now)
+        effects += self._ownership.look(now=now)
         return [*effects, *self._look_around(now)]
 
     def _learn_time(self, frame: Welcome, now: Moment) -> list[Effect]:

@@ -11,6 +11,7 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Attachment, Lane, Message, Urgency
+from answerback.model.notes import NoteKind
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Stage, Step
 from answerback.model.trust import How
@@ -285,6 +286,16 @@ class KeepNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepNote:
+    """Something small that is remembered under a name; an empty one is forgotten."""
+
+    kind: NoteKind
+    about: bytes
+    """What it is about, where there may be several of a kind."""
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class KeepTransfer:
     """How far the file of one author's message has travelled. Uploading: to the relay; otherwise to this device."""
 
@@ -324,5 +335,6 @@ Fact = (
     | KeepCursor
     | KeepRelay
     | KeepNetwork
+    | KeepNote
     | KeepTransfer
 )

@@ -16,11 +16,13 @@ from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.questions import WantAccount, WantKeysPublished, WantList, WantListAnnounced, WantPreKey
 from answerback.core.rollback import Rollback
+from answerback.core.roster import Learned
 from answerback.crypto.identity import read_device_list
 from answerback.crypto.prekeys import check_prekey
 from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
 from answerback.model.errors import TrustError
+from answerback.model.ids import AccountId
 from answerback.model.message import Lane
 from answerback.wire.frames import Announce, Announced, Claimed, ClientFrame, Listed, Published, Resolved
 
@@ -64,6 +66,7 @@ class Lookup:
                 fresh = machines.roster.seal_key(device.id) != before.get(device.id)
                 if hold is not None and hold.cause is Cause.RECIPIENT_NO_KEYS and fresh:
                     machines.lanes.release(device.id, lane)
+        effects += self._changed(frame.account, learned)
         if frame.account == machines.own.account:
             effects += self.rollback.learn(self._own_lists(frame.lists))
         if machines.roster.knows(frame.account):  # else its letters would ask again at once, in a circle
@@ -136,6 +139,7 @@ class Lookup:
             learned = machines.roster.learn(machines.own.account, [question.list], [])
             effects += [Save(fact) for fact in learned.facts]
             effects += self.arrival.trusting.listed(machines.own.account, learned, was_known=True, now=now)
+            effects += self._changed(machines.own.account, learned)
             effects += self.rollback.learn(self._own_lists([question.list]))
             effects += self.departure.readdress(machines.own.account, now=now)
         return [*effects, *self.departure.want_list(machines.own.account)]
@@ -151,6 +155,15 @@ class Lookup:
             sessions, number=machines.questions.number(), relay_ms=relay_ms, pickle_key=sessions.pickle_key
         )
         return [*(Save(fact) for fact in facts), *self._ask(machines.questions.ask(want, frame))]
+
+    def _changed(self, account: AccountId, learned: Learned) -> list[Effect]:
+        """An account has another list than before: what was agreed with devices that are gone goes with them."""
+        effects: list[Effect] = []
+        for device in learned.gone:
+            effects += [Save(fact) for fact in self.machines.sessions.forget(device)]
+        if learned.is_rekeyed and account != self.machines.own.account:
+            effects.append(Tell(Warned(Cause.TRUST_ROOT_CHANGED, account)))
+        return effects
 
     def _own_lists(self, lists: Sequence[Signed]) -> list[KeepOwnList]:
         account = self.machines.own.account

@@ -64,6 +64,10 @@ class Machines:
     trust: Trust = field(default_factory=Trust)
     comparing: Comparing = field(default_factory=Comparing)
     urgent_budget: UrgentBudget = field(default_factory=UrgentBudget)
+    root: bytes = field(default=b"", repr=False)
+    """The seed of the account's root key, if this device holds it."""
+    next_root: bytes = field(default=b"", repr=False)
+    """The seed of the root key of a device list that may be on its way to the relay."""
     token: bytes = field(default=b"", repr=False)
     """Bearer token for blobs, from the last welcome."""
     store: bytes = b""

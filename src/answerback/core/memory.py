@@ -12,6 +12,7 @@ from answerback.core.facts import (
     KeepDeviceName,
     KeepDraft,
     KeepNetwork,
+    KeepNote,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -62,6 +63,7 @@ class Memory:
     """None before the first meeting."""
     networks: tuple[KeepNetwork, ...] = ()
     """The one used last at the end."""
+    notes: tuple[KeepNote, ...] = ()
     transfers: tuple[KeepTransfer, ...] = ()
     recent: tuple[Message, ...] = ()
     """The last messages of each conversation, to know what a new one is written after."""

@@ -110,6 +110,8 @@ class Reaching:
         retry_after_s = frame.retry_after_ms / 1000 if frame.retry_after_ms > 0 else None
         if cause is Cause.NETWORK_CONNECTION_LOST and self._has_raced(now):
             retry_after_s = None  # it was superseded by another connection of ours, and not by somebody else
+        if cause is Cause.ACCOUNT_DEVICE_REVOKED:
+            self.machines.registration.ended = cause
         effects = self.lost(line, cause, retry_after_s=retry_after_s, now=now)
         return [*effects, Tell(Warned(cause))] if cause.layer == "account" else effects
 

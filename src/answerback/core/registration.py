@@ -18,6 +18,7 @@ from answerback.crypto.prekeys import (
     mark_published,
     prekeys_to_publish,
 )
+from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.wire.frames import Publish
 
@@ -40,6 +41,8 @@ class Registration:
     prekeys_left: int = 0
     seal_key: bytes = b""
     known: bool = False
+    ended: Cause | None = None
+    """Why this device may not come in any more; it does not knock again until a person acts."""
     lists: dict[int, Signed] = field(default_factory=dict)
     """This account's own device lists, by version."""
     _anew: bool = False

@@ -5,6 +5,9 @@ the relay is told with a last small word, so that it wakes this device by push i
 later the connection is closed. It is begun again when there is something to say, when somebody looks, or when the relay
 calls. A person who chose to be offline is obeyed at once, and whatever waits, waits. The surprising rule: a device that
 merely has no network does not rest; it goes on looking for one.
+
+A device that was removed from its account rests for good: what it would say at the door is known. It tries once more
+when it is started, or when a person acts here, and no oftener.
 """
 
 from dataclasses import dataclass
@@ -51,10 +54,14 @@ class Resting:
     def stir(self, *, now: Moment) -> None:
         """Somebody looks, or the relay calls: connect, unless a person chose to be offline."""
         if self.is_resting and not self._is_offline:
+            self.machines.registration.ended = None
             self._go_on(now)
 
     def look(self, *, now: Moment) -> list[Effect]:
         """Let go, or connect again."""
+        ended = self.machines.registration.ended
+        if ended is not None:
+            return [] if self.is_resting else self._rest(ended, now)
         if not self._may_rest or self._has_work:
             self._bye_s = None
             if self.is_resting:
@@ -68,11 +75,7 @@ class Resting:
             self._bye_s = now.now_s
             sync = self.adapting.sync
             return [Transmit(Pace(SILENT_MODE, sync.catch_up_bytes if sync is not None else NO_BOUND))]
-        self.is_resting, self._bye_s = True, None
-        effects: list[Effect] = []
-        for each in list(self.machines.paths.active()):
-            effects += each.rest(now_s=now.now_s, cause=Cause.DEVICE_RESTS)
-        return effects
+        return self._rest(Cause.DEVICE_RESTS, now)
 
     @property
     def wake_at(self) -> Wake | None:
@@ -92,6 +95,13 @@ class Resting:
         if not path.up or sync is None:
             return None  # it is being begun, for a reason
         return path.silence.heard_s + sync.lingers_s
+
+    def _rest(self, cause: Cause, now: Moment) -> list[Effect]:
+        self.is_resting, self._bye_s = True, None
+        effects: list[Effect] = []
+        for each in list(self.machines.paths.active()):
+            effects += each.rest(now_s=now.now_s, cause=cause)
+        return effects
 
     def _go_on(self, now: Moment) -> None:
         self.is_resting = False

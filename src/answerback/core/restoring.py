@@ -1,11 +1,15 @@
 """Gives each machine back what is on the disk, so that a device goes on where it stopped."""
 
+from dataclasses import replace
+from typing import assert_never
+
 from answerback.core.departure import Departure
-from answerback.core.facts import KeepCopy
+from answerback.core.facts import KeepCopy, KeepNote
 from answerback.core.machines import Machines
 from answerback.core.memory import Memory
 from answerback.crypto.prekeys import SealSecret
-from answerback.model.ids import MessageId
+from answerback.model.ids import AccountId, DeviceId, MessageId
+from answerback.model.notes import NoteKind
 
 
 def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
@@ -25,6 +29,8 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
     if memory.relay is not None:
         machines.store, machines.boot = memory.relay.store, memory.relay.boot
         machines.clock.offset_ms, machines.life = memory.relay.offset_ms, memory.relay.life
+    for note in memory.notes:
+        _take_note(machines, note)
     machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
     departure.contacts = {contact.handle: contact.account for contact in memory.contacts}
     machines.trust.restore(memory.verified, memory.changes)
@@ -38,3 +44,17 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
     for promise in machines.outbox:
         for held in promise.copies.values():
             departure.queue(held)
+
+
+def _take_note(machines: Machines, note: KeepNote) -> None:
+    match note.kind:
+        case NoteKind.ROOT:
+            machines.root = note.value
+        case NoteKind.NEXT_ROOT:
+            machines.next_root = note.value
+        case NoteKind.DEVICE_NAME:
+            machines.own = replace(machines.own, device_name=note.value.decode())
+        case NoteKind.FORMER_DEVICE:
+            machines.roster.former[DeviceId(note.about)] = AccountId(note.value)
+        case _:
+            assert_never(note.kind)

@@ -9,21 +9,28 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from answerback.core.facts import KeepDeviceList, KeepDeviceName, KeepSealKey
+from answerback.core.facts import KeepDeviceList, KeepDeviceName, KeepNote, KeepSealKey
 from answerback.crypto.identity import check_device_lists, read_device_list
 from answerback.crypto.prekeys import check_seal_key
 from answerback.model.devices import Device, DeviceList, SealKey, Signed
 from answerback.model.errors import TrustError
 from answerback.model.ids import AccountId, DeviceId
+from answerback.model.notes import NoteKind
+
+FORMER_MAX = 64
+"""Removed devices remembered for each account: more than anybody loses, and an account that changes its list for ever
+fills nobody's disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What a look-up taught."""
 
-    facts: tuple[KeepDeviceList | KeepSealKey, ...]
+    facts: tuple[KeepDeviceList | KeepSealKey | KeepNote, ...]
     added: tuple[DeviceId, ...] = ()
     gone: tuple[DeviceId, ...] = ()
+    is_rekeyed: bool = False
+    """The account's root key is another than before."""
     trouble: TrustError | None = None
     """Something did not check; what did is still used."""
 
@@ -45,6 +52,8 @@ class Roster:
     _owners: dict[DeviceId, AccountId] = field(default_factory=dict)
     _devices: dict[DeviceId, Device] = field(default_factory=dict)
     _names: dict[DeviceId, str] = field(default_factory=dict)
+    former: dict[DeviceId, AccountId] = field(default_factory=dict)
+    """Devices that their account has removed."""
 
     def restore(
         self, *, lists: Sequence[KeepDeviceList], seal_keys: Sequence[KeepSealKey], names: Sequence[KeepDeviceName]
@@ -142,7 +151,8 @@ class Roster:
             if before is not None:
                 before.heard_version = 0
             return Learned((), trouble=error)
-        facts: list[KeepDeviceList | KeepSealKey] = []
+        facts: list[KeepDeviceList | KeepSealKey | KeepNote] = []
+        is_rekeyed = False
         added: tuple[DeviceId, ...] = ()
         gone: tuple[DeviceId, ...] = ()
         if newest is not None:
@@ -151,13 +161,29 @@ class Roster:
             added, gone = tuple(sorted(new - old)), tuple(sorted(old - new))
             self._put(account, lists[-1], newest)
             facts.append(KeepDeviceList(account, newest.version, lists[-1]))
+            facts += self._part_with(gone, account)
+            facts += [
+                KeepNote(NoteKind.FORMER_DEVICE, device, b"") for device in added if self.former.pop(device, None)
+            ]
+            is_rekeyed = before is not None and before.list.root_key != newest.root_key
         elif before is None:
             self._absent.add(account)
         if before is not None:
             # The relay has been asked and has nothing newer: whoever mentioned more is not believed a second time.
             before.heard_version = 0
         keys, trouble = self._learn_seal_keys(account, seal_keys)
-        return Learned((*facts, *keys), added, gone, trouble)
+        return Learned((*facts, *keys), added, gone, is_rekeyed, trouble)
+
+    def _part_with(self, gone: Sequence[DeviceId], account: AccountId) -> list[KeepNote]:
+        """Never seal to these devices again, and know them when they speak."""
+        known = sum(owner == account for owner in self.former.values())
+        notes: list[KeepNote] = []
+        for device in gone:
+            self._seal_keys.pop(device, None)
+            if known + len(notes) < FORMER_MAX:
+                self.former[device] = account
+                notes.append(KeepNote(NoteKind.FORMER_DEVICE, device, account))
+        return notes
 
     def _learn_seal_keys(
         self, account: AccountId, seal_keys: Sequence[Signed]

@@ -86,6 +86,16 @@ class Sessions:
         self._spent.clear()
         return facts
 
+    def forget(self, device: DeviceId) -> list[DropRatchet]:
+        """Drop every session with a device that is off its account's list."""
+        facts = [
+            DropRatchet(*key, held.session) for key, every in self._held.items() if key[0] == device for held in every
+        ]
+        for lane in Lane:
+            self._held.pop((device, lane), None)
+            self._spent.discard((device, lane))
+        return facts
+
     # ---- sending
 
     def ready(self, device: DeviceId, lane: Lane) -> bool:

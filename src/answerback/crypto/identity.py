@@ -2,9 +2,10 @@
 
 Theory. An account *is* its root key, and its id is that key's hash; a device *is* its signing key, likewise. The root
 key signs a list of devices, each list naming the hash of the one before, so a list can neither be forged, nor left
-out, nor taken back unseen by whoever knows an earlier one. Devices sign what they offer: pre-keys and seal keys. A
-signature covers a purpose as well as the bytes, so that one made for one purpose is worth nothing for another. Olm's
-library checks none of this; a key may reach it only after it was checked here.
+out, nor taken back unseen by whoever knows an earlier one. An account may change its root key: the old one signs the
+new one into a list, and from that list on signs nothing that anybody who knows the list believes. Devices sign what
+they offer: pre-keys and seal keys. A signature covers a purpose as well as the bytes, so that one made for one purpose
+is worth nothing for another. Olm's library checks none of this; a key may reach it only after it was checked here.
 """
 
 import base64
@@ -25,7 +26,7 @@ from answerback.crypto.primitives import (
     ed25519_verify,
     sha256,
 )
-from answerback.model.devices import DEVICES_MAX, Device, DeviceList, Signed
+from answerback.model.devices import DEVICES_MAX, SUCCESSIONS_MAX, Device, DeviceList, Signed, Succession
 from answerback.model.errors import PeerError, TrustError, UsageError
 from answerback.model.ids import AccountId, DeviceId, account_id, device_id
 from answerback.wire.codec import decode, encode
@@ -44,6 +45,10 @@ class Purpose(Enum):
     PREKEY = b"answerback pre-key v1\0"
     SEAL_KEY = b"answerback seal key v1\0"
     CHALLENGE = b"answerback challenge v1\0"
+    SUCCESSION = b"answerback succession v1\0"
+    """A root key names the one that follows it."""
+    RECOVERY = b"answerback recovery v1\0"
+    """The root key asks a relay for its account's lists."""
     TREE_HEAD = b"answerback tree head v1\0"
     """A relay's word on its log of device lists."""
 
@@ -96,13 +101,14 @@ class OlmAccount(Protocol):
 class RootKey:
     """The key that is an account; it signs lists of devices and nothing else."""
 
-    __slots__ = ("_seed", "public_key")
+    __slots__ = ("_account", "_seed", "public_key")
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self, seed: bytes, *, account: AccountId | None = None) -> None:
         if len(seed) != KEY_BYTES:
             raise UsageError(f"a root key's seed has {KEY_BYTES} bytes; got {len(seed)}")
         self._seed = seed
         self.public_key = ed25519_public(seed)
+        self._account = account or account_id(self.public_key)
 
     def __repr__(self) -> str:
         """Show whose it is, never the key."""
@@ -114,9 +120,9 @@ class RootKey:
         return cls(ed25519_generate())
 
     @classmethod
-    def from_seed(cls, seed: bytes) -> "RootKey":
-        """Restore an account's root key from what was kept."""
-        return cls(seed)
+    def from_seed(cls, seed: bytes, *, account: AccountId | None = None) -> "RootKey":
+        """Restore a root key from what was kept; the account is given where it may have had another key first."""
+        return cls(seed, account=account)
 
     @property
     def seed(self) -> bytes:
@@ -125,8 +131,8 @@ class RootKey:
 
     @property
     def account_id(self) -> AccountId:
-        """The account this key is."""
-        return account_id(self.public_key)
+        """The account this key speaks for."""
+        return self._account
 
     def sign(self, purpose: Purpose, body: bytes) -> Signed:
         """Sign bytes for one purpose."""
@@ -207,25 +213,37 @@ def unpadded(text: str) -> bytes:
 
 def first_device_list(root: RootKey, device: Device, *, now_ms: int) -> Signed:
     """Sign the list a new account begins with."""
-    return _sign_list(root, version=1, previous=b"", devices=(device,), now_ms=now_ms)
+    return _sign_list(root, 1, b"", (device,), now_ms=now_ms)
 
 
-def next_device_list(root: RootKey, current: Signed, devices: Sequence[Device], now_ms: int) -> Signed:
-    """Sign the list that follows the current one."""
+def next_device_list(
+    root: RootKey, current: Signed, devices: Sequence[Device], now_ms: int, *, heir: RootKey | None = None
+) -> Signed:
+    """Sign the list that follows the current one; with an heir, the root key that is to sign from this list on.
+
+    Raises `UsageError` if the root key is not the account's any more, or has had too many successors.
+    """
     before = read_device_list(root.account_id, current)
-    return _sign_list(
-        root, version=before.version + 1, previous=sha256(current.body), devices=tuple(devices), now_ms=now_ms
-    )
+    if before.root_key != root.public_key:
+        raise UsageError("this device does not hold the account's root key of today")
+    succession = before.succession
+    if heir is not None:
+        if len(succession) >= SUCCESSIONS_MAX:
+            raise UsageError(f"an account may change its root key {SUCCESSIONS_MAX} times, and this one has")
+        step = Succession(root.account_id, root.public_key, heir.public_key)
+        succession = (*succession, root.sign(Purpose.SUCCESSION, encode(step)))
+        root = RootKey.from_seed(heir.seed, account=root.account_id)
+    previous, listed = sha256(current.body), tuple(devices)
+    return _sign_list(root, before.version + 1, previous, listed, now_ms=now_ms, succession=succession)
 
 
 def read_device_list(account: AccountId, signed: Signed) -> DeviceList:
-    """Read one list of an account, checked by itself: signed by its root, every device named after its key."""
     """Read one list of an account by itself: signed by its root and sound, whatever came before it."""
     try:
         read = decode(signed.body, DeviceList)
     except PeerError as error:
         raise TrustError("not a device list") from error
-    if account_id(read.root_key) != account or read.account != account:
+    if read.account != account or account_id(_first_root_key(read)) != account:
         raise TrustError(f"a device list of account {read.account.hex()}; asked for {account.hex()}")
     verify(signed, key=read.root_key, purpose=Purpose.DEVICE_LIST)
     _check_devices(read.devices)
@@ -260,10 +278,28 @@ def _check_successor(read: DeviceList, before: tuple[DeviceList, Signed] | None)
     expected_version, expected_previous = 1, b""
     if before is not None:
         expected_version, expected_previous = before[0].version + 1, sha256(before[1].body)
+        inherited = before[0].succession
+        if read.succession[: len(inherited)] != inherited:
+            raise TrustError(f"device list of version {read.version} is signed by a root key that was replaced")
     if read.version != expected_version:
         raise TrustError(f"device list of version {read.version} where version {expected_version} was due")
     if read.previous != expected_previous:
         raise TrustError(f"device list of version {read.version} does not follow the one we know")
+
+
+def _first_root_key(read: DeviceList) -> bytes:
+    """Follow the succession from the root key that signed a list back to the one that its account is named after."""
+    key = read.root_key
+    for signed in reversed(read.succession):
+        try:
+            step = decode(signed.body, Succession)
+        except PeerError as error:
+            raise TrustError("not a succession") from error
+        if step.account != read.account or step.new_key != key:
+            raise TrustError("a succession of root keys with a gap")
+        verify(signed, key=step.old_key, purpose=Purpose.SUCCESSION)
+        key = step.old_key
+    return key
 
 
 def _check_devices(devices: Sequence[Device]) -> None:
@@ -278,9 +314,17 @@ def _check_devices(devices: Sequence[Device]) -> None:
             raise TrustError(f"device {device.id.hex()} has an identity key that keeps no secret")
 
 
-def _sign_list(root: RootKey, *, version: int, previous: bytes, devices: tuple[Device, ...], now_ms: int) -> Signed:
+def _sign_list(
+    root: RootKey,
+    version: int,
+    previous: bytes,
+    devices: tuple[Device, ...],
+    *,
+    now_ms: int,
+    succession: tuple[Signed, ...] = (),
+) -> Signed:
     _check_devices(devices)
-    body = DeviceList(root.account_id, root.public_key, version, previous, devices, now_ms)
+    body = DeviceList(root.account_id, root.public_key, version, previous, devices, now_ms, succession)
     return root.sign(Purpose.DEVICE_LIST, encode(body))
 
 

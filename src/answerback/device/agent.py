@@ -277,6 +277,7 @@ class Agent:
             profile=self._profile,
             wish=self.wish,
         )
+        engine.machines.root = engine.machines.root or identity.root_seed or b""
         if self.push is not None:
             engine.sensed(PushGiven(self.push), now=self.now)
         return engine

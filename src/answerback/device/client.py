@@ -12,7 +12,7 @@ import mimetypes
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from answerback.core.network.recovery import Evidence
 from answerback.core.sensing import FileAsked, Hinted, PushGiven
 from answerback.crypto.files import make_file_key, seal_file
 from answerback.crypto.primitives import random_bytes
+from answerback.device import own_devices
 from answerback.device.agent import Agent
 from answerback.device.carrier import FileCarrier
 from answerback.device.home import default_folder, open_journal
@@ -287,7 +288,7 @@ class Client:
             handle=own.handle.text,
             account=own.account,
             device=own.device,
-            device_name=own.device_name,
+            device_name=machines.own.device_name,
             relay_url=own.relay_url,
             running=True,
             connected=path.works,
@@ -327,13 +328,23 @@ class Client:
         """The devices of this account."""
         return self.agent.engine.machines.roster.devices(self.identity.account)
 
+    def name(self, name: str) -> None:
+        """Call this device otherwise; contacts learn it with the next letter. Raises `UsageError` for no name."""
+        wanted = own_devices.checked_name(name)
+        self.agent.change(lambda engine, now: engine.rename(wanted, now=now))
+
+    async def revoke(self, device: DeviceId, *, keep_root: bool = False, timeout_s: float = 60.0) -> None:
+        """Remove a device from the account, and change the root key that it knows; see `own_devices.revoke`."""
+        await own_devices.revoke(self.agent, self._announce, device, keep_root=keep_root, timeout_s=timeout_s)
+
     # ---- linking
 
     async def link(
         self, *, show: Callable[[Linking], None], confirm: Callable[[str, Device], bool], timeout_s: float = 620.0
     ) -> Device:
         """Add a device: show the code, meet it, ask the person, put it on the list."""
-        linking = Linking.begin(self.identity)
+        root_seed = self.agent.engine.machines.root or None
+        linking = Linking.begin(replace(self.identity, root_seed=root_seed))
         show(linking)
         request = await linking.meet()
         if not await asyncio.to_thread(confirm, request.name, request.device):
@@ -348,9 +359,9 @@ class Client:
             self.agent.carry_out([Save(named)])
         return device
 
-    async def _announce(self, signed: Signed) -> None:
+    async def _announce(self, signed: Signed, *, next_root: bytes = b"") -> None:
         with self.hearing() as news:
-            self.agent.change(lambda engine, now: engine.announce(signed, now=now))
+            self.agent.change(lambda engine, now: engine.announce(signed, next_root=next_root, now=now))
             while not (isinstance(heard := await news.get(), Answered) and heard.account == self.identity.account):
                 pass
         if heard.cause is not None:

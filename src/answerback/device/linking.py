@@ -28,7 +28,7 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
 from answerback.model.errors import RefusedError, TrustError, UsageError
 from answerback.model.handle import Handle
-from answerback.model.ids import AccountId, account_id
+from answerback.model.ids import AccountId
 from answerback.model.invitation import PIN_BYTES
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
@@ -139,7 +139,7 @@ class Linking:
         """Put the new device on the account's list, have the relay take the list, then hand over what it needs."""
         own = self.identity
         assert own.root_seed is not None
-        root = RootKey.from_seed(own.root_seed)
+        root = RootKey.from_seed(own.root_seed, account=own.account)
         before = read_device_list(own.account, current)
         device = msgspec.structs.replace(request.device, added_ms=now_ms)
         others = tuple(known for known in before.devices if known.id != device.id)
@@ -191,8 +191,8 @@ async def join(
             raise RefusedError(Cause.UNKNOWN, "not linked: on the other device the answer was no")
         grant = decode(answer, Grant)
         newest = read_device_list(offer.account, grant.list)
-        root = RootKey.from_seed(grant.root_seed)
-        if newest.device(keys.device_id) is None or account_id(root.public_key) != offer.account:
+        root = RootKey.from_seed(grant.root_seed, account=offer.account)
+        if newest.device(keys.device_id) is None or root.public_key != newest.root_key:
             raise TrustError("what the other device handed over does not make this device one of its account's")
         own = KeepOwnList(newest.version, grant.list)
         journal.commit([KeepDeviceList(offer.account, newest.version, grant.list), own])

@@ -42,7 +42,9 @@ SECTIONS: dict[str, dict[str, Place]] = {
             f"{_COMMANDS}.rejoining", "re_register", "Give your account back to a relay that has lost it."
         ),
         "link": Place(f"{_COMMANDS}.linking", "link", "Add another device to your account: run it on both."),
-        "devices": Place(f"{_COMMANDS}.asking", "devices", "List the devices of your account."),
+        "devices": Place(
+            f"{_COMMANDS}.devices", "devices", "List the devices of your account; name this one, or remove another."
+        ),
         "status": Place(f"{_COMMANDS}.asking", "status", "Say how this device stands."),
         "mode": Place(f"{_COMMANDS}.adapting", "mode", "Say how eager this device is and why, or choose it."),
         "daemon": Place(

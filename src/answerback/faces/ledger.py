@@ -150,18 +150,32 @@ class Ledger:
 
     def devices(self) -> list[DeviceTold]:
         """The devices of this account."""
-        own = self._identity
+        own = self._history.identity() or self._identity
         names = {known.device: known.name for known in self._history.device_names()}
         names[own.device] = own.device_name
+        listed = self._own_devices()
+        heard = self._history.heard([device.id for device in listed])
         return [
             DeviceTold(
                 id=device.id.hex(),
                 name=names.get(device.id) or f"device {device.id.hex()[:6]}",
                 added_ms=device.added_ms,
                 this=device.id == own.device,
+                heard_ms=heard.get(device.id),
             )
-            for device in self._own_devices()
+            for device in listed
         ]
+
+    def find_device(self, part: str) -> DeviceId:
+        """Find one of the account's devices by its name, its id, or the beginning of it; else a `UsageError`."""
+        wanted = " ".join(part.split()).casefold()
+        found = [told for told in self.devices() if told.name.casefold() == wanted]
+        if not found and len(wanted) >= PREFIX_CHARACTERS_MIN:
+            found = [told for told in self.devices() if told.id.startswith(wanted)]
+        if len(found) != 1:
+            several = "several of your devices are" if found else "none of your devices is"
+            raise UsageError(f"{several} called {part!r}; `answerback devices` lists them with their ids")
+        return DeviceId(bytes.fromhex(found[0].id))
 
     def status(self) -> StatusTold:
         """How this device stands."""

@@ -27,7 +27,7 @@ from answerback.faces.ledger import READ_SETTING, Ledger
 from answerback.faces.local_link import LinkRoom
 from answerback.faces.news import told_link, told_news
 from answerback.faces.place import TOKEN_BYTES, Place, forget_place, has_unix_sockets, socket_path, write_place
-from answerback.faces.told import ReadAsked, SendAsked, SentTold, Trouble, WishAsked
+from answerback.faces.told import DeviceNamed, ReadAsked, RevokeAsked, SendAsked, SentTold, Trouble, WishAsked
 from answerback.faces.troubles import kind_of
 from answerback.model.causes import Cause, cause_of
 from answerback.model.errors import AnswerbackError, UsageError
@@ -85,6 +85,8 @@ class LocalApi:
         return [
             web.get("/v1/status", self._status),
             web.get("/v1/devices", self._devices),
+            web.post("/v1/devices/name", self._name_device),
+            web.post("/v1/devices/revoke", self._revoke_device),
             web.get("/v1/messages", self._messages),
             web.get("/v1/timeline", self._timeline),
             web.get("/v1/reached", self._reached),
@@ -208,6 +210,15 @@ class LocalApi:
         self._client.agent.wish = wish
         self._client.agent.change(lambda engine, now: engine.sensed(Wished(wish), now=now))
         return _json(self._ledger.status())
+
+    async def _name_device(self, request: web.Request) -> web.Response:
+        self._client.name((await _body(request, DeviceNamed)).name)
+        return _json(self._ledger.devices())
+
+    async def _revoke_device(self, request: web.Request) -> web.Response:
+        asked = await _body(request, RevokeAsked)
+        await self._client.revoke(self._ledger.find_device(asked.device), keep_root=asked.keep_root)
+        return _json(self._ledger.devices())
 
     async def _stop(self, _request: web.Request) -> web.Response:
         self._on_stop()

@@ -17,11 +17,13 @@ import msgspec
 
 from answerback.faces.place import Place, read_place
 from answerback.faces.told import (
+    DeviceNamed,
     DeviceTold,
     EventTold,
     LinkTold,
     MessageTold,
     ReadAsked,
+    RevokeAsked,
     SendAsked,
     SentTold,
     StatusTold,
@@ -113,6 +115,15 @@ class Remote:
     def choose(self, asked: WishAsked) -> StatusTold:
         """Say how eager the device is to be."""
         return self._ask("POST", "/v1/mode", StatusTold, body=asked)
+
+    def name_device(self, name: str) -> list[DeviceTold]:
+        """Call this device otherwise."""
+        return self._ask("POST", "/v1/devices/name", list[DeviceTold], body=DeviceNamed(name))
+
+    def revoke_device(self, device: str, *, keep_root: bool) -> list[DeviceTold]:
+        """Remove a device from the account."""
+        asked = RevokeAsked(device, keep_root)
+        return self._ask("POST", "/v1/devices/revoke", list[DeviceTold], body=asked, timeout_s=FILE_S_MAX)
 
     def stop(self) -> None:
         """Ask the agent to end."""

@@ -154,7 +154,7 @@ CAUSES: dict[Cause, Advice] = {
     Cause.ACCOUNT_DEVICE_REVOKED: Advice(
         "This device was removed from your account.",
         "What is on it is kept; it can neither send nor receive.",
-        "If that was not you, see `answerback devices` on another of yours. `answerback link` adds it again.",
+        "If that was not you, see `answerback devices` on another of yours. It can be linked anew, in another --home.",
     ),
     Cause.ACCOUNT_INVITATION_NEEDED: Advice(
         "This relay lets in only people with an invitation that is still good.",
@@ -226,6 +226,17 @@ CAUSES: dict[Cause, Advice] = {
         "The keys are not the ones we know: somebody else may be in between, or there is a newer list of devices.",
         "We do not use them, and nothing was weakened to go on.",
         "Ask the other person, not by this way, whether they changed something. If not, be careful.",
+    ),
+    Cause.TRUST_ROOT_CHANGED: Advice(
+        "The other person's account has a new root key, signed by the old one: they removed a device, or somebody who "
+        "had their old key did.",
+        "We use the new one, and the safety number is another now.",
+        "Compare safety numbers with them again, not by this way.",
+    ),
+    Cause.TRUST_DEVICE_REVOKED: Advice(
+        "A device that its account has removed sent something, and the relay passed it on.",
+        "We did not open it.",
+        "Nothing is needed; a relay that passes such mail on is broken, or lies.",
     ),
     Cause.TRUST_SIGNATURE_WRONG: Advice(
         "Something came with a signature that is not right.",

@@ -103,6 +103,24 @@ class DeviceTold(msgspec.Struct, frozen=True):
     name: str
     added_ms: int
     this: bool
+    heard_ms: int | None = None
+    """When something of it was last opened here; of this device itself, and of one not yet heard of: null."""
+    standing: str = "linked"
+    """`linked`, or `removed`."""
+
+
+class DeviceNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What this device is to be called."""
+
+    name: str
+
+
+class RevokeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which device is to be removed from the account."""
+
+    device: str
+    """Its id, the beginning of it, or its name."""
+    keep_root: bool = False
 
 
 class PathTold(msgspec.Struct, frozen=True):

@@ -70,6 +70,8 @@ class Cause(Enum):
     TRUST_CONTACT_CHANGED = "trust.contact_changed"
     TRUST_DEVICE_ADDED = "trust.device_added"
     TRUST_CODES_DIFFER = "trust.codes_differ"
+    TRUST_ROOT_CHANGED = "trust.root_changed"
+    TRUST_DEVICE_REVOKED = "trust.device_revoked"
     MESSAGE_TOO_LARGE = "message.too_large"
     MESSAGE_EXPIRED = "message.expired"
     MESSAGE_FILE_MISSING = "message.file_missing"

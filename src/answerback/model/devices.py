@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from answerback.model.bounds import ItsAccount, ItsDevice, Natural
+from answerback.model.bounds import ItsAccount, ItsDevice, Key, Natural
 from answerback.model.ids import DeviceId
 
 DEVICES_MAX = 16
@@ -18,6 +18,8 @@ SIGNED_BYTES_MAX = 4096
 """A list of sixteen devices has 1.7 KB. Unbounded, an account could sign lists so large that an answer with 64 of them
 breaks the connection of whoever asks, each time."""
 SIGNATURE_BYTES = 64
+SUCCESSIONS_MAX = 12
+"""How often an account may change its root key: with sixteen devices such a list has 3.6 KB."""
 
 
 class Signed(msgspec.Struct, frozen=True, array_like=True):
@@ -38,17 +40,27 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     added_ms: Natural
 
 
+class Succession(msgspec.Struct, frozen=True, array_like=True):
+    """One root key hands an account on to the next; signed by the one that goes."""
+
+    account: ItsAccount
+    old_key: Key
+    new_key: Key
+
+
 class DeviceList(msgspec.Struct, frozen=True, array_like=True):
     """All devices of an account at one version; each version names the hash of the one before."""
 
     account: ItsAccount
     root_key: bytes
-    """Ed25519; the account's id is its hash."""
+    """Ed25519, and what signed this list; the account's id is the hash of the first one it had."""
     version: Natural
     previous: bytes
     """SHA-256 of the signed bytes of the version before; empty for version 1."""
     devices: tuple[Device, ...]
     issued_ms: Natural
+    succession: Annotated[tuple[Signed, ...], msgspec.Meta(max_length=SUCCESSIONS_MAX)] = ()
+    """How the account came from its first root key to this one, each step a signed `Succession`."""
 
     def device(self, identity: DeviceId) -> Device | None:
         """Find one device, if it is still listed."""

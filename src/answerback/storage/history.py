@@ -1,6 +1,7 @@
 """Answers what people ask about their messages: lists, timelines, counts."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,7 @@ from answerback.core.facts import (
 from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.errors import UsageError
-from answerback.model.ids import ID_BYTES, AccountId, ConversationId, MessageId
+from answerback.model.ids import ID_BYTES, AccountId, ConversationId, DeviceId, MessageId
 from answerback.model.timeline import Evidence, Stage, Step
 from answerback.storage.database import Database
 from answerback.storage.identity import Identity, read_identity
@@ -168,6 +169,12 @@ class History:
     def device_names(self) -> tuple[KeepDeviceName, ...]:
         """Return what other devices call themselves."""
         return read_device_names(self._database)
+
+    def heard(self, devices: Sequence[DeviceId]) -> dict[DeviceId, int]:
+        """Say when something of each of these devices was last opened here, in milliseconds of the wall clock."""
+        marks = ", ".join("?" for _ in devices)
+        sql = f"SELECT device, max(wall_ms) FROM seen WHERE device IN ({marks}) AND opened GROUP BY device"  # noqa: S608
+        return dict(self._database.rows(sql, tuple(devices)))
 
     def own_lists(self) -> tuple[KeepOwnList, ...]:
         """Return this account's own device lists, oldest first."""

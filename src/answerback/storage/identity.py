@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, DeviceId
+from answerback.model.notes import NoteKind
 from answerback.storage.database import Database
 
 
@@ -19,7 +20,7 @@ class Identity:
     relay_pin: bytes | None
     """SHA-256 of the relay's own certificate key; None where a public certificate authority vouches for it."""
     root_seed: bytes | None = field(repr=False)
-    """The account's root key; None on devices that may not change the device list."""
+    """The account's root key of today; None on devices that may not change the device list."""
     pickle_key: bytes = field(repr=False)
     """What the ratchets' pickles are encrypted with."""
     registered_ms: int
@@ -28,6 +29,10 @@ class Identity:
 def write_identity(database: Database, identity: Identity) -> None:
     """Keep it, in place of the one before."""
     with database.transaction():
+        database.run(
+            "DELETE FROM notes WHERE kind IN (?, ?, ?)",
+            (NoteKind.DEVICE_NAME.value, NoteKind.ROOT.value, NoteKind.NEXT_ROOT.value),
+        )
         database.run("DELETE FROM identity")
         database.run(
             "INSERT INTO identity (number, account, device, device_name, handle, relay_url, relay_pin, root_seed, "
@@ -49,8 +54,10 @@ def write_identity(database: Database, identity: Identity) -> None:
 def read_identity(database: Database) -> Identity | None:
     """Return it, or None before registration."""
     row = database.row(
-        "SELECT account, device, device_name, handle, relay_url, relay_pin, root_seed, pickle_key, registered_ms "
-        "FROM identity"
+        "SELECT account, device, coalesce(CAST((SELECT value FROM notes WHERE kind = ?) AS TEXT), device_name), handle,"
+        " relay_url, relay_pin, coalesce((SELECT value FROM notes WHERE kind = ?), root_seed), pickle_key,"
+        " registered_ms FROM identity",
+        (NoteKind.DEVICE_NAME.value, NoteKind.ROOT.value),
     )
     if row is None:
         return None

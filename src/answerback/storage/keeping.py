@@ -22,6 +22,7 @@ from answerback.core.facts import (
     KeepDraft,
     KeepMessage,
     KeepNetwork,
+    KeepNote,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -128,6 +129,8 @@ _RELAY = """
     INSERT INTO relay (number, store, boot, offset_ms, life) VALUES (1, ?, ?, ?, ?)
     ON CONFLICT (number) DO UPDATE SET store = excluded.store, boot = excluded.boot, offset_ms = excluded.offset_ms,
         life = excluded.life"""
+_NOTE = "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT (kind, about) DO UPDATE SET value = excluded.value"
+_DROP_NOTE = "DELETE FROM notes WHERE kind = ? AND about = ?"
 _TRANSFER = """
     INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (author, message) DO UPDATE SET blob = excluded.blob, uploading = excluded.uploading,
@@ -189,6 +192,7 @@ def _key_material(
     | KeepSealKey
     | KeepContact
     | KeepNetwork
+    | KeepNote
     | KeepDeviceName,
 ) -> Statement:
     """Say the same for what is known about keys, and about who holds them."""
@@ -213,6 +217,8 @@ def _key_material(
             return _CONTACT, (handle, account)
         case KeepNetwork(network, borne_s, broken_s, deaths):
             return _NETWORK, (network, borne_s, broken_s, deaths)
+        case KeepNote(kind, about, value):
+            return (_NOTE, (kind.value, about, value)) if value else (_DROP_NOTE, (kind.value, about))
         case KeepDeviceName(device, name):
             return _DEVICE_NAME, (device, name)
         case _:

@@ -200,6 +200,8 @@ class RelayStore:
         if self._is_short:
             return Denied(Cause.RELAY_STORE_FULL)
         sender = self._mailbox(command.sender) if command.life else None
+        if sender is not None and sender.revoked:  # it said this while the list that removes it was being kept
+            return Denied(Cause.ACCOUNT_DEVICE_REVOKED)
         if sender is not None and command.life > sender.life:
             sender.life = command.life
             self._moved[sender.number] = sender
@@ -350,8 +352,7 @@ class RelayStore:
 
     def _drop_mail(self, device: DeviceId) -> None:
         self._write_rows()
-        mailbox = self._mailbox(device)
-        if mailbox is None:
+        if (mailbox := self._mailbox(device)) is None:
             return
         mailbox.revoked = True
         self.rows -= len(mailbox.held)

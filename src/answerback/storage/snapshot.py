@@ -14,6 +14,7 @@ from answerback.core.facts import (
     KeepDeviceName,
     KeepDraft,
     KeepNetwork,
+    KeepNote,
     KeepOutgoing,
     KeepOwnList,
     KeepRatchet,
@@ -30,6 +31,7 @@ from answerback.model.causes import cause_of
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId, DeviceId
 from answerback.model.message import WRITTEN_AFTER_MAX, Attachment, Lane, Message, Urgency
+from answerback.model.notes import NoteKind
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
 from answerback.model.timeline import Stage
 from answerback.model.trust import How
@@ -74,6 +76,7 @@ def read_snapshot(database: Database) -> Memory:
             cursors=_cursors(database),
             relay=_relay(database),
             networks=_networks(database),
+            notes=_notes(database),
             transfers=read_transfers(database),
             recent=_recent(database),
             last_stamp=_last_stamp(database),
@@ -119,6 +122,11 @@ def read_changes(database: Database) -> tuple[KeepChange, ...]:
 def read_device_names(database: Database) -> tuple[KeepDeviceName, ...]:
     """Return what other devices call themselves."""
     return tuple(KeepDeviceName(*row) for row in database.rows("SELECT device, name FROM device_names"))
+
+
+def _notes(database: Database) -> tuple[KeepNote, ...]:
+    rows = database.rows("SELECT kind, about, value FROM notes ORDER BY rowid")
+    return tuple(KeepNote(NoteKind(kind), about, value) for kind, about, value in rows)
 
 
 def _networks(database: Database) -> tuple[KeepNetwork, ...]:

@@ -3,7 +3,7 @@
 sealed  = HPKE X-Wing( Inner ), padded                          seen by the relay
 Inner   = who claims to send, lane, an Olm message, the encrypted letter
 Slip    = inside the Olm message: the letter's key and hash, ids, sequence number, both identities
-Letter  = Post | Receipt | Nack | Void | Vouch | Comparison, encrypted once under a random key for all devices
+Letter  = Post | Receipt | Nack | Void | Vouch | Comparison | Heirloom, encrypted once under one key for all
 """
 
 from enum import IntEnum, unique
@@ -47,6 +47,7 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
 
 KEY_ID_BYTES_MAX = 32
 ItsSession = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+ROOT_SEED_BYTES = 32
 
 
 class Slip(msgspec.Struct, frozen=True, array_like=True):
@@ -141,6 +142,14 @@ class Vouch(Letter, frozen=True, array_like=True, tag=True):
     __repr__ = Letter.__repr__
 
 
+class Heirloom(Letter, frozen=True, array_like=True, tag=True):
+    """Between devices of one account: the seed of its root key of today; an empty one asks for it."""
+
+    seed: Annotated[bytes, msgspec.Meta(max_length=ROOT_SEED_BYTES)]
+
+    __repr__ = Letter.__repr__
+
+
 @unique
 class Turn(IntEnum):
     """Where a comparison by short code is."""
@@ -169,4 +178,4 @@ class Comparison(Letter, frozen=True, array_like=True, tag=True):
     __repr__ = Letter.__repr__
 
 
-AnyLetter = Post | Receipt | Nack | Void | Vouch | Comparison
+AnyLetter = Post | Receipt | Nack | Void | Vouch | Comparison | Heirloom

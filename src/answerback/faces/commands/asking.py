@@ -1,4 +1,4 @@
-"""Asks: where a message is and why, which devices there are, how this one stands."""
+"""Asks: where a message is and why, and how this device stands."""
 
 import click
 
@@ -6,8 +6,8 @@ from answerback.faces.access import device_folder, reading
 from answerback.faces.commands.adapting import mode_lines
 from answerback.faces.output import plain_line, say_beside, tell_json, wall_ms
 from answerback.faces.sentences import CAUSES
-from answerback.faces.times import clock, from_now, span
-from answerback.faces.told import DeviceTold, PathTold, StatusTold
+from answerback.faces.times import from_now, span
+from answerback.faces.told import PathTold, StatusTold
 from answerback.model.causes import cause_of
 
 LABEL = 12
@@ -41,20 +41,6 @@ def why(ctx: click.Context, *, message: str | None, as_json: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.pass_context
-def devices(ctx: click.Context, *, as_json: bool) -> None:
-    """List the devices of your account."""
-    with reading(device_folder(ctx.obj)) as asked:
-        told = asked.devices()
-    if as_json:
-        tell_json(told)
-        return
-    for device in told:
-        click.echo(_device_line(device))
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-@click.pass_context
 def status(ctx: click.Context, *, as_json: bool) -> None:
     """Say how this device stands."""
     with reading(device_folder(ctx.obj)) as asked:
@@ -64,12 +50,6 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
         return
     for label, value in _standing(told):
         say_beside(label, value, width=LABEL)
-
-
-def _device_line(device: DeviceTold) -> str:
-    here = "  (this device)" if device.this else ""
-    added = clock(device.added_ms, now_ms=wall_ms())
-    return f"{plain_line(device.name)}{here}  added {added}  {device.id[:8]}"
 
 
 def _standing(told: StatusTold) -> list[tuple[str, str]]:

@@ -1,0 +1,16 @@
+"""What a device remembers in a few bytes, kind by kind."""
+
+from enum import Enum, unique
+
+
+@unique
+class NoteKind(Enum):
+    """What a note is about."""
+
+    ROOT = "root"
+    """The seed of the account's root key, where it is another than registration or linking gave this device."""
+    NEXT_ROOT = "next root"
+    """The seed of the root key of a device list that may be on its way."""
+    DEVICE_NAME = "device name"
+    FORMER_DEVICE = "former device"
+    """A device that an account's list no longer names; the note is the account."""
