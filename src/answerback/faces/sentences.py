@@ -228,8 +228,7 @@ CAUSES: dict[Cause, Advice] = {
         "Ask the other person, not by this way, whether they changed something. If not, be careful.",
     ),
     Cause.TRUST_ROOT_CHANGED: Advice(
-        "The other person's account has a new root key, signed by the old one: they removed a device, or somebody who "
-        "had their old key did.",
+        "The other person's account has a new root key, signed by the old one: a device of theirs was removed.",
         "We use the new one, and the safety number is another now.",
         "Compare safety numbers with them again, not by this way.",
     ),
