@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "core.effects",
         "core.facts",
         "core.memory",
+        "core.text_facts",  # the same for texts
     },  # the journal keeps what Save says, and gives it back
     "transport": {"model", "wire"},  # carries frames, knows nothing of promises
     "device": {"model", "wire", "crypto", "core", "diagnosis", "storage", "transport"},

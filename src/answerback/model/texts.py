@@ -66,3 +66,56 @@ class TextArrived:
     def __repr__(self) -> str:
         """Show whence only: the rest is content."""
         return f"TextArrived(carrier={self.carrier!r}, id={self.id.hex()})"
+
+
+@unique
+class PartState(IntEnum):
+    """What is known of one part of an order."""
+
+    WAITING = 1
+    """Not with the network, as far as anybody can know: it may be submitted."""
+    OUT = 2
+    """Being submitted: written before the first byte leaves, so that a crash leaves doubt and not a second text."""
+    DOUBT = 3
+    """It was OUT when the connection, or this program, ended."""
+    TAKEN = 4
+    DELIVERED = 5
+    FAILED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """One part of an order, as the carrier's ledger keeps it."""
+
+    number: int
+    index: int
+    reference: int
+    """Ours, of 16 bits: goes along, so that a receipt can name it. Not used twice among parts not yet ended."""
+    state: PartState = PartState.WAITING
+    id: str = ""
+    """The network's name for it."""
+    tries: int = 0
+    """How often it was submitted."""
+    reason: str = ""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Which order, which part."""
+        return self.number, self.index
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOrder:
+    """An order as the carrier's ledger keeps it; its text is forgotten once nothing of it can still be submitted."""
+
+    order: TextOrder
+    digest: bytes
+    """Of whom and what: outlives the text, so that the same number with another text is noticed."""
+    since_ms: int
+    """When it was accepted, by this device's clock."""
+    parts: tuple[TextPart, ...]
+    charged: int
+    """As how many parts it is charged: a network that cuts texts itself is handed one."""
+    stage: TextStage
+    reason: str = ""
+    """As said in the last word."""
