@@ -8,5 +8,7 @@ def test_a_kind_is_called_on_the_disk_what_it_always_was() -> None:
         "ROOT": "root",
         "NEXT_ROOT": "next root",
         "DEVICE_NAME": "device name",
+        "NEXT_DEVICE": "next device",
+        "SUPERSEDED": "superseded",
         "FORMER_DEVICE": "former device",
     }

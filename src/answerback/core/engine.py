@@ -352,6 +352,8 @@ class Engine:
         if machines.clock.skewed:
             effects.append(Tell(Warned(Cause.CLOCK_SKEWED)))
         effects += self._rollback.of_ours(frame, said_life=self._reaching.greeting.said_life(line))
+        if machines.registration.ended is not None:
+            return effects
         effects += self._rollback.of_mailbox(frame)
         machines.store, machines.boot = frame.store, frame.boot
         effects.append(Save(machines.relay_met()))

@@ -68,6 +68,8 @@ class Machines:
     """The seed of the account's root key, if this device holds it."""
     next_root: bytes = field(default=b"", repr=False)
     """The seed of the root key of a device list that may be on its way to the relay."""
+    may_renew: bool = False
+    """Whether this device can become a new one by itself, should it turn out to be a copy of one that goes on."""
     token: bytes = field(default=b"", repr=False)
     """Bearer token for blobs, from the last welcome."""
     store: bytes = b""

@@ -54,6 +54,8 @@ class Resting:
     def stir(self, *, now: Moment) -> None:
         """Somebody looks, or the relay calls: connect, unless a person chose to be offline."""
         if self.is_resting and not self._is_offline:
+            if self.machines.registration.ended is Cause.DEVICE_RESTORED:
+                return  # it may say nothing more as the device it was
             self.machines.registration.ended = None
             self._go_on(now)
 

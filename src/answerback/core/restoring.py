@@ -8,6 +8,7 @@ from answerback.core.facts import KeepCopy, KeepNote
 from answerback.core.machines import Machines
 from answerback.core.memory import Memory
 from answerback.crypto.prekeys import SealSecret
+from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.notes import NoteKind
 
@@ -54,6 +55,10 @@ def _take_note(machines: Machines, note: KeepNote) -> None:
             machines.next_root = note.value
         case NoteKind.DEVICE_NAME:
             machines.own = replace(machines.own, device_name=note.value.decode())
+        case NoteKind.SUPERSEDED:
+            machines.registration.ended = Cause.DEVICE_RESTORED
+        case NoteKind.NEXT_DEVICE:
+            pass  # it is the shell's
         case NoteKind.FORMER_DEVICE:
             machines.roster.former[DeviceId(note.about)] = AccountId(note.value)
         case _:

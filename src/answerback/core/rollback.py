@@ -4,18 +4,21 @@ Theory. Both sides say hello with what only grows. A relay that knows less than 
 keys: positions in its mailbox mean nothing any more, and the account's own lists, which the root signed, are given to
 it again, one after the other. A relay that knows *more* than this device has spoken with a later state of it: this disk
 is an older copy, perhaps a backup. Then no ratchet on it may seal again, for one key would seal two texts; and the keys
-others were given since have no secrets here. All of that is made anew, and the person is told. A relay that lies gets
-nothing by it but work for this device.
+others were given since have no secrets here. A device that holds its account's root key becomes a new device
+(`device/renewing.py`), for the other state may live on elsewhere: one identity for two would split the mail between
+them. One that cannot makes all keys anew and goes on; either way the person is told. A relay that lies gets nothing by
+it but work for this device, and a new name on its account's list, once in an hour at most.
 """
 
 from dataclasses import dataclass
 
 from answerback.core.departure import Departure
 from answerback.core.effects import Effect, Save, Tell, Transmit, Warned
-from answerback.core.facts import KeepOwnList
+from answerback.core.facts import KeepNote, KeepOwnList
 from answerback.core.machines import Machines
 from answerback.core.questions import WantListAnnounced
 from answerback.model.causes import Cause
+from answerback.model.notes import NoteKind
 from answerback.wire.frames import Announce, Welcome
 
 LIFE_BELIEVED_MAX = 2**52
@@ -34,6 +37,10 @@ class Rollback:
         machines = self.machines
         if not self._is_older(welcome, said_life):
             return []
+        if machines.may_renew and machines.roster.version(machines.own.account):
+            # Nothing more is said as this device, now or after a restart: the shell makes it another one.
+            machines.registration.ended = Cause.DEVICE_RESTORED
+            return [Save(KeepNote(NoteKind.SUPERSEDED, b"", b"1")), Tell(Warned(Cause.DEVICE_RESTORED))]
         machines.life = max(machines.life, min(welcome.life, LIFE_BELIEVED_MAX))
         effects: list[Effect] = [Tell(Warned(Cause.DEVICE_RESTORED))]
         if welcome.store == machines.store:

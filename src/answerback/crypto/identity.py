@@ -287,6 +287,11 @@ def _check_successor(read: DeviceList, before: tuple[DeviceList, Signed] | None)
         raise TrustError(f"device list of version {read.version} does not follow the one we know")
 
 
+def former_root_keys(read: DeviceList) -> frozenset[bytes]:
+    """Give the root keys that an account had before that of a checked list."""
+    return frozenset(decode(signed.body, Succession).old_key for signed in read.succession)
+
+
 def _first_root_key(read: DeviceList) -> bytes:
     """Follow the succession from the root key that signed a list back to the one that its account is named after."""
     key = read.root_key

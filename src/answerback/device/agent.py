@@ -40,6 +40,7 @@ from answerback.core.sensing import PushGiven, Sensed
 from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
 from answerback.device.lines import Lines
+from answerback.device.renewing import may_renew
 from answerback.device.senses import Senses
 from answerback.model.causes import Cause
 from answerback.model.errors import AnswerbackError, StorageError, UsageError
@@ -78,7 +79,7 @@ class Agent:
         push: Subscribe | None = None,
     ) -> None:
         self.journal: Final = journal
-        self.identity: Final = identity
+        self.identity = identity
         self._files: Final = files
         self._ports: Final = ports
         self._profile: Final = profile
@@ -241,6 +242,13 @@ class Agent:
         for listener in list(self._listeners):
             listener(news)
 
+    def become(self, identity: Identity) -> None:
+        """Go on as another device, which the journal is already: whatever was under way was the one before's."""
+        self._lines.close_all()
+        self.identity = identity
+        self._read_again()
+        self.change(lambda engine, now: engine.start(now=now))
+
     def _begin_again(self) -> None:
         """The engine is ahead of the disk: forget it, and begin again from what is true."""
         log.error("! the journal refused a change; beginning again from the disk")
@@ -277,6 +285,10 @@ class Agent:
             profile=self._profile,
             wish=self.wish,
         )
+        now_ms = self._ports.wall_ms()
+        holds_root = bool(engine.machines.root or identity.root_seed)
+        count = len(engine.machines.roster.devices(identity.account))
+        engine.machines.may_renew = may_renew(self.journal, holds_root=holds_root, count=count, now_ms=now_ms)
         engine.machines.root = engine.machines.root or identity.root_seed or b""
         if self.push is not None:
             engine.sensed(PushGiven(self.push), now=self.now)

@@ -8,6 +8,8 @@ async with Client.open() as me:
 """
 
 import asyncio
+import contextlib
+import logging
 import mimetypes
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -25,31 +27,35 @@ from answerback.core.sensing import FileAsked, Hinted, PushGiven
 from answerback.crypto.files import make_file_key, seal_file
 from answerback.crypto.primitives import random_bytes
 from answerback.device import own_devices
-from answerback.device.agent import Agent
+from answerback.device.agent import Agent, AgentEnded
 from answerback.device.carrier import FileCarrier
 from answerback.device.home import default_folder, open_journal
 from answerback.device.linking import Linking
 from answerback.device.profile import own_platform, profile_of
+from answerback.device.renewing import AGAIN_S, renew
 from answerback.device.reports import Status, path_statuses, timeline
 from answerback.device.senses import Senses
 from answerback.device.waking import keep_push, kept_push
 from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
-from answerback.model.errors import RefusedError, UsageError
+from answerback.model.errors import AnswerbackError, RefusedError, StorageError, UsageError
 from answerback.model.handle import parse_handle
 from answerback.model.ids import ID_BYTES, AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import LIFETIME_S, RECIPIENTS_MAX, TEXT_BYTES_MAX, Attachment, Message, Urgency
 from answerback.model.timeline import Stage, Timeline, Wait
+from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.storage.messages import KeptMessage
 from answerback.storage.staging import Staging
 from answerback.transport.approach import Approach
 from answerback.transport.dialling import Dialler
+from answerback.transport.failures import Deferred, Unreachable
 from answerback.transport.ports import Ports
 from answerback.wire.frames import Subscribe
 from answerback.wire.requests import BLOB_BYTES_MAX
 
+log = logging.getLogger(__name__)
 FILE_BYTES_MAX = BLOB_BYTES_MAX - 64 * 1024
 """What a blob may hold, less its seals."""
 PIECE_BYTES = 256 * 1024
@@ -93,8 +99,8 @@ class Client:
             raise UsageError(
                 f"the device in {folder} is not registered yet: `answerback register` or `answerback link` finishes it"
             )
-        self.identity: Final = identity
         self.journal: Final = journal
+        self._renewer: asyncio.Task[None] | None = None
         self.staging: Final = Staging(folder)
         approach = Approach(identity.relay_url, pin=identity.relay_pin)
         carrier = FileCarrier(
@@ -137,6 +143,7 @@ class Client:
             self.staging.tidy()
             self.staging.keep_staged(self.agent.files_wanted)
             self.agent.start()
+            self._renewer = asyncio.create_task(self._renew_when_superseded(), name="renew")
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -146,8 +153,33 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let go of connection and journal; everything promised is on disk."""
+        if self._renewer is not None:
+            self._renewer.cancel()
+            await asyncio.wait([self._renewer])
         await self.agent.stop()
         self.journal.close()
+
+    @property
+    def identity(self) -> Identity:
+        """Who this device is; a copy of a device becomes another one."""
+        return self.agent.identity
+
+    async def _renew_when_superseded(self) -> None:
+        """Become a new device when this one turns out to be a copy of one that has gone on."""
+        agent, superseded = self.agent, Cause.DEVICE_RESTORED
+        with self.hearing() as news, contextlib.suppress(AgentEnded):
+            while True:
+                while agent.engine.machines.registration.ended is not superseded:
+                    await news.get()
+                try:
+                    renewed = await renew(self.journal, agent.identity, now_ms=agent.now.wall_ms)
+                    agent.become(renewed)
+                except (Unreachable, Deferred, StorageError) as error:
+                    log.warning("= a new device could not be made yet: %s", error)
+                    await asyncio.sleep(AGAIN_S)
+                except AnswerbackError as error:
+                    log.error("! no new device can be made of this copy: %s", error)  # noqa: TRY400 - it says all
+                    return
 
     # ---- sending
 

@@ -100,9 +100,9 @@ CAUSES: dict[Cause, Advice] = {
         "Set date and time to automatic: a wrong clock can make safe connections fail.",
     ),
     Cause.DEVICE_RESTORED: Advice(
-        "This device was put back to an older copy of itself, such as a backup.",
-        "We made its keys anew, so that nothing is encrypted twice with one key; new messages come as before.",
-        "What came after that copy was made is only on your other devices. Restore messages, never a whole device.",
+        "This is a copy of a device, such as a backup, and another state of it has spoken since.",
+        "We make it a new device with fresh keys, so that no key is used twice; what is on it stays.",
+        "If the other one is gone for good, remove it: see `answerback devices`. Restore messages, not devices.",
     ),
     Cause.DEVICE_RESTS: Advice(
         "This device keeps no connection now: you chose to be offline, or its system lets no program keep one.",
@@ -175,6 +175,16 @@ CAUSES: dict[Cause, Advice] = {
         "This handle has an account already.",
         "Nothing was changed.",
         "If it is yours, link this device instead: `answerback link` on the device you have.",
+    ),
+    Cause.ACCOUNT_PHRASE_WRONG: Advice(
+        "The relay knows no account of this handle with this recovery phrase.",
+        "Nothing was changed.",
+        "Check handle, relay and words. A relay that lost everything gets it from a device: `answerback re-register`.",
+    ),
+    Cause.ACCOUNT_PHRASE_VOID: Advice(
+        "The account has a newer root key than this one: a device was removed since.",
+        "Nothing was changed.",
+        "Use the phrase that was written down after that. If that was not you, tell your contacts by another way.",
     ),
     Cause.ACCOUNT_RATE_LIMITED: Advice(
         "That was too much in a short time.",

@@ -56,6 +56,8 @@ class Cause(Enum):
     ACCOUNT_CODE_WRONG = "account.code_wrong"
     ACCOUNT_CODE_EXPIRED = "account.code_expired"
     ACCOUNT_HANDLE_TAKEN = "account.handle_taken"
+    ACCOUNT_PHRASE_WRONG = "account.phrase_wrong"
+    ACCOUNT_PHRASE_VOID = "account.phrase_void"
     ACCOUNT_RATE_LIMITED = "account.rate_limited"
     RECIPIENT_HANDLE_UNKNOWN = "recipient.handle_unknown"
     RECIPIENT_NO_DEVICES = "recipient.no_devices"

@@ -18,6 +18,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from answerback.model.causes import Cause
+from answerback.model.devices import DeviceList, Signed
 from answerback.model.errors import PeerError, StoreFullError
 from answerback.model.ids import ID_BYTES, AccountId, DeviceId
 from answerback.relay.call_line import CallLine
@@ -34,6 +35,7 @@ from answerback.storage.database import Database, open_database
 from answerback.storage.durable import create_file
 from answerback.storage.group_commit import Committed, GroupCommit
 from answerback.storage.push_store import PushStore
+from answerback.storage.relay_commands import PutList
 from answerback.storage.relay_store import LEAP_MAX, HandleLookup, RelayStore
 from answerback.storage.turns import Turns
 from answerback.transport.chunks import Gate
@@ -44,6 +46,8 @@ from answerback.wire.flight import Flight
 from answerback.wire.frames import FRAME_BYTES_MAX, Resume
 
 STORE_FILE = "relay.db"
+NO_CONNECTION = 0
+"""The number of no connection: there is nobody to answer."""
 TICKET_KEY_FILE = "tickets.key"
 STOP_S_MAX = 10.0
 """How long a stop may wait for commits and farewells; then what is left is cut, and nothing accepted is lost by it."""
@@ -192,6 +196,10 @@ class RelayNode:
     def device_of_token(self, token: bytes) -> DeviceId | None:
         """Tell which device a bearer token was given to in this run of the relay."""
         return self.exchange.device_of_token(token)
+
+    def put_list(self, signed: Signed, devices: DeviceList) -> None:
+        """Keep a list that came another way than on a device's connection, and end the devices that it leaves out."""
+        self._carry_out([Ask(PutList(NO_CONNECTION, 0, signed, devices))])
 
     def gate_of(self, device: DeviceId) -> Gate:
         """Bound a device's files by the flight of its mail, as long as it is connected, and let mail go first."""

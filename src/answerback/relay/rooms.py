@@ -17,6 +17,7 @@ from answerback.relay.boxes import BoxRoutes
 from answerback.relay.file_line import FileLines, GateOf, own_gate
 from answerback.relay.health import HealthRoutes
 from answerback.relay.http import Door, HttpLimits, add_safe_headers
+from answerback.relay.recovering import PutList, RecoveryRoutes
 from answerback.storage.account_store import AccountStore
 from answerback.storage.blobs import BlobObjects, BlobRows, sweep_strays
 from answerback.storage.database import Database
@@ -48,6 +49,8 @@ class HttpNeeds:
     http_limits: HttpLimits
     blob_limits: BlobLimits
     metrics_token: str = field(default="", repr=False)
+    put_list: PutList | None = None
+    """Keeps a device list as the mail road does; without one nobody recovers here."""
     gate_of: GateOf = own_gate
     """What bounds the files on their way to a device: its mail's flight, where mail is carried as well."""
 
@@ -86,6 +89,9 @@ class HttpSide:
         self.application = web.Application(middlewares=[self.door.middleware()])
         for room in (accounts, self.boxes, blobs, health):
             self.application.add_routes(room.routes())
+        if needs.put_list is not None:
+            recovery = RecoveryRoutes(self.door, turns=self._turns, database=needs.database, put_list=needs.put_list)
+            self.application.add_routes(recovery.routes())
         self.application.add_routes([web.get(FILES_PATH, self.lines.serve, allow_head=False)])
         self.application.on_response_prepare.append(add_safe_headers)
 

@@ -169,6 +169,7 @@ def _http_side(
             http_limits=settings.http,
             blob_limits=settings.blobs,
             metrics_token=settings.metrics_token,
+            put_list=node.put_list,
             gate_of=node.gate_of,
         )
     )

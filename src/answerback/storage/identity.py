@@ -29,26 +29,31 @@ class Identity:
 def write_identity(database: Database, identity: Identity) -> None:
     """Keep it, in place of the one before."""
     with database.transaction():
-        database.run(
-            "DELETE FROM notes WHERE kind IN (?, ?, ?)",
-            (NoteKind.DEVICE_NAME.value, NoteKind.ROOT.value, NoteKind.NEXT_ROOT.value),
-        )
-        database.run("DELETE FROM identity")
-        database.run(
-            "INSERT INTO identity (number, account, device, device_name, handle, relay_url, relay_pin, root_seed, "
-            "pickle_key, registered_ms) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                identity.account,
-                identity.device,
-                identity.device_name,
-                identity.handle.text,
-                identity.relay_url,
-                identity.relay_pin,
-                identity.root_seed,
-                identity.pickle_key,
-                identity.registered_ms,
-            ),
-        )
+        rewrite_identity(database, identity)
+
+
+def rewrite_identity(database: Database, identity: Identity) -> None:
+    """Do the same within a transaction that is open."""
+    database.run(
+        "DELETE FROM notes WHERE kind IN (?, ?, ?)",
+        (NoteKind.DEVICE_NAME.value, NoteKind.ROOT.value, NoteKind.NEXT_ROOT.value),
+    )
+    database.run("DELETE FROM identity")
+    database.run(
+        "INSERT INTO identity (number, account, device, device_name, handle, relay_url, relay_pin, root_seed, "
+        "pickle_key, registered_ms) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            identity.account,
+            identity.device,
+            identity.device_name,
+            identity.handle.text,
+            identity.relay_url,
+            identity.relay_pin,
+            identity.root_seed,
+            identity.pickle_key,
+            identity.registered_ms,
+        ),
+    )
 
 
 def read_identity(database: Database) -> Identity | None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from answerback.core.facts import Fact, KeepSeen
+from answerback.model.notes import NoteKind
 from answerback.storage.database import Connect, Database, open_database
 from answerback.storage.history import History
-from answerback.storage.identity import Identity, write_identity
+from answerback.storage.identity import Identity, rewrite_identity, write_identity
 from answerback.storage.keeping import statements
 from answerback.storage.layout import JOURNAL_FILE
 from answerback.storage.lock import FolderLock
@@ -70,6 +71,22 @@ class Journal(History):
         with self._database.transaction():
             for table in ("identity", "device_keys", "device_lists", "own_lists"):
                 self._database.run(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+
+    def become(self, identity: Identity, pickle: str) -> None:
+        """Be another device from now on, with the messages, contacts and promises of the one before.
+
+        What was agreed with other devices was the one before's: sessions, numbering, sealed copies, its mailbox.
+        """
+        with self._database.transaction():
+            for table in ("ratchets", "seal_secrets", "streams", "cursors", "relay", "sealed"):
+                self._database.run(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+            self._database.run("DELETE FROM copies WHERE message IN (SELECT id FROM outgoing)")
+            self._database.run("UPDATE outgoing SET addressed = 0")
+            self._database.run(
+                "DELETE FROM notes WHERE kind IN (?, ?)", (NoteKind.NEXT_DEVICE.value, NoteKind.SUPERSEDED.value)
+            )
+            self._database.run("UPDATE device_keys SET pickle = ?", (pickle,))
+            rewrite_identity(self._database, identity)
 
     def keep_setting(self, name: str, value: str) -> None:
         """Keep a setting in place of the one before."""

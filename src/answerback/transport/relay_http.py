@@ -21,6 +21,7 @@ from answerback.model.paths import ANY_PATH
 from answerback.transport.approach import Approach
 from answerback.transport.failures import Deferred, TokenStale, unreachable
 from answerback.wire.requests import (
+    ACCOUNT_BYTES_MAX,
     BOX_BYTES_MAX,
     BOX_SLOTS,
     BOX_WAIT_S_MAX,
@@ -34,6 +35,10 @@ from answerback.wire.requests import (
     CodeRequest,
     CodeSent,
     Health,
+    ListKept,
+    ListRequest,
+    ListsFound,
+    ListsRequest,
     RefusalBody,
     decode_json,
     encode_json,
@@ -94,6 +99,16 @@ class RelayHttp:
         request = AccountRequest(handle.text, code, first_list, invitation, list(newer))
         return (await self._post("/v1/accounts", request, AccountCreated)).account
 
+    async def account_lists(self, asked: Signed, *, root_key: bytes) -> ListsFound:
+        """Have an account's lists after a version, as the holder of its root key; see `wire.requests.Asked`."""
+        return await self._post(
+            "/v1/recoveries", ListsRequest(asked, root_key), ListsFound, bytes_max=ACCOUNT_BYTES_MAX
+        )
+
+    async def put_list(self, signed: Signed) -> int:
+        """Make a list its account's newest; the same one may be sent again if its answer was lost."""
+        return (await self._post("/v1/lists", ListRequest(signed), ListKept)).version
+
     async def put_box(self, box: bytes, *, slot: int, content: bytes) -> None:
         """Fill a slot of a box; the same bytes may be sent again, others are refused."""
         assert len(content) <= BOX_BYTES_MAX
@@ -138,10 +153,10 @@ class RelayHttp:
         async with self._ask("GET", "/v1/health", differs=503) as response:
             return decode_json(await _read(response, bytes_max=JSON_BYTES_MAX), Health)
 
-    async def _post(self, path: str, body: Body, kind: type[_B]) -> _B:
+    async def _post(self, path: str, body: Body, kind: type[_B], *, bytes_max: int = JSON_BYTES_MAX) -> _B:
         headers = {"Content-Type": "application/json"}
         async with self._ask("POST", path, data=encode_json(body), headers=headers) as response:
-            return decode_json(await _read(response, bytes_max=JSON_BYTES_MAX), kind)
+            return decode_json(await _read(response, bytes_max=bytes_max), kind, bytes_max=bytes_max)
 
     @asynccontextmanager
     async def _ask(

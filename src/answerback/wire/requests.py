@@ -8,9 +8,11 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from answerback.model.bounds import Natural
 from answerback.model.devices import Signed
 from answerback.model.errors import PeerError
-from answerback.model.ids import AccountId
+from answerback.model.handle import HANDLE_CHARACTERS_MAX
+from answerback.model.ids import ID_BYTES, AccountId
 from answerback.wire.frames import LISTS_MAX
 
 JSON_BYTES_MAX = 16 * 1024
@@ -77,6 +79,47 @@ class AccountCreated(Body, frozen=True):
     """The account and its first device are on the relay's disk."""
 
     account: AccountId
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True):
+    """What the holder of a root key signs to be given its account's lists: of which handle, or of which account."""
+
+    handle: Annotated[str, msgspec.Meta(max_length=HANDLE_CHARACTERS_MAX)]
+    account: Annotated[bytes, msgspec.Meta(max_length=ID_BYTES)]
+    """Empty where the handle says it."""
+    known_version: Natural
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is."""
+        return "Asked(…)"
+
+
+class ListsRequest(Body, frozen=True):
+    """Give an account's device lists to whoever holds its root key."""
+
+    asked: Signed
+    """An `Asked`."""
+    root_key: bytes
+
+
+class ListsFound(Body, frozen=True):
+    """An account's device lists after a version, as many as one answer holds."""
+
+    account: AccountId
+    lists: list[Signed]
+    newest_version: int
+
+
+class ListRequest(Body, frozen=True):
+    """Make a list, signed by its account's root key, the newest, from a device that is not on the list before."""
+
+    list: Signed
+
+
+class ListKept(Body, frozen=True):
+    """It is on the relay's disk."""
+
+    version: int
 
 
 class PieceKept(Body, frozen=True):
