@@ -45,10 +45,10 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "devices": Place(
             f"{_COMMANDS}.devices", "devices", "List the devices of your account; name this one, or remove another."
         ),
-        "recovery": Place(f"{_COMMANDS}.recovering", "recovery", "Keep the recovery phrase of your account."),
         "recover": Place(
             f"{_COMMANDS}.recovering", "recover", "Come back with the recovery phrase when every device is lost."
         ),
+        "recovery": Place(f"{_COMMANDS}.recovering", "recovery", "Keep the recovery phrase of your account."),
         "status": Place(f"{_COMMANDS}.asking", "status", "Say how this device stands."),
         "mode": Place(f"{_COMMANDS}.adapting", "mode", "Say how eager this device is and why, or choose it."),
         "daemon": Place(
