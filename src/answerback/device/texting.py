@@ -143,11 +143,15 @@ class TextCarrier:
         return 1 if self.traits.cut is Cut.NOWHERE else count_parts(text)
 
     def start(self) -> None:
-        """Begin to connect, send and listen; needs a running loop."""
-        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._keep_connected())]
+        """Begin to connect, send and listen, unless that has begun; needs a running loop."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._keep_connected())]
+            for task in self._tasks:
+                task.add_done_callback(self._say_defect)
 
     async def submit(self, order: TextOrder) -> None:
         """Take an order into the ledger; a number that it knows is the same order. Raises UsageError."""
+        self.start()
         charged = self.parts(order.text)
         parts = charged if self.traits.cut is Cut.HERE else 1
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -172,6 +176,7 @@ class TextCarrier:
 
     async def words(self) -> AsyncIterator[CarrierWord | TextArrived]:
         """What becomes of orders, and what arrives; asking for the next says that the last is on the caller's disk."""
+        self.start()
         while True:
             self._untold.clear()
             words, arrivals = self._ledger.untold(), self._ledger.arrived()
@@ -388,6 +393,12 @@ class TextCarrier:
             case Incoming():
                 self._arrivals.append(shown(event))
                 self._inputs.put_nowait(lambda _now: [])
+
+    def _say_defect(self, task: "asyncio.Task[None]") -> None:
+        """These tasks end by being cancelled, or by an error that nobody foresaw."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.trouble = f"a fault of this program: {type(error).__name__}: {error}"
+            log.error("! carrier %s: %s", self.name, self.trouble, exc_info=error)
 
     def _say_trouble(self, error: Exception) -> None:
         self.trouble = str(error)

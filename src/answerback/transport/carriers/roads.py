@@ -4,6 +4,7 @@ A road is one connection, or what stands for one. When it does not answer a subm
 doubt then, and only a new road can be asked.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -84,6 +85,15 @@ class Incoming:
     heard: Callable[[], None]
     name: str = ""
     """The network's own for this very text, if it has one."""
+
+
+async def silence(ended: asyncio.Event) -> AsyncIterator[Receipted | Incoming]:
+    """Say nothing until the end: the events of a network that never speaks by itself."""
+    nothing: tuple[Receipted | Incoming, ...] = ()
+    await ended.wait()
+    for each in nothing:
+        yield each
+    raise RoadClosed("we ended it")
 
 
 class Road(Protocol):
