@@ -27,12 +27,14 @@ from answerback.relay.limits import RelayLimits
 from answerback.relay.serve import Ready, RelaySettings, Tls, run_relay
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import open_database
+from answerback.transport.carriers.smpp import SmppSettings
 from answerback.transport.failures import Unreachable
 from answerback.transport.relay_http import RelayHttp
 from answerback.wire.codec import decode_relay_frame
 from answerback.wire.connection import FRAMES_PATH
 from answerback.wire.frames import Challenge, Farewell
 from tests.relay.standing import first_list
+from tests.texts.running import RunningCentre
 
 HOST = "127.0.0.1"
 
@@ -61,6 +63,33 @@ async def running(settings: RelaySettings, codes: "asyncio.Queue[str] | None" = 
     yield ready.result()
     stop.set()
     await asyncio.wait_for(task, 20)
+
+
+def test_a_code_for_a_phone_number_goes_by_text_message_and_to_no_terminal(tmp_path: Path) -> None:
+    async def run() -> None:
+        centre = RunningCentre(tmp_path)
+        await centre.start()
+        shown: asyncio.Queue[str] = asyncio.Queue()
+        sms = SmppSettings(host=HOST, port=centre.port, system_id="answer", password="secret", sender="Relay")
+        settings = RelaySettings(folder=tmp_path / "relay", host=HOST, port=free_port(), is_open=True, sms=sms)
+        try:
+            async with running(settings, shown) as ready, RelayHttp(ready.url, pin=ready.pin) as relay:
+                handle = parse_handle("+49 30 1234567")
+                await relay.request_code(handle)
+                async with asyncio.timeout(20):
+                    while not centre.rows():  # noqa: ASYNC110 - another process's store wakes nobody
+                        await asyncio.sleep(0.05)
+                ((destination, body),) = centre.rows()
+                assert destination == "49301234567"
+                account = await relay.create_account(handle, code=body[:6].decode(), first_list=first_list())
+                assert len(account) == 16
+                assert shown.empty()
+                await relay.request_code(parse_handle("ann@example.org"))
+                assert len(await asyncio.wait_for(shown.get(), 10)) == 6
+        finally:
+            centre.kill()
+
+    asyncio.run(run())
 
 
 def test_an_invited_person_joins_over_tls_with_nothing_but_the_link(tmp_path: Path) -> None:

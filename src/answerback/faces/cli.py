@@ -51,6 +51,9 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "recovery": Place(f"{_COMMANDS}.recovering", "recovery", "Keep the recovery phrase of your account."),
         "status": Place(f"{_COMMANDS}.asking", "status", "Say how this device stands."),
         "mode": Place(f"{_COMMANDS}.adapting", "mode", "Say how eager this device is and why, or choose it."),
+        "carriers": Place(
+            f"{_COMMANDS}.carriers", "carriers", "List the ways by which texts can leave this device unencrypted."
+        ),
         "daemon": Place(
             f"{_COMMANDS}.running", "daemon", "Stay connected, so that messages come and go by themselves."
         ),

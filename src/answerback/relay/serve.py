@@ -29,8 +29,10 @@ from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database, open_database
 from answerback.storage.durable import create_file
 from answerback.storage.lock import FolderLock
+from answerback.transport.carriers.smpp import SmppSettings
 from answerback.transport.mail import MailSettings, mail_code
 from answerback.transport.push import Pusher, PushSettings, new_push_key
+from answerback.transport.texted_codes import TextedCodes
 from answerback.wire.connection import FRAMES_PATH
 from answerback.wire.requests import PushKey
 
@@ -74,6 +76,8 @@ class RelaySettings:
     """Whether anybody may join; else only who is invited."""
     mail: MailSettings | None = None
     """Who carries codes; without it they are given to `on_code`, on the operator's terminal."""
+    sms: SmppSettings | None = None
+    """The same for codes to phone numbers."""
     public_url: str = ""
     """Where devices reach it, as `https://host:port`, if that is not where it listens."""
     push_contact: str = ""
@@ -163,7 +167,7 @@ def _http_side(
             blob_folder=settings.folder / BLOB_FOLDER,
             secret=_secret(settings.folder),
             is_open=settings.is_open,
-            courier=_Courier(settings.mail, on_code),
+            courier=_Courier(settings, on_code),
             device_of_token=node.device_of_token,
             registry=node.metrics.registry,
             http_limits=settings.http,
@@ -189,16 +193,19 @@ def _advised(folder: Path) -> Iterator[None]:
 
 
 class _Courier:
-    """Codes for e-mail addresses by mail where there is a mail server, all others to the operator's terminal."""
+    """Codes by mail and by text message where there is a server for them, all others to the operator's terminal."""
 
-    def __init__(self, mail: MailSettings | None, on_code: Callable[[Handle, str], None]) -> None:
-        self._mail = mail
+    def __init__(self, settings: RelaySettings, on_code: Callable[[Handle, str], None]) -> None:
+        self._mail = settings.mail
+        self._texts = TextedCodes(settings.sms) if settings.sms is not None else None
         self._on_code = on_code
 
     async def __call__(self, handle: Handle, code: str) -> None:
         """Carry one code."""
         if self._mail is not None and "@" in handle.text:
             await mail_code(self._mail, handle=handle, code=code, minutes=CODE_LIFETIME_MS // 60_000)
+        elif self._texts is not None and "@" not in handle.text:
+            await self._texts.send(handle=handle, code=code, minutes=CODE_LIFETIME_MS // 60_000)
         else:
             self._on_code(handle, code)
 

@@ -18,6 +18,11 @@ def make_private_folder(folder: Path) -> None:
         sync_folder(folder.parent)
 
 
+def is_private(path: Path) -> bool:
+    """Say whether only its owner can read a file; where the system keeps no such mark, believe it. Raises OSError."""
+    return sys.platform == "win32" or path.stat().st_mode & 0o077 == 0
+
+
 def create_file(path: Path, content: bytes) -> None:
     """Create a private file that is either whole or not there; raise FileExistsError rather than replace one."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from answerback.faces.cli import cli
-from answerback.faces.commands.hosting import SETTINGS_FILE, parse_smtp, relay_folder
+from answerback.faces.commands.hosting import SETTINGS_FILE, parse_sms, parse_smtp, relay_folder, sms_password
 from answerback.model.errors import UsageError
 from answerback.model.invitation import parse_invitation
 from answerback.transport.mail import MailSecurity
@@ -84,3 +84,33 @@ def test_a_mail_server_is_one_url() -> None:
 def test_the_relays_folder_lies_beside_the_devices() -> None:
     assert relay_folder(None).name == "answerback-relay"
     assert relay_folder(Path("x")) == Path("x")
+
+
+def test_a_message_centre_is_read_from_its_url_and_its_password_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("from-file\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("ANSWERBACK_SMS_PASSWORD", "from-env")
+    assert sms_password(None) == "from-env"
+    assert sms_password(file) == "from-file"
+    centre = parse_sms("smpp://relay@centre.example/?from=Relay", password="secret")
+    assert (centre.host, centre.port, centre.system_id, centre.password) == ("centre.example", 2775, "relay", "secret")
+    assert (centre.sender, centre.tls) == ("Relay", False)
+    assert parse_sms("smpps://relay@centre.example:1/?from=1", password="").tls
+
+
+def test_a_password_that_others_could_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="ANSWERBACK_SMS_PASSWORD"):
+        parse_sms("smpp://relay:secret@centre.example/", password="")
+    file = tmp_path / "password"
+    file.write_text("secret")
+    file.chmod(0o644)
+    with pytest.raises(UsageError, match="chmod 600"):
+        sms_password(file)
+    with pytest.raises(UsageError, match="cannot be read"):
+        sms_password(tmp_path / "nothing")
+    for bad in ("centre.example", "smpp://centre.example", "smpp://me@c:x/", "http://me@c/"):
+        with pytest.raises(UsageError):
+            parse_sms(bad, password="")

@@ -1,5 +1,6 @@
 """Hosts: runs a relay, and invites people to it."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from answerback.model.handle import Handle
     from answerback.relay.certificate import CertificateFiles
     from answerback.relay.serve import Ready, RelaySettings, Tls
+    from answerback.transport.carriers.smpp import SmppSettings
     from answerback.transport.mail import MailSettings
 
 SETTINGS_FILE = "relay.json"
 PORT_USUAL = 7443
+SMS_PASSWORD_VARIABLE = "ANSWERBACK_SMS_PASSWORD"  # noqa: S105 - the name of a variable
 SMTP_PORTS = {"smtp": 587, "smtps": 465}  # RFC 6409, RFC 8314 §3.3
 
 
@@ -56,6 +59,18 @@ def _data_option(command: click.decorators.FC) -> click.decorators.FC:
 @click.option(
     "--smtp", metavar="URL", envvar="ANSWERBACK_SMTP", help="Send codes by mail: smtp://USER:PASS@HOST/?from=ADDRESS"
 )
+@click.option(
+    "--sms",
+    metavar="URL",
+    envvar="ANSWERBACK_SMS",
+    help="Send codes by text message: smpp://SYSTEM_ID@HOST/?from=SENDER",
+)
+@click.option(
+    "--sms-password-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The message centre's password, in a file only you can read; else ANSWERBACK_SMS_PASSWORD.",
+)
 @click.option("--public-url", default="", metavar="URL", help="Where devices reach it, if not where it listens.")
 @click.option("--push-contact", default="", metavar="URL", help="Whom push services may write to: mailto:ADDRESS.")
 @click.option("--push-private", is_flag=True, help="Let devices be woken by push services on this network.")
@@ -69,6 +84,8 @@ def serve(
     tls: str,
     is_open: bool,
     smtp: str | None,
+    sms: str | None,
+    sms_password_file: Path | None,
     public_url: str,
     push_contact: str,
     push_private: bool,
@@ -78,7 +95,7 @@ def serve(
     """Run a relay: one process, one port, one folder.
 
     It makes a certificate of its own at its first start; invitations say how to recognise it. One-time codes are
-    printed here, unless --smtp sends them. Ctrl-C stops it; nothing it has accepted is lost.
+    printed here, unless --smtp or --sms sends them. Ctrl-C stops it; nothing it has accepted is lost.
     """
     from answerback.relay.serve import RelaySettings, run_relay
 
@@ -92,6 +109,7 @@ def serve(
         certificate=certificate,
         is_open=is_open,
         mail=parse_smtp(smtp) if smtp else None,
+        sms=parse_sms(sms, password=sms_password(sms_password_file)) if sms else None,
         public_url=public_url.rstrip("/"),
         push_contact=push_contact,
         push_private=push_private,
@@ -172,6 +190,49 @@ def parse_smtp(url: str) -> "MailSettings":
     )
 
 
+def parse_sms(url: str, *, password: str) -> "SmppSettings":
+    """Read which message centre carries the codes; its password is never in the URL, which lists of processes show."""
+    from answerback.transport.carriers.smpp import SMPP_PORT, SMPP_TLS_PORT, SmppSettings
+
+    ports = {"smpp": SMPP_PORT, "smpps": SMPP_TLS_PORT}
+    try:
+        parts = urlsplit(url)
+        port = parts.port or ports.get(parts.scheme, 0)
+    except ValueError as error:
+        raise UsageError(f"the message centre's URL is not right: {error}") from error
+    if parts.scheme not in ports or not parts.hostname or not parts.username:
+        raise UsageError("a message centre looks like smpp://SYSTEM_ID@centre.example:2775/?from=SENDER, or smpps://…")
+    if parts.password:
+        raise UsageError(
+            "the message centre's password is not given in its URL, where others on this machine could read it: use "
+            "--sms-password-file, or the variable ANSWERBACK_SMS_PASSWORD"
+        )
+    words = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    return SmppSettings(
+        host=parts.hostname,
+        port=port,
+        system_id=unquote(parts.username),
+        password=password,
+        sender=words.get("from", ""),
+        system_type=words.get("system_type", ""),
+        tls=parts.scheme == "smpps",
+    )
+
+
+def sms_password(file: Path | None) -> str:
+    """Read the message centre's password from a file that nobody else can read, or from the environment."""
+    if file is None:
+        return os.environ.get(SMS_PASSWORD_VARIABLE, "")
+    from answerback.storage.durable import is_private
+
+    try:
+        if not is_private(file):
+            raise UsageError(f"others can read {file}, which holds a password: chmod 600 {shlex.quote(str(file))}")
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the password in {file} cannot be read: {error}") from error
+
+
 def _certificate(text: str) -> "tuple[Tls, CertificateFiles | None]":
     from answerback.relay.certificate import CertificateFiles
     from answerback.relay.serve import Tls
@@ -200,8 +261,8 @@ def _tell_ready(settings: "RelaySettings", ready: "Ready", *, as_json: bool) -> 
     else:
         elsewhere = "" if settings.folder == relay_folder(None) else f" --data {shlex.quote(str(settings.folder))}"
         say(f"Invite somebody, in another terminal: answerback invite{elsewhere}")
-    if settings.mail is None:
-        say("One-time codes are shown here; --smtp would send them by mail.")
+    if settings.mail is None and settings.sms is None:
+        say("One-time codes are shown here; --smtp would send them by mail, --sms by text message.")
     say("Ctrl-C stops the relay.")
 
 
