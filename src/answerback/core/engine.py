@@ -169,6 +169,10 @@ class Engine:
         """The person has made sure of somebody's keys, or agreed to a change of them."""
         return self._then(self._arrival.trusting.carry(deed, now=now), now)
 
+    def contact(self, handle: str) -> AccountId | None:
+        """Which account a handle stands for here."""
+        return self._departure.contacts.get(handle)
+
     def wait_of(self, message: MessageId, device: DeviceId | None, *, now: Moment) -> Wait | None:
         """Why a message, or one copy of it, stays where it is."""
         machines = self.machines

@@ -35,6 +35,7 @@ from answerback.device.profile import own_platform, profile_of
 from answerback.device.renewing import AGAIN_S, renew
 from answerback.device.reports import Status, path_statuses, timeline
 from answerback.device.senses import Senses
+from answerback.device.trusting import Trusting
 from answerback.device.waking import keep_push, kept_push
 from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
@@ -102,6 +103,7 @@ class Client:
         self.journal: Final = journal
         self._renewer: asyncio.Task[None] | None = None
         self.staging: Final = Staging(folder)
+        self.trust: Final = Trusting(self)
         approach = Approach(identity.relay_url, pin=identity.relay_pin)
         carrier = FileCarrier(
             journal,

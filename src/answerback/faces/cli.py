@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "send": Place(f"{_COMMANDS}.sending", "send", "Send a text or a file. It is kept before any network is asked."),
         "inbox": Place(f"{_COMMANDS}.reading", "inbox", "Show the newest messages, in the order of the conversation."),
         "watch": Place(f"{_COMMANDS}.watching", "watch", "Show what happens, as it happens."),
+        "verify": Place(f"{_COMMANDS}.verifying", "verify", "Make sure that somebody is who they say: compare keys."),
         "why": Place(f"{_COMMANDS}.asking", "why", "Say where a message is, why, and what comes next."),
     },
     "This device": {

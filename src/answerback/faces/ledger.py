@@ -30,6 +30,7 @@ from answerback.model.ids import AccountId, DeviceId, MessageId, message_id_text
 from answerback.model.message import Attachment
 from answerback.model.stamp import in_order
 from answerback.model.timeline import CopyTimeline, Stage, Step, Timeline, Wait
+from answerback.model.trust import How
 from answerback.storage.history import PREFIX_CHARACTERS_MIN, History
 from answerback.storage.identity import Identity
 from answerback.storage.messages import KeptMessage
@@ -84,6 +85,8 @@ class Ledger:
             expires_ms=message.expires_ms,
             stage=life.stage.name.lower() if life else None,
             cause=cause.value if cause else None,
+            verified=self._is_verified(message.recipients if kept.mine else frozenset({message.author})),
+            changed=self.changed(message.recipients if kept.mine else frozenset({message.author})),
         )
 
     def unread(self, *, up_to: MessageId) -> list[KeptMessage]:
@@ -182,11 +185,11 @@ class Ledger:
         if self._client is not None:
             status = self._client.status()
             told = _status(status, waiting=status.waiting + len(self._history.drafts()))
-            return self._with_mode(told, self._client)
+            return self._with_trust(self._with_mode(told, self._client))
         own, memory, wish = self._identity, self._history.load(), kept_wish(self._history)
         counts = self._history.counts()
         stopped = None if self._is_held else Cause.NETWORK_AGENT_STOPPED
-        return StatusTold(
+        told = StatusTold(
             handle=own.handle.text,
             account=own.account.hex(),
             device=own.device.hex(),
@@ -211,8 +214,14 @@ class Ledger:
             mode_chosen=wish.mode.value if wish.mode else None,
             metered_chosen=wish.is_metered,
         )
+        return self._with_trust(told)
 
     # ---- private
+
+    def _with_trust(self, told: StatusTold) -> StatusTold:
+        sure = sum(each.how is not How.WITHDRAWN for each in self._history.verified())
+        changed = [each.handle for each in self._history.changes()]
+        return msgspec.structs.replace(told, verified=sure, changed=changed)
 
     def _with_mode(self, told: StatusTold, client: Client) -> StatusTold:
         posture, now, wish = client.agent.engine.posture, client.agent.now, kept_wish(self._history)
@@ -253,6 +262,7 @@ class Ledger:
             copies=[self._copy(copy) for copy in told.copies],
             wait=_wait(told.wait),
             failure=_failure(told.stage, told.steps),
+            changed=self.changed(message.recipients if message else frozenset(), draft.handles if draft else ()),
         )
 
     def _copy(self, copy: CopyTimeline) -> CopyTold:
@@ -300,6 +310,18 @@ class Ledger:
         own = self._identity.account
         lists = [kept for kept in self._history.load().device_lists if kept.account == own]
         return read_device_list(own, lists[0].list).devices if lists else ()
+
+    def changed(self, accounts: frozenset[AccountId], handles: Sequence[str] = ()) -> list[str]:
+        """Those of them whose key is not the one it was, and nobody has agreed to that."""
+        return [
+            each.handle
+            for each in self._history.changes()
+            if each.handle in handles or each.before in accounts or each.after in accounts
+        ]
+
+    def _is_verified(self, accounts: frozenset[AccountId]) -> bool:
+        sure = {each.account for each in self._history.verified() if each.how is not How.WITHDRAWN}
+        return bool(accounts) and accounts <= sure | {self._identity.account}
 
     @property
     def _handles(self) -> dict[AccountId, str]:

@@ -10,7 +10,7 @@ from answerback.faces.output import console, plain, plain_line, wall_ms
 from answerback.faces.sentences import CAUSES, EVIDENCE, OWNERS, STAGES, reason_words
 from answerback.faces.times import clock, from_now
 from answerback.faces.told import CopyTold, StepTold, TimelineTold, WaitTold
-from answerback.model.causes import Owner, cause_of
+from answerback.model.causes import Cause, Owner, cause_of
 from answerback.model.timeline import Evidence, Stage
 
 EXCERPT_CHARACTERS = 60
@@ -53,6 +53,8 @@ def _head(out: Console, told: TimelineTold, now_ms: int) -> None:
     out.print(Text.assemble((f"“{excerpt}”" if excerpt else "(no text)", "bold"), f" {whom}{written}"))
     out.print(Text(told.id, "dim"))
     out.print(Text(_summary(told)))
+    for name in told.changed:
+        out.print(Text(f"{plain_line(name)}: {CAUSES[Cause.TRUST_CONTACT_CHANGED].sentence}", "yellow"))
 
 
 def _summary(told: TimelineTold) -> str:

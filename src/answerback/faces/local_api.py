@@ -25,6 +25,7 @@ from answerback.device.client import Client, Sent
 from answerback.device.wishes import keep_wish
 from answerback.faces.ledger import READ_SETTING, Ledger
 from answerback.faces.local_link import LinkRoom
+from answerback.faces.local_trust import TrustRoom
 from answerback.faces.news import told_link, told_news
 from answerback.faces.place import TOKEN_BYTES, Place, forget_place, has_unix_sockets, socket_path, write_place
 from answerback.faces.told import DeviceNamed, ReadAsked, RevokeAsked, SendAsked, SentTold, Trouble, WishAsked
@@ -98,6 +99,7 @@ class LocalApi:
             web.post("/v1/stop", self._stop),
             web.post("/v1/link", self._links.begin),
             web.post("/v1/link/confirm", self._links.confirm),
+            *TrustRoom(self._client).routes(),
         ]
 
     # ---- the door

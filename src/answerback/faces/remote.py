@@ -18,6 +18,9 @@ import msgspec
 from answerback.faces.place import Place, read_place
 from answerback.faces.told import (
     DeviceNamed,
+    CodeTold,
+    ContactAsked,
+    ContactTold,
     DeviceTold,
     EventTold,
     LinkTold,
@@ -133,11 +136,23 @@ class Remote:
         """Answer the device that asks to be linked."""
         self._ask("POST", "/v1/link/confirm", type(None), body={"yes": yes})
 
+    def contact(self, asked: ContactAsked, *, path: str = "") -> ContactTold:
+        """Look at a contact's key, or do something about it: `/scan`, `/agree`, `/forget`."""
+        return self._ask("POST", f"/v1/contact{path}", ContactTold, body=asked, timeout_s=2 * ANSWER_S_MAX)
+
+    def say(self, asked: ContactAsked) -> None:
+        """Say whether both short codes are the same."""
+        self._ask("POST", "/v1/contact/say", type(None), body=asked)
+
     # ---- what comes as it happens
 
     def events(self) -> Iterator[EventTold]:
         """All news from now on."""
         return self._lines("GET", "/v1/events", EventTold)
+
+    def compare(self, asked: ContactAsked) -> Iterator[CodeTold]:
+        """Compare a short code, turn by turn."""
+        return self._lines("POST", "/v1/contact/code", CodeTold, body=asked)
 
     def link(self) -> Iterator[LinkTold]:
         """Link a device, turn by turn."""
@@ -155,8 +170,8 @@ class Remote:
         except msgspec.MsgspecError as error:
             raise PeerError(f"the agent (process {self.pid}) is of another version: {error}") from error
 
-    def _lines(self, method: str, path: str, kind: type[_T]) -> Iterator[_T]:
-        with self._response(method, path, body=None, timeout_s=None) as response:
+    def _lines(self, method: str, path: str, kind: type[_T], *, body: object = None) -> Iterator[_T]:
+        with self._response(method, path, body=body, timeout_s=None) as response:
             while line := response.readline():
                 if line.strip():
                     yield msgspec.json.decode(line, type=kind)

@@ -64,6 +64,8 @@ class TimelineTold(msgspec.Struct, frozen=True):
     copies: list[CopyTold]
     wait: WaitTold | None
     failure: WaitTold | None
+    changed: list[str] = []
+    """Recipients whose key is not the one it was, and nobody has agreed to that."""
 
 
 class FileTold(msgspec.Struct, frozen=True):
@@ -94,6 +96,10 @@ class MessageTold(msgspec.Struct, frozen=True):
     """How far it has come; of our own messages only."""
     cause: str | None
     """Why it waits or failed; of our own messages only."""
+    verified: bool = False
+    """Whether its author's key was compared; of our own: that of every recipient."""
+    changed: list[str] = []
+    """Author or recipients whose key is not the one it was."""
 
 
 class DeviceTold(msgspec.Struct, frozen=True):
@@ -184,6 +190,10 @@ class StatusTold(msgspec.Struct, frozen=True):
     """When there will be one more."""
     paths: list[PathTold] = []
     """The ways to the relay, the one in use first."""
+    verified: int = 0
+    """Accounts whose key was compared."""
+    changed: list[str] = []
+    """Contacts whose key is not the one it was, and nobody has agreed to that."""
 
 
 class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -221,6 +231,32 @@ class LinkTold(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str | None = None
 
 
+class ContactTold(msgspec.Struct, frozen=True):
+    """Somebody, and how sure this account's person is of them."""
+
+    handle: str
+    account: str
+    safety_number: str
+    scan_text: str
+    """What the QR code on this screen says to them."""
+    verified: str | None
+    """By what their key was compared: scan, numbers, code."""
+    verified_ms: int | None
+    changed_ms: int | None
+    """When their handle was found to stand for another account; null: it has not changed, or that was agreed to."""
+    held: bool
+    """Whether messages to them wait because of that."""
+    verdict: str | None = None
+    """What a comparison just showed: same, theirs_differs, ours_differs, somebody_else."""
+
+
+class CodeTold(msgspec.Struct, frozen=True):
+    """One turn of comparing a short code."""
+
+    state: str
+    code: str | None
+
+
 class Trouble(msgspec.Struct, frozen=True):
     """Why a request to the agent was refused."""
 
@@ -237,6 +273,16 @@ class SendAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: str | None = None
     urgent: bool = False
     ttl_s: int | None = None
+
+
+class ContactAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something about one contact."""
+
+    contact: str
+    text: str = ""
+    """What was scanned."""
+    same: bool | None = None
+    """Whether both short codes are the same."""
 
 
 class WishAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from answerback.faces.output import plain_line, say_beside, tell_json, wall_ms
 from answerback.faces.sentences import CAUSES
 from answerback.faces.times import from_now, span
 from answerback.faces.told import PathTold, StatusTold
-from answerback.model.causes import cause_of
+from answerback.model.causes import Cause, cause_of
 
 LABEL = 12
 CLOCK_MS_SHOWN = 1_000
@@ -80,6 +80,11 @@ def _standing(told: StatusTold) -> list[tuple[str, str]]:
     if told.behind:
         lines.append(("behind", f"{told.behind} still at the relay for this device"))
     lines.append(("kept", _count(told.messages, "message")))
+    if told.verified:
+        lines.append(("verified", _count(told.verified, "contact")))
+    if told.changed:
+        names = ", ".join(plain_line(name) for name in told.changed)
+        lines.append(("changed", f"{names}: {CAUSES[Cause.TRUST_CONTACT_CHANGED].you_can}"))
     if abs(told.clock_offset_ms) > CLOCK_MS_SHOWN:
         side = "behind" if told.clock_offset_ms > 0 else "ahead of"
         lines.append(("clock", f"{span(abs(told.clock_offset_ms) / 1000)} {side} the relay's"))

@@ -118,6 +118,9 @@ def message_lines(message: MessageTold, *, now_ms: int, width: int) -> list[str]
     whom = f"you to {to}" if message.mine else plain_line(message.author)
     marks = [word for word, is_so in (("urgent", message.urgency == "urgent"), ("new", message.unread)) if is_so]
     head = click.style(clock(message.written_ms, now_ms=now_ms), dim=True) + "  " + click.style(whom, bold=True)
+    if message.verified:
+        head += "  " + click.style("verified", fg="green")
+    marks += ["key changed"] if message.changed else []
     lines = [head + "".join(f"  {click.style(mark, fg='yellow')}" for mark in marks)]
     for line in plain(message.text).splitlines():
         lines += textwrap.wrap(line, width, initial_indent=INDENT, subsequent_indent=INDENT) or [""]

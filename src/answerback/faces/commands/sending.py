@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from answerback.faces.access import agent_at, asked_passphrase, device_folder
-from answerback.faces.output import Exit, note, say, tell_json, wall_ms
+from answerback.faces.output import Exit, note, plain_line, say, tell_json, wall_ms
 from answerback.faces.remote import AgentGone, Remote
-from answerback.faces.sentences import reason_words
+from answerback.faces.sentences import CAUSES, reason_words
 from answerback.faces.times import from_now, parse_duration
 from answerback.faces.told import SendAsked, TimelineTold, WaitTold
+from answerback.model.causes import Cause
 from answerback.model.errors import UsageError
 
 WAITS = {"saved": "queued", "relay": "accepted", "delivered": "delivered", "read": "read"}
@@ -83,6 +84,8 @@ def send(
     folder = device_folder(ctx.obj)
     told = _saved(folder, asked) if wait_for == "saved" else _handed_over(folder, asked, WAITS[wait_for], timeout_s)
     failure = _failure(told)
+    for name in told.changed:
+        note(f"{plain_line(name)}: {CAUSES[Cause.TRUST_CONTACT_CHANGED].sentence}")
     if as_json:
         tell_json(told)
     elif failure is None:

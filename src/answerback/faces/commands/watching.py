@@ -53,7 +53,10 @@ def event_line(event: EventTold) -> str | None:
         case "file":
             return f"file is here: {plain_line(event.path)}" if event.path else f"file: {cause}"
         case "warned":
-            return f"{click.style('note', fg='yellow')}  {cause}"
+            of = f"{plain_line(event.contact)}: " if event.contact else ""
+            return f"{click.style('note', fg='yellow')}  {of}{cause}"
+        case "code" if event.state == "waiting":
+            return f"{plain_line(event.contact or '')} wants to compare a code: `answerback verify CONTACT --code`"
         case _:
             return None
 
