@@ -1,11 +1,14 @@
 """Proves that marks reach a person's other devices, that a changed contact is seen first, and that codes verify."""
 
 import pytest
+from msgspec import structs
 
 from answerback.core.comparing import LIFETIME_S, Compared
 from answerback.core.effects import CodeMoved, Warned
+from answerback.core.roster import Learned
 from answerback.core.trusting import Agreed, Compare, Marked, Said, WhoIs
 from answerback.model.causes import Cause
+from answerback.model.ids import DeviceId
 from answerback.model.message import Urgency
 from answerback.model.timeline import Stage
 from answerback.model.trust import How, Vouched
@@ -167,6 +170,64 @@ def test_a_device_that_a_contact_adds_is_news_and_nothing_waits_for_it(*, verifi
 def test_the_first_list_of_somebody_new_adds_no_device() -> None:
     _, ann, bea = friends(verified=False)
     assert warned(ann) == warned(bea) == []
+
+
+# ---- another root key of the same account --------------------------------------------------------------------------
+
+
+def rekeys(ann: Phone, bea: Phone) -> None:
+    """As a look-up would show it: bea's account has another root key than a moment ago."""
+    machines, trusting = ann.engine.machines, ann.engine._arrival.trusting
+    entry = machines.roster._entries[bea.own.account]
+    old = entry.list.root_key
+    entry.list = structs.replace(entry.list, root_key=b"another root key".ljust(32, b"."))
+    ann.carry_out(trusting.listed(bea.own.account, Learned(()), old_root=old, now=ann.now))
+
+
+def test_a_verified_account_with_another_root_key_is_held_like_a_changed_contact() -> None:
+    world, ann, bea = friends(verified=True)
+    rekeys(ann, bea)
+    assert warned(ann) == [Cause.TRUST_ROOT_CHANGED]
+    message = ann.send("bea", text="secret")
+    world.run(40)
+    wait = ann.engine.wait_of(message, None, now=ann.now)
+    assert wait is not None
+    assert wait.cause is Cause.TRUST_CONTACT_CHANGED
+    asks(world, ann)
+    assert ann.engine.machines.trust.change("bea") is not None, "the same account is no answer taken back"
+    ann.carry_out(ann.engine.trusted(Agreed("bea"), now=ann.now))
+    world.run(5)
+    assert bea.texts == ["hello", "secret"]
+    assert ann.engine.machines.trust.verified(bea.own.account) is None, "nobody compared the new key"
+
+
+def test_comparing_the_new_root_key_lets_go_and_stays_verified() -> None:
+    world, ann, bea = friends(verified=True)
+    rekeys(ann, bea)
+    ann.send("bea", text="secret")
+    ann.carry_out(ann.engine.trusted(Marked(bea.own.account, How.SCAN), now=ann.now))
+    world.run(5)
+    assert bea.texts == ["hello", "secret"]
+    assert ann.engine.machines.trust.verified(bea.own.account) is not None
+    assert ann.engine.machines.trust.changes == ()
+
+
+def test_an_unverified_account_with_another_root_key_is_told_and_not_held() -> None:
+    world, ann, bea = friends(verified=False)
+    rekeys(ann, bea)
+    ann.send("bea", text="hi")
+    world.run(5)
+    assert warned(ann) == [Cause.TRUST_ROOT_CHANGED]
+    assert bea.texts == ["hello", "hi"]
+
+
+def test_a_mark_made_before_the_key_changed_does_not_vouch_for_the_new_one() -> None:
+    _, ann, bea = friends(verified=False)
+    stale = Vouched(bea.own.account, How.SCAN, 5, b"the key of before".ljust(32, b"."))
+    ann.carry_out(ann.engine._arrival.trusting._mark([stale], DeviceId(b"laptop".ljust(16, b".")), now=ann.now))
+    change = ann.engine.machines.trust.change("bea")
+    assert change is not None
+    assert change.held
 
 
 # ---- the short code ------------------------------------------------------------------------------------------------

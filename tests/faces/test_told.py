@@ -17,6 +17,8 @@ SHAPES = (
     told.PathTold,
     told.EventTold,
     told.LinkTold,
+    told.ContactTold,
+    told.CodeTold,
 )
 
 

@@ -97,11 +97,12 @@ def outgoing_of(number: int) -> KeepOutgoing:
     )
 
 
-def golden_facts(*, version: int = 6) -> list[Fact]:
+def golden_facts(*, version: int = 7) -> list[Fact]:
     """One fact of each kind that stays on disk. What a version wrote, later versions must read: never change these."""
     first, second = message_of(1), message_of(2, author=BEA)
     since_4 = [KeepNetwork(b"n" * 8, 55.0, 120.0, 2)] if version >= 4 else []
-    since_5 = [KeepVerified(BEA, How.CODE, 15, LAPTOP), KeepChange("bea@example.org", BEA, ANN, 16, held=True)]
+    root = b"R" * 32 if version >= 7 else b""
+    since_5 = [KeepVerified(BEA, How.CODE, 15, LAPTOP, root), KeepChange("bea@example.org", BEA, ANN, 16, held=True)]
     since_6 = [KeepNote(NoteKind.FORMER_DEVICE, LAPTOP, BEA)]
     return [
         KeepMessage(first, 11),
@@ -212,7 +213,7 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     ),
     st.builds(KeepNote, st.sampled_from(NoteKind), st.sampled_from([b"", b"1"]), st.binary(max_size=3)),
     st.builds(KeepContact, st.sampled_from(["a@example.org", "+4930123456"]), _accounts),
-    st.builds(KeepVerified, _accounts, st.sampled_from(How), _numbers, _devices),
+    st.builds(KeepVerified, _accounts, st.sampled_from(How), _numbers, _devices, _blobs),
     st.builds(KeepChange, st.sampled_from(["a@example.org", "b@example.org"]), _accounts, _accounts, _numbers,
               st.booleans()),
     st.builds(DropChange, st.sampled_from(["a@example.org", "b@example.org"])),

@@ -48,7 +48,7 @@ LETTERS: tuple[AnyLetter, ...] = (
     Receipt([MESSAGE], [EARLIER]),
     Nack([EnvelopeId(b"E" * 16)], [Gap(Lane.NORMAL, 3, 5)], [BlobId(b"F" * 16)]),
     Void([Gap(Lane.URGENT, 1, 1)]),
-    Vouch([Vouched(BEA, How.CODE, 1_800_000_000_000)]),
+    Vouch([Vouched(BEA, How.CODE, 1_800_000_000_000, b"R" * 32)]),
     Comparison(b"S" * 16, Turn.ASK, b"v" * 32, 1_800_000_000_000),
     Heirloom(b"r" * 32),
 )

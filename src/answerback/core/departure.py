@@ -181,6 +181,9 @@ class Departure:
         if promise is None:
             return []
         own = machines.own
+        if machines.trust.holds((), promise.letter.recipients):
+            promise.cause = Cause.TRUST_CONTACT_CHANGED
+            return []
         found = targets(promise.letter, machines.roster, own_account=own.account, own_device=own.device)
         if found.unknown or found.empty:
             promise.cause = Cause.RECIPIENT_NO_DEVICES if found.empty else Cause.QUEUE_FETCHING_KEYS

@@ -201,11 +201,13 @@ class KeepVerified:
     """By the relay's clock."""
     device: DeviceId
     """On which of our devices."""
+    root: bytes = b""
+    """The root key that was compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepChange:
-    """A handle that stands for another account than before: a new root key, or somebody else."""
+    """A handle that stands for another account than before; or for the same one, if that has another root key now."""
 
     handle: str = field(repr=False)
     before: AccountId

@@ -52,13 +52,13 @@ class Lookup:
         machines = self.machines
         if not isinstance(machines.questions.answered(frame.request), WantList):
             return []
-        was_known = machines.roster.knows(frame.account)
+        old_root = machines.roster.root_key(frame.account)
         before = {device.id: machines.roster.seal_key(device.id) for device in machines.roster.devices(frame.account)}
         learned = machines.roster.learn(frame.account, frame.lists, frame.seal_keys)
         effects: list[Effect] = [Save(fact) for fact in learned.facts]
         if learned.trouble is not None:
             effects.append(Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, frame.account)))
-        effects += self.arrival.trusting.listed(frame.account, learned, was_known=was_known, now=now)
+        effects += self.arrival.trusting.listed(frame.account, learned, old_root=old_root, now=now)
         for device in machines.roster.devices(frame.account):
             for lane in Lane:
                 hold = machines.lanes.held(device.id, lane)
@@ -136,9 +136,10 @@ class Lookup:
             return self.rollback.of_lists(frame.version) if cause in (None, Cause.TRUST_KEYS_CHANGED) else []
         effects: list[Effect] = [Tell(Answered(DEVICE_LIST, machines.own.account, cause))]
         if cause is None:
+            old_root = machines.roster.root_key(machines.own.account)
             learned = machines.roster.learn(machines.own.account, [question.list], [])
             effects += [Save(fact) for fact in learned.facts]
-            effects += self.arrival.trusting.listed(machines.own.account, learned, was_known=True, now=now)
+            effects += self.arrival.trusting.listed(machines.own.account, learned, old_root=old_root, now=now)
             effects += self._changed(machines.own.account, learned)
             effects += self.rollback.learn(self._own_lists([question.list]))
             effects += self.departure.readdress(machines.own.account, now=now)
@@ -161,8 +162,6 @@ class Lookup:
         effects: list[Effect] = []
         for device in learned.gone:
             effects += [Save(fact) for fact in self.machines.sessions.forget(device)]
-        if learned.is_rekeyed and account != self.machines.own.account:
-            effects.append(Tell(Warned(Cause.TRUST_ROOT_CHANGED, account)))
         return effects
 
     def _own_lists(self, lists: Sequence[Signed]) -> list[KeepOwnList]:

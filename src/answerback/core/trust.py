@@ -39,9 +39,14 @@ class Trust:
         kept = self._verified.get(account)
         return kept if kept is not None and kept.how is not How.WITHDRAWN else None
 
+    def is_other_key(self, account: AccountId, root: bytes | None) -> bool:
+        """Whether an account has another root key now than the one that was compared."""
+        mark = self.verified(account)
+        return mark is not None and bool(mark.root) and root is not None and mark.root != root
+
     def vouched(self) -> list[Vouched]:
         """Everything ever marked, for our own other devices; what was taken away too."""
-        return [Vouched(kept.account, kept.how, kept.at_ms) for kept in self._verified.values()]
+        return [Vouched(kept.account, kept.how, kept.at_ms, kept.root) for kept in self._verified.values()]
 
     def change(self, handle: str) -> KeepChange | None:
         """What has changed about a handle, if the person has not agreed to it."""
@@ -63,9 +68,11 @@ class Trust:
 
     # ---- learning
 
-    def mark(self, account: AccountId, how: How, *, at_ms: int, device: DeviceId, relay_ms: int) -> KeepVerified | None:
+    def mark(
+        self, account: AccountId, how: How, *, at_ms: int, device: DeviceId, relay_ms: int, root: bytes = b""
+    ) -> KeepVerified | None:
         """Note that a key was compared, or that a mark was taken away; none if that is older than what is known."""
-        kept = KeepVerified(account, how, min(at_ms, relay_ms + AHEAD_MS_MAX), device)
+        kept = KeepVerified(account, how, min(at_ms, relay_ms + AHEAD_MS_MAX), device, root)
         before = self._verified.get(account)
         if before is not None and (before.at_ms, before.how) >= (kept.at_ms, kept.how):
             return None
@@ -82,6 +89,14 @@ class Trust:
             return None
         held = self.verified(first) is not None and self.verified(after) is None
         self._changes[handle] = KeepChange(handle, first, after, at_ms, held)
+        return self._changes[handle]
+
+    def rekeyed(self, handle: str, account: AccountId, *, at_ms: int) -> KeepChange | None:
+        """An account has another root key; a change that is new is returned, to be kept and told."""
+        if handle in self._changes:
+            return None
+        held = self.verified(account) is not None
+        self._changes[handle] = KeepChange(handle, account, account, at_ms, held)
         return self._changes[handle]
 
     def settle(self, handle: str) -> DropChange | None:

@@ -73,7 +73,7 @@ class Trusting:
         """Do what a person has decided."""
         match deed:
             case Marked(account, how):
-                return self._mark([Vouched(account, how, self._relay_ms(now))], self.machines.own.device, now=now)
+                return self._mark([self._vouched(account, how, now=now)], self.machines.own.device, now=now)
             case Agreed(handle):
                 return self._agree(handle, now=now)
             case Compare(account):
@@ -89,8 +89,13 @@ class Trusting:
         if change is None or dropped is None:
             return []
         contacts, drafts = self.departure.contacts, self.departure.drafts
-        contacts[handle] = change.after
-        effects: list[Effect] = [Save(dropped), Save(KeepContact(handle, change.after))]
+        effects: list[Effect] = [Save(dropped)]
+        if change.before == change.after:
+            effects += self._unmark(change.after, now=now)
+            effects += self.departure.readdress(change.after, now=now)
+        else:
+            contacts[handle] = change.after
+            effects.append(Save(KeepContact(handle, change.after)))
         for draft in list(drafts.values()):
             if change.before in draft.accounts:  # an answer in the old conversation, written before this was known
                 accounts = (change.after if each == change.before else each for each in draft.accounts)
@@ -141,7 +146,7 @@ class Trusting:
         before = contacts.get(handle)
         known = trust.change(handle)
         effects: list[Effect] = []
-        if known is not None and known.before == account:
+        if known is not None and known.before == account != known.after:
             dropped = trust.settle(handle)  # the relay takes it back
             effects += [Save(dropped)] if dropped is not None else []
         elif (change := trust.resolved(handle, before, account, at_ms=self._relay_ms(now))) is not None:
@@ -152,15 +157,14 @@ class Trusting:
             effects.append(Save(KeepContact(handle, account)))
         return effects
 
-    def listed(self, account: AccountId, learned: Learned, *, was_known: bool, now: Moment) -> list[Effect]:
-        """An account's newest device list is here."""
-        if not learned.added or not was_known:
-            return []
+    def listed(self, account: AccountId, learned: Learned, *, old_root: bytes | None, now: Moment) -> list[Effect]:
+        """An account's newest device list is here; `old_root` is the key that signed the one before."""
         if account != self.machines.own.account:
-            return [Tell(Warned(Cause.TRUST_DEVICE_ADDED, account))]
-        entries = self.machines.trust.vouched()
+            effects = self._look_at_root(account, old_root, now=now)
+            is_added = bool(learned.added) and old_root is not None
+            return [*effects, *([Tell(Warned(Cause.TRUST_DEVICE_ADDED, account))] if is_added else [])]
         others = tuple(device for device in learned.added if device != self.machines.own.device)
-        return self._vouch(entries, others, now=now)
+        return self._vouch(self.machines.trust.vouched(), others if old_root is not None else (), now=now)
 
     # ---- time
 
@@ -184,8 +188,8 @@ class Trusting:
                 devices = known if move.device is None else (move.device,)
                 effects += self.departure.control(move.letter, devices, now=now) if devices else []
             if move.state is Compared.DONE:
-                marked = [Vouched(move.account, How.CODE, self._relay_ms(now))]
-                effects += self._mark(marked, self.machines.own.device, now=now)
+                marked = self._vouched(move.account, How.CODE, now=now)
+                effects += self._mark([marked], self.machines.own.device, now=now)
             if move.state is Compared.DIFFERENT:
                 effects.append(Tell(Warned(Cause.TRUST_CODES_DIFFER, move.account)))
             if move.state is not None:
@@ -196,17 +200,48 @@ class Trusting:
         machines, relay_ms = self.machines, self._relay_ms(now)
         kept: list[KeepVerified] = []
         for each in entries:
-            fact = machines.trust.mark(each.account, each.how, at_ms=each.at_ms, device=device, relay_ms=relay_ms)
+            fact = machines.trust.mark(
+                each.account, each.how, at_ms=each.at_ms, device=device, relay_ms=relay_ms, root=each.root
+            )
             kept += [fact] if fact is not None else []
         effects: list[Effect] = [Save(fact) for fact in kept]
-        sure = {fact.account for fact in kept if fact.how is not How.WITHDRAWN}
+        roots = {fact.account: machines.roster.root_key(fact.account) for fact in kept}
+        sure = {
+            *(fact.account for fact in kept if fact.how is not How.WITHDRAWN),
+        } - {account for account, root in roots.items() if machines.trust.is_other_key(account, root)}
+        for account in roots.keys() - sure:  # marked on another device of ours, before the key changed
+            effects += self._look_at_root(account, None, now=now)
         for change in machines.trust.changes if sure else ():
             if change.after in sure:  # who has compared the new key has agreed to it
                 effects += self._agree(change.handle, now=now)
         if device == machines.own.device and kept:
             others = tuple(each.id for each in machines.roster.devices(machines.own.account) if each.id != device)
-            effects += self._vouch([Vouched(fact.account, fact.how, fact.at_ms) for fact in kept], others, now=now)
+            effects += self._vouch(
+                [Vouched(fact.account, fact.how, fact.at_ms, fact.root) for fact in kept], others, now=now
+            )
         return effects
+
+    def _look_at_root(self, account: AccountId, old_root: bytes | None, *, now: Moment) -> list[Effect]:
+        """Another root key than the one that was compared, or than the one of a moment ago, is said."""
+        trust, root = self.machines.trust, self.machines.roster.root_key(account)
+        is_new = old_root is not None and root is not None and root != old_root
+        if not is_new and not trust.is_other_key(account, root):
+            return []
+        handles = (handle for handle, known in self.departure.contacts.items() if known == account)
+        change = trust.rekeyed(next(handles, account.hex()), account, at_ms=self._relay_ms(now))
+        if change is None:
+            return []
+        return [Save(change), Tell(Warned(Cause.TRUST_ROOT_CHANGED, account, change.handle))]
+
+    def _unmark(self, account: AccountId, *, now: Moment) -> list[Effect]:
+        """The person takes a new root key without comparing it: nobody is sure of it."""
+        if not self.machines.trust.is_other_key(account, self.machines.roster.root_key(account)):
+            return []
+        return self._mark([self._vouched(account, How.WITHDRAWN, now=now)], self.machines.own.device, now=now)
+
+    def _vouched(self, account: AccountId, how: How, *, now: Moment) -> Vouched:
+        root = self.machines.roster.root_key(account) or b""
+        return Vouched(account, how, self._relay_ms(now), root)
 
     def _vouch(self, entries: list[Vouched], devices: tuple[DeviceId, ...], *, now: Moment) -> list[Effect]:
         effects: list[Effect] = []

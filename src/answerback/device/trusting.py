@@ -77,7 +77,7 @@ class Trusting:
             account,
             safety_number(ours, theirs),
             scan_text(mine=ours, theirs=theirs),
-            machines.trust.verified(account),
+            None if machines.trust.is_other_key(account, theirs) else machines.trust.verified(account),
             machines.trust.change(handle),
         )
 

@@ -321,6 +321,7 @@ class Ledger:
 
     def _is_verified(self, accounts: frozenset[AccountId]) -> bool:
         sure = {each.account for each in self._history.verified() if each.how is not How.WITHDRAWN}
+        sure -= {each.before for each in self._history.changes()}
         return bool(accounts) and accounts <= sure | {self._identity.account}
 
     @property

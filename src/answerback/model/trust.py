@@ -31,6 +31,8 @@ class Vouched(msgspec.Struct, frozen=True, array_like=True):
     account: ItsAccount
     how: How
     at_ms: Instant
+    root: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
+    """The root key that was compared: an account may change it."""
 
 
 VouchedList = Annotated[list[Vouched], msgspec.Meta(max_length=VOUCHED_MAX)]

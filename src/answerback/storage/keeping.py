@@ -107,8 +107,9 @@ _SEAL_KEY = """
     ON CONFLICT (device) DO UPDATE SET body = excluded.body, signature = excluded.signature"""
 _CONTACT = "INSERT INTO contacts VALUES (?, ?) ON CONFLICT (handle) DO UPDATE SET account = excluded.account"
 _VERIFIED = """
-    INSERT INTO verified VALUES (?, ?, ?, ?)
-    ON CONFLICT (account) DO UPDATE SET how = excluded.how, at_ms = excluded.at_ms, device = excluded.device"""
+    INSERT INTO verified (account, how, at_ms, device, root) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (account) DO UPDATE SET how = excluded.how, at_ms = excluded.at_ms, device = excluded.device,
+        root = excluded.root"""
 _CHANGE = """
     INSERT INTO changes VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (handle) DO UPDATE SET before = excluded.before, after = excluded.after, at_ms = excluded.at_ms,
@@ -171,8 +172,8 @@ def statements(fact: Fact) -> Iterator[Statement]:
             yield _RELAY, (store, boot, offset_ms, life)
         case KeepTransfer():
             yield _TRANSFER, _transfer(fact)
-        case KeepVerified(account, how, at_ms, device):
-            yield _VERIFIED, (account, int(how), at_ms, device)
+        case KeepVerified(account, how, at_ms, device, root):
+            yield _VERIFIED, (account, int(how), at_ms, device, root)
         case KeepChange(handle, account, after, at_ms, held):
             yield _CHANGE, (handle, account, after, at_ms, held)
         case DropChange(handle):

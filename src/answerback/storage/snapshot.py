@@ -109,8 +109,8 @@ def read_contacts(database: Database) -> tuple[KeepContact, ...]:
 
 def read_verified(database: Database) -> tuple[KeepVerified, ...]:
     """Return whose keys were compared, and the marks that were taken away."""
-    rows = database.rows("SELECT account, how, at_ms, device FROM verified ORDER BY account")
-    return tuple(KeepVerified(account, How(how), at_ms, device) for account, how, at_ms, device in rows)
+    rows = database.rows("SELECT account, how, at_ms, device, root FROM verified ORDER BY account")
+    return tuple(KeepVerified(account, How(how), at_ms, device, root) for account, how, at_ms, device, root in rows)
 
 
 def read_changes(database: Database) -> tuple[KeepChange, ...]:
