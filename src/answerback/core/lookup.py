@@ -22,7 +22,6 @@ from answerback.crypto.prekeys import check_prekey
 from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
 from answerback.model.errors import TrustError
-from answerback.model.ids import AccountId
 from answerback.model.message import Lane
 from answerback.wire.frames import Announce, Announced, Claimed, ClientFrame, Listed, Published, Resolved
 
@@ -66,7 +65,7 @@ class Lookup:
                 fresh = machines.roster.seal_key(device.id) != before.get(device.id)
                 if hold is not None and hold.cause is Cause.RECIPIENT_NO_KEYS and fresh:
                     machines.lanes.release(device.id, lane)
-        effects += self._changed(frame.account, learned)
+        effects += self._changed(learned)
         if frame.account == machines.own.account:
             effects += self.rollback.learn(self._own_lists(frame.lists))
         if machines.roster.knows(frame.account):  # else its letters would ask again at once, in a circle
@@ -140,7 +139,7 @@ class Lookup:
             learned = machines.roster.learn(machines.own.account, [question.list], [])
             effects += [Save(fact) for fact in learned.facts]
             effects += self.arrival.trusting.listed(machines.own.account, learned, old_root=old_root, now=now)
-            effects += self._changed(machines.own.account, learned)
+            effects += self._changed(learned)
             effects += self.rollback.learn(self._own_lists([question.list]))
             effects += self.departure.readdress(machines.own.account, now=now)
         return [*effects, *self.departure.want_list(machines.own.account)]
@@ -157,7 +156,7 @@ class Lookup:
         )
         return [*(Save(fact) for fact in facts), *self._ask(machines.questions.ask(want, frame))]
 
-    def _changed(self, account: AccountId, learned: Learned) -> list[Effect]:
+    def _changed(self, learned: Learned) -> list[Effect]:
         """An account has another list than before: what was agreed with devices that are gone goes with them."""
         effects: list[Effect] = []
         for device in learned.gone:

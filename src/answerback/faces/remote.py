@@ -17,10 +17,10 @@ import msgspec
 
 from answerback.faces.place import Place, read_place
 from answerback.faces.told import (
-    DeviceNamed,
     CodeTold,
     ContactAsked,
     ContactTold,
+    DeviceNamed,
     DeviceTold,
     EventTold,
     LinkTold,

@@ -239,7 +239,7 @@ CAUSES: dict[Cause, Advice] = {
     ),
     Cause.TRUST_ROOT_CHANGED: Advice(
         "The other person's account has a new root key, signed by the old one: a device of theirs was removed.",
-        "We use the new one, and the safety number is another now.",
+        "The safety number is another now. If you had verified them, what you write to them waits until you agree.",
         "Compare safety numbers with them again, not by this way.",
     ),
     Cause.TRUST_DEVICE_REVOKED: Advice(
