@@ -205,6 +205,7 @@ def test_comparing_the_new_root_key_lets_go_and_stays_verified() -> None:
     world, ann, bea = friends(verified=True)
     rekeys(ann, bea)
     ann.send("bea", text="secret")
+    world.run(1)
     ann.carry_out(ann.engine.trusted(Marked(bea.own.account, How.SCAN), now=ann.now))
     world.run(5)
     assert bea.texts == ["hello", "secret"]

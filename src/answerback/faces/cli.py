@@ -58,6 +58,10 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "daemon": Place(
             f"{_COMMANDS}.running", "daemon", "Stay connected, so that messages come and go by themselves."
         ),
+        "backup": Place(
+            f"{_COMMANDS}.backing_up", "backup", "Write your messages, encrypted under a passphrase, into a file."
+        ),
+        "restore": Place(f"{_COMMANDS}.backing_up", "restore", "Take a backup's messages back into this device."),
         "repair": Place(
             f"{_COMMANDS}.mending", "repair", "Look for damage, and save what can be read into a new file."
         ),

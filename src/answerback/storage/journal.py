@@ -13,6 +13,7 @@ from typing import Final
 
 from answerback.core.facts import Fact, KeepSeen
 from answerback.model.notes import NoteKind
+from answerback.model.ids import AccountId
 from answerback.storage.database import Connect, Database, open_database
 from answerback.storage.history import History
 from answerback.storage.identity import Identity, rewrite_identity, write_identity
@@ -20,6 +21,7 @@ from answerback.storage.keeping import statements
 from answerback.storage.layout import JOURNAL_FILE
 from answerback.storage.lock import FolderLock
 from answerback.storage.snapshot import SEEN_MAX
+from answerback.storage.taking_back import Kept, taking_back
 
 SCHEMA = "journal"
 PRUNE_EVERY = 1_000
@@ -61,6 +63,13 @@ class Journal(History):
             for sql, alike in groupby(all_statements, key=itemgetter(0)):
                 self._database.run_many(sql, (values for _, values in alike))
             self._prune(sum(isinstance(fact, KeepSeen) for fact in facts))
+
+    def take_back(self, records: Sequence[Kept], *, own: AccountId) -> None:
+        """Put back all of these parts of a backup, or none; what is here already stays as it is."""
+        with self._database.transaction():
+            for record in records:
+                for sql, values in taking_back(record, own=own):
+                    self._database.run(sql, values)
 
     def keep_identity(self, identity: Identity) -> None:
         """Keep what registration gave this device."""

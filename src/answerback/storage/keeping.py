@@ -227,13 +227,18 @@ def _key_material(
 
 
 def _message(fact: KeepMessage) -> Sequence[Value]:
+    identity, conversation, author, device, *rest = message_values(fact)
+    return (identity, conversation, author, device, author, *rest)
+
+
+def message_values(fact: KeepMessage) -> Sequence[Value]:
+    """Give the columns of a message in their order, but for whose it is."""
     message = fact.message
     return (
         message.id,
         message.conversation,
         message.author,
         message.author_device,
-        message.author,
         _pack(sorted(message.recipients)),
         message.text,
         None if message.attachment is None else _pack(message.attachment),
