@@ -1,5 +1,6 @@
 """Proves that a backup brings history back once, holds nothing that opens mail, and survives being broken off."""
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -28,6 +29,7 @@ from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.storage.staging import Staging
 from answerback.wire.keepsakes import Root
+from tests.device.test_client import offline
 from tests.storage.samples import ANN, BEA, CANARY, FILE, IDENTITY, KEY, PHONE, golden_facts, message_of
 
 GOOD = "violet anchor tuesday biscuit ladder"
@@ -190,6 +192,13 @@ def test_a_file_that_was_changed_since_it_came_is_left_out(tmp_path: Path) -> No
         assert write_backup(journal, tmp_path / "b", GOOD, now_ms=7).files == 0
         path.unlink()
         assert write_backup(journal, tmp_path / "c", GOOD, now_ms=7).files == 0
+
+
+def test_a_program_backs_its_device_up_while_it_is_at_work(tmp_path: Path) -> None:
+    with offline(tmp_path / "one") as me:
+        told = asyncio.run(me.backup(tmp_path / "b", GOOD, with_root=True))
+        assert told.account == me.identity.account
+    assert check_backup(tmp_path / "b", GOOD).root_seed is not None
 
 
 CHILD = """

@@ -62,6 +62,9 @@ SECTIONS: dict[str, dict[str, Place]] = {
             f"{_COMMANDS}.backing_up", "backup", "Write your messages, encrypted under a passphrase, into a file."
         ),
         "restore": Place(f"{_COMMANDS}.backing_up", "restore", "Take a backup's messages back into this device."),
+        "export": Place(
+            f"{_COMMANDS}.exporting", "export", "Write everything on this device in an open format, not encrypted."
+        ),
         "repair": Place(
             f"{_COMMANDS}.mending", "repair", "Look for damage, and save what can be read into a new file."
         ),

@@ -53,7 +53,7 @@ def backup(ctx: click.Context, *, file: Path, no_files: bool, with_root: bool, c
     folder = device_folder(ctx.obj)
     with contextlib.closing(open_history(folder, passphrase=asked_passphrase(folder))) as history:
         passphrase = _new_passphrase()
-        with _shown("Backing up", as_json=as_json) as progress:
+        with shown("Backing up", as_json=as_json) as progress:
             told = write_backup(
                 history,
                 file,
@@ -105,7 +105,7 @@ def restore(ctx: click.Context, *, file: Path, check: bool, as_json: bool) -> No
         make_journal(folder, source=usual_key_source(), passphrase=asked_passphrase(folder))
     ) as journal:
         has_device = journal.identity() is not None
-        with _shown("Restoring", as_json=as_json) as progress:
+        with shown("Restoring", as_json=as_json) as progress:
             told = restore_backup(journal, Staging(folder), file, passphrase, progress=progress)
     if as_json:
         tell_json(msgspec.structs.replace(_told(told), added=told.added))
@@ -147,7 +147,7 @@ def _need_person() -> None:
 
 
 @contextlib.contextmanager
-def _shown(what: str, *, as_json: bool) -> "Iterator[Progress]":
+def shown(what: str, *, as_json: bool) -> "Iterator[Progress]":
     """Draw a bar on a terminal; a pipe gets none."""
     if as_json or not is_person():
         yield _unseen
