@@ -196,8 +196,9 @@ def test_a_file_that_was_changed_since_it_came_is_left_out(tmp_path: Path) -> No
 
 def test_a_program_backs_its_device_up_while_it_is_at_work(tmp_path: Path) -> None:
     with offline(tmp_path / "one") as me:
-        told = asyncio.run(me.backup(tmp_path / "b", GOOD, with_root=True))
+        told = asyncio.run(me.archive.backup(tmp_path / "b", GOOD, with_root=True))
         assert told.account == me.identity.account
+        assert asyncio.run(me.archive.export(tmp_path / "out")).messages == 0
     assert check_backup(tmp_path / "b", GOOD).root_seed is not None
 
 

@@ -28,7 +28,7 @@ from answerback.crypto.files import make_file_key, seal_file
 from answerback.crypto.primitives import random_bytes
 from answerback.device import own_devices
 from answerback.device.agent import Agent, AgentEnded
-from answerback.device.backing_up import BackedUp, write_backup
+from answerback.device.archive import Archive
 from answerback.device.carrier import FileCarrier
 from answerback.device.home import default_folder, open_journal
 from answerback.device.linking import Linking
@@ -105,6 +105,7 @@ class Client:
         self._renewer: asyncio.Task[None] | None = None
         self.staging: Final = Staging(folder)
         self.trust: Final = Trusting(self)
+        self.archive: Final = Archive(journal)
         approach = Approach(identity.relay_url, pin=identity.relay_pin)
         carrier = FileCarrier(
             journal,
@@ -371,23 +372,6 @@ class Client:
     async def revoke(self, device: DeviceId, *, keep_root: bool = False, timeout_s: float = 60.0) -> None:
         """Remove a device from the account, and change the root key that it knows; see `own_devices.revoke`."""
         await own_devices.revoke(self.agent, self._announce, device, keep_root=keep_root, timeout_s=timeout_s)
-
-    async def backup(
-        self, path: Path, passphrase: str, *, with_files: bool = True, with_root: bool = False
-    ) -> BackedUp:
-        """Write messages, contacts and files, encrypted, into a file that is not there yet; see docs/backup.md.
-
-        Raises `UsageError` for a weak passphrase or a name that is taken, `StorageError` if the disk refuses.
-        """
-        return await asyncio.to_thread(
-            write_backup,
-            self.journal,
-            path,
-            passphrase,
-            now_ms=self.agent.now.wall_ms,
-            with_files=with_files,
-            with_root=with_root,
-        )
 
     # ---- linking
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from answerback.core.facts import Fact, KeepSeen
-from answerback.model.notes import NoteKind
 from answerback.model.ids import AccountId
+from answerback.model.notes import NoteKind
 from answerback.storage.database import Connect, Database, open_database
 from answerback.storage.history import History
 from answerback.storage.identity import Identity, rewrite_identity, write_identity

@@ -79,13 +79,14 @@ def backup(ctx: click.Context, *, file: Path, no_files: bool, with_root: bool, c
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--check", is_flag=True, help="Only read it, and say what it holds.")
+@click.option("--phrase", is_flag=True, help="Only show the recovery phrase in it, for `answerback recover`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.pass_context
-def restore(ctx: click.Context, *, file: Path, check: bool, as_json: bool) -> None:
+def restore(ctx: click.Context, *, file: Path, check: bool, phrase: bool, as_json: bool) -> None:
     """Take a backup's messages back into this device.
 
     What is here stays, and nothing comes twice; it may be repeated. The device keeps its own keys. In a home without a
-    device yet the messages wait for `register` or `link` with the same --home. End the daemon first.
+    device yet the messages wait for `link` or `recover` with the same --home. End the daemon first.
     """
     from answerback.device.backing_up import check_backup, restore_backup
     from answerback.device.home import make_journal, usual_key_source
@@ -100,6 +101,9 @@ def restore(ctx: click.Context, *, file: Path, check: bool, as_json: bool) -> No
         else:
             say(f"A whole backup of {_whose(found)}: {_holds(found)}.")
         return
+    if phrase:
+        _show_phrase(check_backup(file, passphrase))
+        return
     check_backup(file, passphrase)  # before a home is made for nothing
     with contextlib.closing(
         make_journal(folder, source=usual_key_source(), passphrase=asked_passphrase(folder))
@@ -112,7 +116,16 @@ def restore(ctx: click.Context, *, file: Path, check: bool, as_json: bool) -> No
         return
     say(f"Restored from the backup of {_whose(told)}: {told.added} of {_holds(told)} were not here before.")
     if not has_device:
-        note("No device is registered here yet: `answerback link`, or `register`, with this --home makes one.")
+        note("No device is registered here yet: `answerback link` or `recover` with this --home makes one.")
+
+
+def _show_phrase(found: "BackedUp") -> None:
+    from answerback.crypto.phrase import phrase_of
+
+    if found.root_seed is None:
+        raise UsageError("the account's root key is not in this backup; it was made without --with-root")
+    click.echo(phrase_of(found.root_seed))
+    note(f"Whoever has these words owns the account. `answerback recover WORDS {found.handle}` makes a device of it.")
 
 
 def _new_passphrase() -> str:
