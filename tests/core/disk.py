@@ -19,6 +19,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepLease,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -155,6 +156,7 @@ class Disk:
             seen=self.of(KeepSeen),
             cursors=self.of(KeepCursor),
             relay=next(iter(self.of(KeepRelay)), None),
+            lease=next(iter(self.of(KeepLease)), None),
             transfers=self.of(KeepTransfer),
             recent=messages,
             last_stamp=max((message.stamp for message in messages), default=Stamp(0, 0)),
@@ -167,7 +169,7 @@ def _key(fact: Fact) -> object:
             return type(fact), fact.id
         case KeepRatchet():
             return KeepRatchet, fact.device, fact.lane, fact.session
-        case KeepDeviceKeys() | KeepRelay():
+        case KeepDeviceKeys() | KeepLease() | KeepRelay():
             return type(fact)
         case KeepDeviceList() | KeepVerified():
             return type(fact), fact.account

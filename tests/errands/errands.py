@@ -181,17 +181,37 @@ class Renew:
 
     async def check(self, scene: Scene) -> None:
         """The key others are given is a new one, whose secret is here."""
+        await _has_good_keys(scene)
+
+
+class RegisterAgain:
+    """`answerback re-register`, killed; then given again, or simply taken up by whatever runs next."""
+
+    async def prepare(self, scene: Scene) -> None:
+        """A device that has things in hand."""
+        await scene.at_work()
+
+    async def run(self, scene: Scene, *, kill_at: int) -> Ran:
+        """Sign out and in again."""
+        return await run_killed(scene.home, ["re-register"], kill_at=kill_at)
+
+    async def again(self, scene: Scene, chance: Random) -> None:
+        """Half of the people give the command again; the others do nothing, and the next start goes on with it."""
+        if chance.random() < 0.5:
+            ran = await self.run(scene, kill_at=0)
+            if ran.status:
+                scene.faults.append(f"it ends with {ran.status}: {ran.said.strip()}")
+
+    async def check(self, scene: Scene) -> None:
+        """Nothing of it is half done: the keys others are given are here, and no renewal is under way for ever."""
+        await _has_good_keys(scene)
         async with Client.open(scene.home) as device:
-            machines = device.agent.engine.machines
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MEET_S):
-                    while not machines.registration.known or machines.questions.waiting:  # noqa: ASYNC110 - no news of it
+                    while not device.agent.engine.renewing.is_done:  # noqa: ASYNC110 - no news of it
                         await asyncio.sleep(LOOK_S)
-            relay_ms = machines.clock.relay_ms(device.agent.now) or 0
-            if machines.registration.due(machines.sessions, relay_ms=relay_ms):
-                scene.faults.append("the keys are not renewed")
-            if machines.registration.seal_key not in machines.sessions.secrets:
-                scene.faults.append("others are given a seal key whose secret is lost")
+            if not device.agent.engine.renewing.is_done:
+                scene.faults.append(f"it is never done: {device.agent.engine.machines.lease}")
 
 
 ERRANDS: Final[dict[str, Errand]] = {
@@ -199,7 +219,22 @@ ERRANDS: Final[dict[str, Errand]] = {
     "link": LinkNew(),
     "link-old": LinkOld(),
     "renew": Renew(),
+    "re-register": RegisterAgain(),
 }
+
+
+async def _has_good_keys(scene: Scene) -> None:
+    async with Client.open(scene.home) as device:
+        machines = device.agent.engine.machines
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MEET_S):
+                while not machines.registration.known or machines.questions.waiting:  # noqa: ASYNC110 - no news of it
+                    await asyncio.sleep(LOOK_S)
+        relay_ms = machines.clock.relay_ms(device.agent.now) or 0
+        if machines.registration.due(machines.sessions, relay_ms=relay_ms):
+            scene.faults.append("the keys are not renewed")
+        if machines.registration.seal_key not in machines.sessions.secrets:
+            scene.faults.append("others are given a seal key whose secret is lost")
 
 
 def _count_devices(scene: Scene, home: Path, wanted: int) -> None:

@@ -216,3 +216,33 @@ def test_a_ticket_never_shows_its_secret(people: list[Resident]) -> None:
     assert repr(ticket.secret) not in repr(ticket)
     assert repr(KEYS.current) not in repr(KEYS)
     assert isinstance(people[0].resume(ticket, life=1), Resume)
+
+
+def test_whoever_signs_in_anew_makes_earlier_tickets_worthless(people: list[Resident]) -> None:
+    resumption, moment = Resumption(TicketKeys(KEYS.current, b"e" * 32)), BEGAN
+    before = resumption.issue(people[0].device, moment=moment)
+    others = resumption.issue(people[1].device, moment=moment)
+    of_the_run_before = Resumption(TicketKeys(b"e" * 32)).issue(people[0].device, moment=moment)
+    resumption.void(people[0].device)
+    after = resumption.issue(people[0].device, moment=moment)
+    for ticket, who, judgement in (
+        (before, people[0], Judgement.EXPIRED),
+        (of_the_run_before, people[0], Judgement.EXPIRED),
+        (after, people[0], Judgement.TAKEN),
+        (others, people[1], Judgement.TAKEN),
+    ):
+        assert resumption.judge(who.resume(ticket, life=1), moment=moment) is judgement
+
+
+def test_signing_in_anew_gives_another_token_and_voids_the_ticket(tmp_path: Path, people: list[Resident]) -> None:
+    drive = Drive(tmp_path, people)
+    first = drive.heard_a(drive.enter(people[0]), Welcome)
+    number = drive.connect()
+    hello = people[0].hello(drive.heard_a(number, Challenge), life=2)
+    drive.say(number, msgspec.structs.replace(hello, anew=True))
+    drive.settle()
+    second = drive.heard_a(number, Welcome)
+    assert second.token != first.token
+    assert drive.exchange.device_of_token(first.token) is None
+    back = drive.return_with(people[0].resume(first.ticket, life=3))
+    assert drive.heard(back, Challenge), "it has to sign"

@@ -19,6 +19,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepLease,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -60,6 +61,7 @@ KEYS: dict[type[Any], tuple[str, ...]] = {
     KeepStream: ("device", "lane"),
     KeepCursor: ("lane",),
     KeepRelay: (),
+    KeepLease: (),
     KeepTransfer: ("author", "message"),
 }
 """What makes two facts be about one thing: the later one counts."""
@@ -175,6 +177,7 @@ def _by_kind(snapshot: Memory) -> dict[type[Any], list[Any]]:
         KeepStream: list(snapshot.streams),
         KeepCursor: list(snapshot.cursors),
         KeepRelay: [snapshot.relay] if snapshot.relay else [],
+        KeepLease: [snapshot.lease] if snapshot.lease else [],
         KeepTransfer: list(snapshot.transfers),
     }
 

@@ -20,6 +20,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepLease,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -97,13 +98,14 @@ def outgoing_of(number: int) -> KeepOutgoing:
     )
 
 
-def golden_facts(*, version: int = 7) -> list[Fact]:
+def golden_facts(*, version: int = 8) -> list[Fact]:
     """One fact of each kind that stays on disk. What a version wrote, later versions must read: never change these."""
     first, second = message_of(1), message_of(2, author=BEA)
     since_4 = [KeepNetwork(b"n" * 8, 55.0, 120.0, 2)] if version >= 4 else []
     root = b"R" * 32 if version >= 7 else b""
     since_5 = [KeepVerified(BEA, How.CODE, 15, LAPTOP, root), KeepChange("bea@example.org", BEA, ANN, 16, held=True)]
     since_6 = [KeepNote(NoteKind.FORMER_DEVICE, LAPTOP, BEA)]
+    lease = KeepLease(17, 18, 19, Cause.ACCOUNT_NOT_REGISTERED, 2, gentle=True, asked_ms=20, renewed_ms=21)
     return [
         KeepMessage(first, 11),
         KeepMessage(second, 12),
@@ -130,6 +132,7 @@ def golden_facts(*, version: int = 7) -> list[Fact]:
         *since_4,
         *(since_5 if version >= 5 else ()),
         *(since_6 if version >= 6 else ()),
+        *((lease,) if version >= 8 else ()),
     ]  # fmt: skip
 
 
@@ -196,7 +199,11 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     ),
     st.builds(KeepStep, _messages, st.none() | _devices, _steps),
     st.builds(RaiseStage, _messages, _devices, _steps),
-    st.builds(KeepRatchet, _devices, _lanes, st.sampled_from(["one", "two"]), st.text(), _numbers),
+    st.builds(KeepRatchet, _devices, _lanes, st.sampled_from(["one", "two"]), st.text(), _numbers, st.booleans()),
+    st.builds(
+        KeepLease, _numbers, _numbers, _numbers, st.none() | st.sampled_from(Cause), st.integers(0, 3), st.booleans(),
+        _numbers, _numbers,
+    ),
     st.builds(DropRatchet, _devices, _lanes, st.sampled_from(["one", "two"])),
     st.builds(KeepDeviceKeys, st.text()),
     st.builds(KeepSealSecret, st.sampled_from([b"1", b"2"]), _blobs, _numbers),

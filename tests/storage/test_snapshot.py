@@ -36,6 +36,7 @@ def test_a_journal_of_each_version_is_still_read(stored: Path, tmp_path: Path) -
             *(*snapshot.device_names, *snapshot.streams, *snapshot.seen, *snapshot.cursors, snapshot.relay),
             *(*snapshot.transfers, *snapshot.networks, *snapshot.verified, *snapshot.changes),
             *snapshot.notes,
+            *((snapshot.lease,) if snapshot.lease else ()),
         ]
         assert found == [fact for fact in facts if not isinstance(fact, KeepMessage | KeepStep)]
         messages = [KeepMessage(kept.message, kept.arrived_wall_ms) for kept in reversed(journal.messages())]

@@ -37,6 +37,7 @@ from answerback.core.network.platforms import Profile
 from answerback.core.network.recovery import Evidence
 from answerback.core.outbox import LETTERS_MAX
 from answerback.core.reaching import Reaching
+from answerback.core.renewing import Renewing
 from answerback.core.resting import Resting
 from answerback.core.restoring import restore
 from answerback.core.rollback import Rollback
@@ -97,6 +98,8 @@ class Engine:
         self._rollback = Rollback(self.machines, self._departure)
         self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
         self._reaching = Reaching(self.machines, self._departure, self._arrival, Greeting(self.machines))
+        self.renewing = Renewing(self.machines, self._departure, self._reaching)
+        """This device's registration."""
         self._hedger = Hedger(self.machines)
         self._carriage = Carriage(self.machines, self._departure, self._arrival)
         self._adapting = Adapting(self.machines, profile, wish or Wish())
@@ -160,6 +163,10 @@ class Engine:
     def rename(self, name: str, *, now: Moment) -> list[Effect]:
         """Call this device otherwise."""
         return self._then(self._ownership.rename(name, now=now), now)
+
+    def register_again(self, *, gentle: bool, now: Moment) -> list[Effect]:
+        """Sign out and in again, with fresh keys and sessions unless it is `gentle`; nothing queued or waiting goes."""
+        return self._then(self.renewing.ask(gentle=gentle, now=now), now)
 
     def look_up(self, account: AccountId, *, now: Moment) -> list[Effect]:
         """Ask for an account's newest device list."""
@@ -285,6 +292,7 @@ class Engine:
         """When `wake` next has work, and why then."""
         machines = self.machines
         wakes = [machines.paths.wake_at, self._hedger.wake_at, self._adapting.wake_at, self._resting.wake_at]
+        wakes.append(self.renewing.wake_at)
         wakes.append(self._arrival.trusting.wake_at)
         if machines.path.up:
             wakes += [machines.transfers.wake_at(self._adapting.may_fetch), Wake(self._look_at_s, Reason.UPKEEP)]
@@ -316,7 +324,7 @@ class Engine:
             case Welcome():
                 return self._welcomed(line, frame, now)
             case Farewell():
-                return self._reaching.farewelled(line, frame, now=now)
+                return [*self.renewing.farewelled(frame, now=now), *self._reaching.farewelled(line, frame, now=now)]
             case Deliver():
                 return self._arrival.deliver(frame.entries, now=now)
             case Accepted():
@@ -334,9 +342,11 @@ class Engine:
             case Claimed():
                 return self._lookup.claimed(frame, now=now)
             case Published():
-                return self._lookup.published(frame)
+                return [*self._lookup.published(frame), *self.renewing.published(now=now)]
             case Announced():
-                return [*self._lookup.announced(frame, now=now), *self._ownership.look(now=now)]
+                is_newest = self._lookup.asks_newest(frame)
+                effects = [*self._lookup.announced(frame, now=now), *self._ownership.look(now=now)]
+                return [*effects, *self.renewing.announced(frame, is_newest=is_newest, now=now)]
             case Pong():
                 return self._reaching.ponged(line, frame, now=now)
             case _:
@@ -353,6 +363,9 @@ class Engine:
         machines.catchup.welcomed(frame.waiting)
         machines.registration.welcomed(prekeys_left=frame.prekeys_left, seal_key=frame.seal_key)
         effects += self._learn_time(frame, now)
+        effects += self.renewing.welcomed(line, frame, now=now)
+        if line != machines.path.line:
+            return effects  # it signs in anew
         if machines.clock.skewed:
             effects.append(Tell(Warned(Cause.CLOCK_SKEWED)))
         effects += self._rollback.of_ours(frame, said_life=self._reaching.greeting.said_life(line))
@@ -401,6 +414,7 @@ class Engine:
         for draft in list(self._departure.drafts.values()):
             effects += self._departure.draft(draft, now=now)
         self._confirmation.doubt_overdue(now=now)
+        effects += self.renewing.go_on()
         return [*effects, *(Save(learned) for learned in machines.paths.learned())]
 
     def _then(self, effects: list[Effect], now: Moment) -> list[Effect]:
@@ -410,7 +424,8 @@ class Engine:
             machines.lanes.release_all()
             effects = [*effects, *(Transmit(question) for question in machines.questions.again())]
             effects += self._look_around(now)
-        effects = [*effects, *self._adapting.look(now=now), *self._reaching.after(self._resting.look(now=now), now=now)]
+        effects = [*effects, *self.renewing.look(now=now), *self._adapting.look(now=now)]
+        effects = [*effects, *self._reaching.after(self._resting.look(now=now), now=now)]
         if not machines.path.up:
             return effects
         was_urgent = machines.hedging.is_busy

@@ -124,6 +124,8 @@ class KeepRatchet:
     pickle: str
     good_ms: int
     """When it was made or last opened something: the session with the latest such moment is the one to send with."""
+    retired: bool = False
+    """It opens what is still on its way, and seals nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,26 @@ class KeepRelay:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepLease:
+    """How this device's registration stands, and how far a renewal that a person asked for has come."""
+
+    seen_ms: int = 0
+    """The last contact, on the relay's clock; 0 before the first."""
+    length_s: int = 0
+    """How long the relay keeps a device reachable without contact; 0 if it has not said."""
+    since_ms: int = 0
+    """Since when it is registered or refused, on the wall clock."""
+    refused: Cause | None = None
+    """What the relay said when it did not let this device in."""
+    step: int = 0
+    """How far a renewal has come; 0 if none is under way."""
+    gentle: bool = False
+    asked_ms: int = 0
+    renewed_ms: int = 0
+    """When the last one was done."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeepNetwork:
     """How long a quiet connection is borne on one network, as far as this device has learned."""
 
@@ -336,6 +358,7 @@ Fact = (
     | KeepSeen
     | KeepCursor
     | KeepRelay
+    | KeepLease
     | KeepNetwork
     | KeepNote
     | KeepTransfer

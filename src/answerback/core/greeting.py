@@ -12,6 +12,7 @@ from answerback.core.effects import Effect, Moment, Proceed, Save, Transmit
 from answerback.core.machines import Machines
 from answerback.crypto.identity import answer_challenge
 from answerback.crypto.resumption import proven
+from answerback.model.registration import Step
 from answerback.wire.connection import Phase, after_relay
 from answerback.wire.frames import WIRE_VERSION, Challenge, Hello, RelayFrame, Resume, Ticket, Welcome
 
@@ -31,6 +32,8 @@ class Greeting:
     """The life that was said on each connection."""
     _standing_by: set[int] = field(default_factory=set)
     """Connections on which we said that they stand by."""
+    _anew: set[int] = field(default_factory=set)
+    """Connections on which we said that we sign in anew."""
 
     @property
     def ticket(self) -> Ticket | None:
@@ -66,6 +69,7 @@ class Greeting:
         self._phases.pop(line, None)
         self._shown.discard(line)
         self._standing_by.discard(line)
+        self._anew.discard(line)
         self._said.pop(line, None)
 
     def challenged(self, line: int, challenge: Challenge) -> list[Effect]:
@@ -78,7 +82,10 @@ class Greeting:
         self._phases[line] = Phase.CLAIMED
         device, taken, life = machines.own.device, machines.inbox.taken, machines.life
         self._said[line] = life
-        hello = Hello(WIRE_VERSION, device, signature, taken, life, self._stands_by(line))
+        anew = machines.lease.step is Step.SIGN_IN
+        if anew:
+            self._anew.add(line)
+        hello = Hello(WIRE_VERSION, device, signature, taken, life, self._stands_by(line), anew)
         return [Save(machines.relay_met()), Transmit(hello, line)]
 
     def welcomed(self, line: int, welcome: Welcome, *, now: Moment) -> None:
@@ -86,6 +93,14 @@ class Greeting:
         self._ticket = welcome.ticket
         self._shown.discard(line)
         self._ends_s = now.now_s + welcome.ticket.lasts_s if welcome.ticket else 0.0
+
+    def forget_ticket(self) -> None:
+        """The next connection is signed for."""
+        self._ticket = None
+
+    def signed_anew(self, line: int) -> bool:
+        """Whether the relay was told on this connection that what it gave before is void."""
+        return line in self._anew
 
     def said_life(self, line: int) -> int:
         """The life that was said on this connection."""
@@ -105,7 +120,13 @@ class Greeting:
 
     def _resume(self, line: int, now: Moment) -> Resume | None:
         machines, ticket, relay_ms = self.machines, self._ticket, self.machines.clock.relay_ms(now)
-        if ticket is None or relay_ms is None or relay_ms < 0 or now.now_s >= self._ends_s:
+        if (
+            machines.lease.step is Step.SIGN_IN
+            or ticket is None
+            or relay_ms is None
+            or relay_ms < 0
+            or now.now_s >= self._ends_s
+        ):
             return None
         machines.life += 1
         device, taken, life = machines.own.device, machines.inbox.taken, machines.life

@@ -144,6 +144,13 @@ class Lookup:
             effects += self.departure.readdress(machines.own.account, now=now)
         return [*effects, *self.departure.want_list(machines.own.account)]
 
+    def asks_newest(self, frame: Announced) -> bool:
+        """Whether this answers the announcement of the newest list that is known here."""
+        machines = self.machines
+        question = machines.questions.find(frame.request)
+        newest = machines.registration.lists.get(machines.registration.lists_upto)
+        return isinstance(question, WantListAnnounced) and question.list == newest
+
     def upkeep(self, *, relay_ms: int) -> list[Effect]:
         """Publish fresh keys if some are due."""
         machines = self.machines

@@ -8,6 +8,7 @@ from answerback.core.comparing import Comparing
 from answerback.core.facts import KeepRelay
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
+from answerback.core.lease import Lease
 from answerback.core.network.hedging import Hedging
 from answerback.core.network.path import Path
 from answerback.core.network.paths import Paths
@@ -58,6 +59,7 @@ class Machines:
     inbox: Inbox = field(default_factory=Inbox)
     roster: Roster = field(default_factory=Roster)
     registration: Registration = field(default_factory=Registration)
+    lease: Lease = field(default_factory=Lease)
     catchup: Catchup = field(default_factory=Catchup)
     transfers: Transfers = field(default_factory=Transfers)
     threads: Threads = field(default_factory=Threads)

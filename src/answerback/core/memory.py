@@ -11,6 +11,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepLease,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
@@ -61,6 +62,8 @@ class Memory:
     cursors: tuple[KeepCursor, ...] = ()
     relay: KeepRelay | None = None
     """None before the first meeting."""
+    lease: KeepLease | None = None
+    """None before the first contact, and before anybody asked for a renewal."""
     networks: tuple[KeepNetwork, ...] = ()
     """The one used last at the end."""
     notes: tuple[KeepNote, ...] = ()

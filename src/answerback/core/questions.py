@@ -115,6 +115,10 @@ class Questions:
         if question is not None and not _answers(frame, question):
             raise PeerError(f"{type(frame).__name__} {frame.request} answers another question than was asked")
 
+    def find(self, number: int) -> Question | None:
+        """The open question with this number, if there is one."""
+        return self._by_number.get(number)
+
     def answered(self, number: int) -> Question | None:
         """Close a question; none if nobody asked it."""
         question = self._by_number.pop(number, None)

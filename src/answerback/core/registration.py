@@ -63,9 +63,20 @@ class Registration:
             version += 1
         return version
 
-    def begin_anew(self) -> None:
-        """What the relay hands out may have no secrets here: replace all of it."""
-        self.prekeys_left, self.seal_key, self._anew = 0, b"", True
+    def begin_anew(self, *, fallback: bool = True) -> None:
+        """Replace all that the relay hands out: it may have no secrets here, or is not to be used any more.
+
+        Where the secrets are here the fallback key may stay until it is a month old: this device opens with its newest
+        two only, and what was begun with the one before may be on its way.
+        """
+        self._anew = True
+        if fallback:
+            self.prekeys_left, self.seal_key = 0, b""
+
+    @property
+    def is_anew(self) -> bool:
+        """Whether the relay still hands out what is to be replaced."""
+        return self._anew
 
     def taken(self) -> None:
         """Somebody began a session with one of the one-time keys."""
@@ -75,7 +86,7 @@ class Registration:
         """Whether something must be published."""
         if not self.known:
             return False
-        return self.prekeys_left < PREKEYS_MIN or self._seal_key_due(sessions, relay_ms)
+        return self._anew or self.prekeys_left < PREKEYS_MIN or self._seal_key_due(sessions, relay_ms)
 
     def publication(
         self, sessions: Sessions, *, number: int, relay_ms: int, pickle_key: bytes
@@ -83,7 +94,7 @@ class Registration:
         """Make what is due; the facts must be on disk before the frame leaves."""
         facts: list[Fact] = []
         seal_key = fallback = None
-        rotating = self._seal_key_due(sessions, relay_ms)
+        rotating = self._anew or self._seal_key_due(sessions, relay_ms)
         # A relay without any seal key of ours has lost the fallback key as well.
         due = self._fallback_due(sessions, relay_ms) or not self.seal_key
         if (rotating and due) or fallback_waits(sessions.keys):
@@ -97,7 +108,7 @@ class Registration:
             self._offered = secret.id
             facts.append(KeepSealSecret(secret.id, secret.secret, secret.created_ms))
             facts += self._drop_old(sessions, relay_ms)
-        wanted = PREKEYS_MAX - self.prekeys_left
+        wanted = PREKEYS_MAX if self._anew else PREKEYS_MAX - self.prekeys_left
         prekeys = prekeys_to_publish(sessions.keys, wanted) if wanted > 0 else []
         facts.insert(0, KeepDeviceKeys(sessions.keys.pickle(pickle_key)))
         self._offers_anew = self._anew

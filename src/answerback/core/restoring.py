@@ -32,6 +32,8 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
         machines.clock.offset_ms, machines.life = memory.relay.offset_ms, memory.relay.life
     for note in memory.notes:
         _take_note(machines, note)
+    if memory.lease is not None:
+        machines.lease.kept = memory.lease
     machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
     departure.contacts = {contact.handle: contact.account for contact in memory.contacts}
     machines.trust.restore(memory.verified, memory.changes)

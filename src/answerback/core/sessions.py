@@ -38,6 +38,7 @@ class _Held:
     good_ms: int
     pickle: str
     ratchet: Ratchet | None = None
+    retired: bool = False
 
 
 class NonsenseError(CannotOpenError):
@@ -77,7 +78,7 @@ class Sessions:
         """Take back from disk; each is unpickled when it is first used."""
         for kept in ratchets:
             held = self._held.setdefault((kept.device, kept.lane), [])
-            held.append(_Held(kept.session, kept.good_ms, kept.pickle))
+            held.append(_Held(kept.session, kept.good_ms, kept.pickle, retired=kept.retired))
 
     def forget_all(self) -> list[DropRatchet]:
         """Never seal or open again with what is here: another state of this device has stepped on."""
@@ -96,11 +97,22 @@ class Sessions:
             self._spent.discard((device, lane))
         return facts
 
+    def retire_all(self) -> list[KeepRatchet]:
+        """Seal with none of these any more, also after a restart; they go on opening what is under way."""
+        facts: list[KeepRatchet] = []
+        for (device, lane), every in self._held.items():
+            for held in [held for held in every if not held.retired]:
+                held.retired = True
+                self.renewals += 1
+                facts.append(KeepRatchet(device, lane, held.session, held.pickle, held.good_ms, retired=True))
+        return facts
+
     # ---- sending
 
     def ready(self, device: DeviceId, lane: Lane) -> bool:
         """Whether something can be sealed for this device in this lane."""
-        return (device, lane) not in self._spent and bool(self._held.get((device, lane)))
+        in_use = any(not held.retired for held in self._held.get((device, lane), ()))
+        return in_use and (device, lane) not in self._spent
 
     def begin(self, device: Device, lane: Lane, prekey: PreKey, *, now: Moment) -> list[Fact]:
         """Start a session from a checked pre-key."""
@@ -131,7 +143,8 @@ class Sessions:
         self, locked: LockedLetter, slip: Slip, *, lane: Lane, seal_key: SealKey, lifetime_s: int
     ) -> tuple[Envelope, list[Fact]]:
         """Seal one copy; `ready` must hold."""
-        held = max(self._held[slip.reader_device, lane], key=lambda candidate: candidate.good_ms)
+        in_use = (held for held in self._held[slip.reader_device, lane] if not held.retired)
+        held = max(in_use, key=lambda candidate: candidate.good_ms)
         olm_type, olm = self._ratchet(held).encrypt(encode(slip))
         inner = Inner(slip.author, slip.author_device, lane, olm_type, olm, locked.ciphertext)
         envelope = seal_envelope(inner, device=slip.reader_device, seal_key=seal_key, lane=lane, lifetime_s=lifetime_s)
@@ -207,4 +220,4 @@ class Sessions:
 
     def _fact(self, device: DeviceId, lane: Lane, held: _Held) -> KeepRatchet:
         held.pickle = self._ratchet(held).pickle(self.pickle_key)
-        return KeepRatchet(device, lane, held.session, held.pickle, held.good_ms)
+        return KeepRatchet(device, lane, held.session, held.pickle, held.good_ms, retired=held.retired)

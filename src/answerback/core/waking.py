@@ -37,6 +37,8 @@ class Reason(Enum):
     TRANSFER = "transfer"
     COMPARISON_OVER = "comparison.over"
     """The comparing of a short code has had its time."""
+    LEASE = "lease"
+    """Without contact this device's registration becomes stale, or ends."""
     DISK_AGAIN = "disk.again"
     """The disk refused: try it again."""
 

@@ -16,6 +16,7 @@ from answerback.device.home import make_journal, open_journal
 from answerback.model.devices import Signed
 from answerback.model.errors import UsageError
 from answerback.model.handle import Handle
+from answerback.storage.history import History
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.storage.vault import KeySource
@@ -82,9 +83,7 @@ async def register_again(
         identity = journal.identity()
         if identity is None or not identity.registered_ms:
             raise UsageError("this device was never registered: `answerback register` or `answerback link` does that")
-        first, newer = _all_lists(journal)
-        async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
-            await http.create_account(identity.handle, code=code, first_list=first, invitation=invitation, newer=newer)
+        await give_back(journal, identity, relay, code=code, invitation=invitation)
         moved = replace(identity, relay_url=relay.url, relay_pin=relay.pin)
         journal.keep_identity(moved)
         return moved
@@ -92,7 +91,17 @@ async def register_again(
         journal.close()
 
 
-def _all_lists(journal: Journal) -> tuple[Signed, list[Signed]]:
+async def give_back(history: History, identity: Identity, relay: Relay, *, code: str, invitation: str = "") -> None:
+    """Bring a relay all of this account's device lists, and prove its handle; one that has them already takes it well.
+
+    Raises as `register_again` does.
+    """
+    first, newer = _all_lists(history)
+    async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
+        await http.create_account(identity.handle, code=code, first_list=first, invitation=invitation, newer=newer)
+
+
+def _all_lists(journal: History) -> tuple[Signed, list[Signed]]:
     kept = journal.own_lists()
     if not kept or [each.version for each in kept] != list(range(1, len(kept) + 1)):
         raise UsageError("this device does not have all of its account's device lists: do it on another device")

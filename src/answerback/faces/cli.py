@@ -40,7 +40,9 @@ SECTIONS: dict[str, dict[str, Place]] = {
     "This device": {
         "register": Place(f"{_COMMANDS}.joining", "register", "Make an account, with this as its first device."),
         "re-register": Place(
-            f"{_COMMANDS}.rejoining", "re_register", "Give your account back to a relay that has lost it."
+            f"{_COMMANDS}.rejoining",
+            "re_register",
+            "Sign out and in again, with fresh keys.",
         ),
         "link": Place(f"{_COMMANDS}.linking", "link", "Add another device to your account: run it on both."),
         "devices": Place(

@@ -11,6 +11,7 @@ from answerback.crypto.identity import read_device_list
 from answerback.device.client import Client
 from answerback.device.reports import AGENT_STOPPED, PathStatus, Status, timeline
 from answerback.device.wishes import kept_wish
+from answerback.faces.registrations import registration_on_disk, told_registration
 from answerback.faces.sentences import CAUSES
 from answerback.faces.told import (
     CopyTold,
@@ -185,6 +186,8 @@ class Ledger:
         if self._client is not None:
             status = self._client.status()
             told = _status(status, waiting=status.waiting + len(self._history.drafts()))
+            registration = told_registration(self._client)
+            told = msgspec.structs.replace(told, registration=registration)
             return self._with_trust(self._with_mode(told, self._client))
         own, memory, wish = self._identity, self._history.load(), kept_wish(self._history)
         counts = self._history.counts()
@@ -213,6 +216,7 @@ class Ledger:
             files_moving=sum(not transfer.finished for transfer in memory.transfers),
             mode_chosen=wish.mode.value if wish.mode else None,
             metered_chosen=wish.is_metered,
+            registration=registration_on_disk(memory),
         )
         return self._with_trust(told)
 

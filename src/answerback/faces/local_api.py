@@ -28,7 +28,16 @@ from answerback.faces.local_link import LinkRoom
 from answerback.faces.local_trust import TrustRoom
 from answerback.faces.news import told_link, told_news
 from answerback.faces.place import TOKEN_BYTES, Place, forget_place, has_unix_sockets, socket_path, write_place
-from answerback.faces.told import DeviceNamed, ReadAsked, RevokeAsked, SendAsked, SentTold, Trouble, WishAsked
+from answerback.faces.told import (
+    DeviceNamed,
+    ReadAsked,
+    RegisterAsked,
+    RevokeAsked,
+    SendAsked,
+    SentTold,
+    Trouble,
+    WishAsked,
+)
 from answerback.faces.troubles import kind_of
 from answerback.model.causes import Cause, cause_of
 from answerback.model.errors import AnswerbackError, UsageError
@@ -96,6 +105,7 @@ class LocalApi:
             web.post("/v1/send", self._send),
             web.post("/v1/read", self._read),
             web.post("/v1/mode", self._choose),
+            web.post("/v1/re-register", self._register_again),
             web.post("/v1/stop", self._stop),
             web.post("/v1/link", self._links.begin),
             web.post("/v1/link/confirm", self._links.confirm),
@@ -221,6 +231,14 @@ class LocalApi:
         asked = await _body(request, RevokeAsked)
         await self._client.revoke(self._ledger.find_device(asked.device), keep_root=asked.keep_root)
         return _json(self._ledger.devices())
+
+    async def _register_again(self, request: web.Request) -> web.Response:
+        """Sign out and in again; the answer comes when it is done, or when the time is over."""
+        asked = await _body(request, RegisterAsked)
+        if asked.code is not None:
+            await self._client.give_back(code=asked.code, invitation=asked.invitation)
+        await self._client.register_again(gentle=asked.gentle, timeout_s=min(max(asked.timeout_s, 1), 3600))
+        return _json(self._ledger.status())
 
     async def _stop(self, _request: web.Request) -> web.Response:
         self._on_stop()

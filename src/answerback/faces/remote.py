@@ -26,6 +26,7 @@ from answerback.faces.told import (
     LinkTold,
     MessageTold,
     ReadAsked,
+    RegisterAsked,
     RevokeAsked,
     SendAsked,
     SentTold,
@@ -127,6 +128,10 @@ class Remote:
         """Remove a device from the account."""
         asked = RevokeAsked(device, keep_root)
         return self._ask("POST", "/v1/devices/revoke", list[DeviceTold], body=asked, timeout_s=FILE_S_MAX)
+
+    def register_again(self, asked: RegisterAsked) -> StatusTold:
+        """Sign out and in again; returns when it is done, or when the time is over."""
+        return self._ask("POST", "/v1/re-register", StatusTold, body=asked, timeout_s=asked.timeout_s + ANSWER_S_MAX)
 
     def stop(self) -> None:
         """Ask the agent to end."""

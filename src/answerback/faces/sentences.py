@@ -156,6 +156,21 @@ CAUSES: dict[Cause, Advice] = {
         "What is on it is kept; it can neither send nor receive.",
         "If that was not you, see `answerback devices` on another of yours. It can be linked anew, in another --home.",
     ),
+    Cause.ACCOUNT_REGISTRATION_STALE: Advice(
+        "This device has had no contact with the relay for long; what waits there for it begins to run out.",
+        "It connects by itself as soon as it can, and that renews its registration.",
+        "Bring it online before its registration ends: `answerback status` says when.",
+    ),
+    Cause.ACCOUNT_REGISTRATION_EXPIRED: Advice(
+        "This device was out of contact for so long that the relay took no more mail for it.",
+        "It is registered again, with fresh keys, as soon as it connects; who wrote meanwhile goes on trying.",
+        "Nothing is needed once it is online. What has run out since is on your other devices, or with its author.",
+    ),
+    Cause.ACCOUNT_RENEWING: Advice(
+        "This device's registration is being renewed.",
+        "Fresh keys go to the relay; what is queued and what waits is kept.",
+        "Nothing is needed.",
+    ),
     Cause.ACCOUNT_INVITATION_NEEDED: Advice(
         "This relay lets in only people with an invitation that is still good.",
         "Nothing was changed.",
@@ -211,6 +226,11 @@ CAUSES: dict[Cause, Advice] = {
         "This device no longer belongs to the recipient.",
         "Nothing more is sent to it; the recipient's other devices get the message.",
         "Nothing is needed.",
+    ),
+    Cause.RECIPIENT_DEVICE_EXPIRED: Advice(
+        "Their device has had no contact with the relay for months, so the relay keeps no more mail for it.",
+        "We keep the message here and offer it again every hour or two: it leaves once the device is back.",
+        "If they use another device, they have it there. Else reach them in another way.",
     ),
     Cause.RECIPIENT_DEVICE_SILENT: Advice(
         "Their device has not answered, although it had the time.",

@@ -151,6 +151,21 @@ class PathTold(msgspec.Struct, frozen=True):
     wasted_bytes: int
 
 
+class RegistrationTold(msgspec.Struct, frozen=True):
+    """How this device stands with its relay."""
+
+    state: str
+    cause: str | None
+    since_ms: int | None
+    doing: str
+    ends_ms: int | None
+    """When it ends if there is no contact until then."""
+    renewing: bool = False
+    """Whether it is being made anew because a person asked for it."""
+    renewed_ms: int | None = None
+    """When that was last done."""
+
+
 class StatusTold(msgspec.Struct, frozen=True):
     """How this device stands."""
 
@@ -194,6 +209,7 @@ class StatusTold(msgspec.Struct, frozen=True):
     """Accounts whose key was compared."""
     changed: list[str] = []
     """Contacts whose key is not the one it was, and nobody has agreed to that."""
+    registration: RegistrationTold | None = None
 
 
 class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -290,6 +306,15 @@ class WishAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     mode: str | None = None
     metered: bool | None = None
+
+
+class RegisterAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The device is to sign out and in again; with a code, its account is given back to the relay first."""
+
+    gentle: bool = False
+    timeout_s: int = 20
+    code: str | None = None
+    invitation: str = ""
 
 
 class ReadAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

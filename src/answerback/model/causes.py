@@ -52,6 +52,9 @@ class Cause(Enum):
     RELAY_INCOMPATIBLE = "relay.incompatible"
     ACCOUNT_NOT_REGISTERED = "account.not_registered"
     ACCOUNT_DEVICE_REVOKED = "account.device_revoked"
+    ACCOUNT_REGISTRATION_STALE = "account.registration_stale"
+    ACCOUNT_REGISTRATION_EXPIRED = "account.registration_expired"
+    ACCOUNT_RENEWING = "account.renewing"
     ACCOUNT_INVITATION_NEEDED = "account.invitation_needed"
     ACCOUNT_CODE_WRONG = "account.code_wrong"
     ACCOUNT_CODE_EXPIRED = "account.code_expired"
@@ -63,6 +66,7 @@ class Cause(Enum):
     RECIPIENT_NO_DEVICES = "recipient.no_devices"
     RECIPIENT_DEVICE_AWAY = "recipient.device_away"
     RECIPIENT_DEVICE_GONE = "recipient.device_gone"
+    RECIPIENT_DEVICE_EXPIRED = "recipient.device_expired"
     RECIPIENT_DEVICE_SILENT = "recipient.device_silent"
     RECIPIENT_MAILBOX_FULL = "recipient.mailbox_full"
     RECIPIENT_CANNOT_OPEN = "recipient.cannot_open"
@@ -111,6 +115,7 @@ _OWNERS = {
     Cause.RECIPIENT_HANDLE_UNKNOWN: Owner.RECIPIENT,
     Cause.RECIPIENT_NO_DEVICES: Owner.RECIPIENT,
     Cause.ACCOUNT_HANDLE_TAKEN: Owner.YOU,
+    Cause.ACCOUNT_RENEWING: Owner.NOBODY,
     Cause.TRUST_CONTACT_CHANGED: Owner.YOU,
     Cause.TRUST_DEVICE_ADDED: Owner.NOBODY,
 }

@@ -103,6 +103,7 @@ class RelayNode:
         self.database = open_database(self._folder / STORE_FILE, schema="relay")
         self.store = RelayStore(
             self.database,
+            lease_s=self._limits.lease_s,
             new_name=secrets.token_bytes(ID_BYTES),
             leap=secrets.randbelow(LEAP_MAX),
             account_of_handle=self._account_of_handle,

@@ -85,6 +85,8 @@ class Connection:
     life: int = 0
     standby: bool = False
     """What it asked to be."""
+    anew: bool = False
+    """It signs in anew: what it was given before is void."""
     is_full: bool = False
     """Its socket takes no more for now."""
     moved_s: float | None = None
@@ -255,6 +257,9 @@ class Conversations:
         effects += self._place(connection, moment=moment)
         self._strangers.discard(connection.number)
         connection.phase = Phase.OPEN
+        if connection.anew:
+            self._resumption.void(connection.device)
+            self._forget_token(connection.device)
         welcome = Welcome(
             clock_ms=moment.wall_ms,
             store=self._store,
@@ -269,6 +274,8 @@ class Conversations:
             life=answer.life,
             ticket=self._resumption.issue(connection.device, moment=moment),
             push=self._subscription_of(connection.device),
+            lease_s=self._limits.lease_s,
+            lapsed_ms=answer.lapsed_ms,
         )
         here = "" if self._live[connection.device] is connection else STANDS_BY
         note = Note(Event.OPENED, connection.number, connection.device, detail=here)
@@ -315,10 +322,13 @@ class Conversations:
 
     def revoke(self, device: DeviceId) -> list[Connection]:
         """Forget a device's token; give its connections, which must end."""
+        self._forget_token(device)
+        return self.of_device(device)
+
+    def _forget_token(self, device: DeviceId) -> None:
         token = self._tokens.pop(device, None)
         if token is not None:
             del self._devices[token]
-        return self.of_device(device)
 
     def overdue(self, *, moment: Moment) -> Iterator[Connection]:
         """Find the connections that have been strangers, or silent, for too long."""
@@ -340,7 +350,7 @@ class Conversations:
         if hello.wire != WIRE_VERSION:
             return self.refuse(connection, Cause.RELAY_INCOMPATIBLE, moment=moment)
         connection.taken, connection.standby = cursors(hello.taken), hello.standby
-        connection.signature, connection.life = hello.signature, hello.life
+        connection.signature, connection.life, connection.anew = hello.signature, hello.life, hello.anew
         return [Ask(Meet(connection.number, hello.device))]
 
     def _challenge(self, connection: Connection, *, moment: Moment) -> list[Effect]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from answerback.storage.relay_leases import LEASE_S
 from answerback.wire.frames import FRAME_BYTES_MAX
 
 HELLO_S_MAX = 20.0
@@ -66,6 +67,8 @@ class RelayLimits:
     changes: Rate = Rate(burst=30, per_s=1 / 30)
     """Keys published and lists announced, for each device: keys cost 200 signature checks, a list stays for ever."""
     connections_max: int = 20_000
+    lease_s: int = LEASE_S
+    """How long a device is kept reachable without contact."""
 
 
 class Bucket:

@@ -54,6 +54,8 @@ from answerback.wire.frames import (
 PACES_MAX = 100_000
 """Devices whose pace is remembered while they are away, so that the next connection begins with it: 100 bytes each."""
 MAILBOX_FULL_S = 300.0
+LAPSED_S = 3_600.0
+"""A device that was away for its whole lease may be back in an hour; its senders also ask when they connect."""
 """When to try a full mailbox again: its device may connect any minute, and then it empties in seconds."""
 RetryMs = Callable[[Cause], int]
 _LANES: Final = tuple(Lane)
@@ -327,6 +329,8 @@ class Mailboxes:
     def _retry_of(self, cause: Cause) -> int:
         if cause is Cause.RECIPIENT_MAILBOX_FULL:
             return int(1000 * MAILBOX_FULL_S * (1.0 + self._chance()))
+        if cause is Cause.RECIPIENT_DEVICE_EXPIRED:
+            return int(1000 * LAPSED_S * (1.0 + self._chance()))
         return self._retry_ms(cause)
 
     def _away_s(self, device: DeviceId, seen_ms: int, moment: Moment) -> int:

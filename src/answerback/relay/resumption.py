@@ -11,6 +11,7 @@ none, so whatever is doubtful here costs one round trip and weakens nothing.
 
 import hashlib
 import hmac
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final
@@ -29,6 +30,8 @@ FRESH_S = 60.0
 never arrived is of no use after this."""
 EARLIER_S = 3_600.0
 """How long the run before this one vouches for its tickets: whoever finds its key in a backup finds nothing."""
+VOIDED_MAX = 20_000
+"""Devices whose earlier tickets are void; the oldest is forgotten beyond that: its tickets last a day at most."""
 _END_BYTES = 8
 _LABEL = b"answerback ticket v1\0"
 
@@ -62,6 +65,8 @@ class Resumption:
         self._keys: Final = keys
         self._began_s: float | None = None
         self._issued = 0
+        self._voided: OrderedDict[DeviceId, int] = OrderedDict()
+        """Devices that signed in anew, and the number of the last ticket that was void then."""
 
     def issue(self, device: DeviceId, *, moment: Moment) -> Ticket:
         """Make the ticket for a device's next connection."""
@@ -70,6 +75,13 @@ class Resumption:
         ends_ms = moment.wall_ms + TICKET_S * 1000
         name = ends_ms.to_bytes(_END_BYTES, "big") + self._issued.to_bytes(TICKET_BYTES - _END_BYTES, "big")
         return Ticket(name, _secret(self._keys.current, device, name), TICKET_S)
+
+    def void(self, device: DeviceId) -> None:
+        """Take no ticket any more that a device was given until now, in this run or the one before."""
+        self._voided[device] = self._issued
+        self._voided.move_to_end(device)
+        while len(self._voided) > VOIDED_MAX:
+            self._voided.popitem(last=False)
 
     def judge(self, frame: Resume, *, moment: Moment) -> Judgement:
         """Say whether whoever shows this ticket holds it, now; whether it is the first time, the store knows."""
@@ -81,7 +93,12 @@ class Resumption:
             return Judgement.EXPIRED  # or the relay's clock was set back by more than anybody's patience
         if abs(moment.wall_ms - frame.clock_ms) > FRESH_S * 1000:
             return Judgement.STALE
-        return Judgement.TAKEN if any(_holds(frame, key) for key in self._vouching(moment)) else Judgement.FORGED
+        keys, voided = self._vouching(moment), self._voided.get(frame.device)
+        if voided is not None:
+            keys = keys[:1]
+            if int.from_bytes(frame.ticket[_END_BYTES:], "big") <= voided:
+                return Judgement.EXPIRED
+        return Judgement.TAKEN if any(_holds(frame, key) for key in keys) else Judgement.FORGED
 
     def _vouching(self, moment: Moment) -> list[bytes]:
         assert self._began_s is not None

@@ -78,7 +78,7 @@ class Journal(History):
     def forget_registration(self) -> None:
         """Forget what a registration that never ended had prepared."""
         with self._database.transaction():
-            for table in ("identity", "device_keys", "device_lists", "own_lists"):
+            for table in ("identity", "device_keys", "device_lists", "own_lists", "lease"):
                 self._database.run(f"DELETE FROM {table}")  # noqa: S608 - names of ours
 
     def become(self, identity: Identity, pickle: str) -> None:

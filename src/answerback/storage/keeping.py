@@ -20,6 +20,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepLease,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -87,8 +88,9 @@ _RAISED_COPY = """
     UPDATE copies SET stage = ?, cause = NULL
     WHERE message = ? AND device = ? AND (stage < ? OR (stage IN (?, ?) AND ?))"""
 _RATCHET = """
-    INSERT INTO ratchets (device, lane, session, pickle, good_ms) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (device, lane, session) DO UPDATE SET pickle = excluded.pickle, good_ms = excluded.good_ms"""
+    INSERT INTO ratchets (device, lane, session, pickle, good_ms, retired) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (device, lane, session) DO UPDATE SET pickle = excluded.pickle, good_ms = excluded.good_ms,
+        retired = excluded.retired"""
 _DROP_RATCHET = "DELETE FROM ratchets WHERE device = ? AND lane = ? AND session = ?"
 _DEVICE_KEYS = "INSERT INTO device_keys VALUES (1, ?) ON CONFLICT (number) DO UPDATE SET pickle = excluded.pickle"
 _OWN_SEAL = """
@@ -132,6 +134,12 @@ _RELAY = """
         life = excluded.life"""
 _NOTE = "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT (kind, about) DO UPDATE SET value = excluded.value"
 _DROP_NOTE = "DELETE FROM notes WHERE kind = ? AND about = ?"
+_LEASE = """
+    INSERT INTO lease (number, seen_ms, length_s, since_ms, refused, step, gentle, asked_ms, renewed_ms)
+    VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (number) DO UPDATE SET seen_ms = excluded.seen_ms, length_s = excluded.length_s,
+        since_ms = excluded.since_ms, refused = excluded.refused, step = excluded.step, gentle = excluded.gentle,
+        asked_ms = excluded.asked_ms, renewed_ms = excluded.renewed_ms"""
 _TRANSFER = """
     INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (author, message) DO UPDATE SET blob = excluded.blob, uploading = excluded.uploading,
@@ -170,6 +178,10 @@ def statements(fact: Fact) -> Iterator[Statement]:
             yield _CURSOR, (int(lane), position)
         case KeepRelay(store, boot, offset_ms, life):
             yield _RELAY, (store, boot, offset_ms, life)
+        case KeepLease(seen_ms, length_s, since_ms, refused):
+            said = None if refused is None else refused.value
+            renewal = (fact.step, fact.gentle, fact.asked_ms, fact.renewed_ms)
+            yield _LEASE, (seen_ms, length_s, since_ms, said, *renewal)
         case KeepTransfer():
             yield _TRANSFER, _transfer(fact)
         case KeepVerified(account, how, at_ms, device, root):
@@ -199,7 +211,10 @@ def _key_material(
     """Say the same for what is known about keys, and about who holds them."""
     match fact:
         case KeepRatchet():
-            return _RATCHET, (fact.device, int(fact.lane), fact.session, fact.pickle, fact.good_ms)
+            return _RATCHET, (
+                *(fact.device, int(fact.lane), fact.session, fact.pickle, fact.good_ms),
+                fact.retired,
+            )
         case DropRatchet(device, lane, session):
             return _DROP_RATCHET, (device, int(lane), session)
         case KeepDeviceKeys(pickle):

@@ -223,6 +223,8 @@ class Opened:
     seal_id: bytes
     life: int
     """The highest it ever said, before now."""
+    lapsed_ms: int = 0
+    """When it had lapsed, if it had: it has not any more."""
 
 
 class Fate(NamedTuple):

@@ -40,6 +40,8 @@ class Mailbox:
     """Position, id and size by lane, in order; only lanes that hold something."""
     size_bytes: int = 0
     is_open: bool = False
+    lapsed_ms: int = 0
+    """When no more mail was taken for it, because it had not been in touch; 0 if some is."""
     touched: bool = True
 
     @property

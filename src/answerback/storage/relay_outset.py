@@ -1,7 +1,8 @@
-"""Reads from the disk what the relay's store must know before its first command."""
+"""Reads from the disk what the relay's store must know before its first command, and before a mailbox's first."""
 
+from answerback.model.ids import DeviceId
 from answerback.storage.database import Database
-from answerback.storage.relay_index import ROW_BYTES
+from answerback.storage.relay_index import ROW_BYTES, Mailbox
 
 
 def name(db: Database, new_name: bytes) -> bytes:
@@ -34,3 +35,23 @@ def totals(db: Database) -> tuple[int, int]:
     assert row is not None
     count = int(row[0])
     return count, int(row[1]) + count * ROW_BYTES
+
+
+def mailbox(db: Database, device: DeviceId) -> Mailbox | None:
+    """Read what decisions need of one device's mailbox; none if there is no such device."""
+    row = db.row(
+        "SELECT number, account, entry, list_version, revoked, seen_ms, life, lapsed_ms, taken_control, taken_urgent,"
+        " taken_normal, taken_bulk, taken_background FROM device JOIN mailbox USING (number) WHERE id = ?",
+        (device,),
+    )
+    if row is None:
+        return None
+    found = Mailbox(row[0], device, row[1], row[2], row[3], bool(row[4]), row[5], row[6], list(row[8:]))
+    found.lapsed_ms = row[7]
+    for lane, position, identity, size_bytes in db.rows(
+        "SELECT lane, position, id, size_bytes FROM envelope WHERE mailbox = ? ORDER BY lane, position",
+        (found.number,),
+    ):
+        if position > found.taken[lane]:
+            found.hold(position, lane, identity, size_bytes)
+    return found

@@ -50,6 +50,7 @@ from answerback.storage.relay_commands import (
 )
 from answerback.storage.relay_directory import put_first_list
 from answerback.storage.relay_index import ROW_BYTES, Mailbox, RecentlyTaken
+from answerback.storage.relay_leases import LEASE_S, Leases, withdraw_keys
 from answerback.wire.codec import decode
 
 __all__ = ["RelayStore", "put_first_list"]
@@ -80,10 +81,6 @@ def _nobody(_db: Database, _handle: str) -> AccountId | None:
     return None
 
 
-def _plenty() -> int:
-    return RESERVE_BYTES
-
-
 class RelayStore:
     """The relay's store on SQLite. One thread at a time calls it."""
 
@@ -94,11 +91,13 @@ class RelayStore:
         new_name: bytes,
         leap: int = 0,
         account_of_handle: HandleLookup = _nobody,
-        free_bytes: Callable[[], int] = _plenty,
+        free_bytes: Callable[[], int] = lambda: RESERVE_BYTES,
+        lease_s: int = LEASE_S,
     ) -> None:
         self.db: Final = db
         self._account_of_handle = account_of_handle
         self._free_bytes = free_bytes
+        self._leases = Leases(lease_s)
         self._mailboxes: dict[DeviceId, Mailbox] = {}
         self._recent = RecentlyTaken()
         self._doomed: list[int] = []
@@ -218,6 +217,8 @@ class RelayStore:
         expires_s = wall_s + min(envelope.lifetime_s, LIFETIME_S)
         if self._holds(mailbox, envelope, wall_s, expires_s) or self._recent.has(identity, mailbox.number):
             return Fate(0, None, mailbox.list_version, mailbox.seen_ms)
+        if mailbox.lapsed_ms:
+            return Fate(0, Cause.RECIPIENT_DEVICE_EXPIRED, mailbox.list_version, mailbox.seen_ms)
         if mailbox.is_full:
             return Fate(0, Cause.RECIPIENT_MAILBOX_FULL, mailbox.list_version, mailbox.seen_ms)
         position = self._position = max(self._position + 1, wall_us)
@@ -311,8 +312,8 @@ class RelayStore:
             return Denied(Cause.ACCOUNT_DEVICE_REVOKED)
         self._take(command.device, [mailbox.believed(lane, position) for lane, position in enumerate(command.taken)])
         mailbox.is_open = True
-        life = mailbox.life
-        if command.life > life or command.wall_ms - mailbox.seen_ms > SEEN_MS:
+        life, lapsed_ms, mailbox.lapsed_ms = mailbox.life, mailbox.lapsed_ms, 0
+        if command.life > life or command.wall_ms - mailbox.seen_ms > SEEN_MS or lapsed_ms:
             mailbox.seen_ms, mailbox.life = command.wall_ms, max(life, command.life)
             self._moved[mailbox.number] = mailbox
         return Opened(
@@ -323,6 +324,7 @@ class RelayStore:
             directory.prekeys_left(self.db, mailbox.number),
             directory.seal_id(self.db, mailbox.number),
             life,
+            lapsed_ms,
         )
 
     def _leave(self, command: Leave) -> Answer:
@@ -379,28 +381,11 @@ class RelayStore:
     def _mailbox(self, device: DeviceId) -> Mailbox | None:
         mailbox = self._mailboxes.get(device)
         if mailbox is None:
-            mailbox = self._load(device)
+            mailbox = relay_outset.mailbox(self.db, device)
             if mailbox is not None:
                 self._mailboxes[device] = mailbox
         else:
             mailbox.touched = True
-        return mailbox
-
-    def _load(self, device: DeviceId) -> Mailbox | None:
-        row = self.db.row(
-            "SELECT number, account, entry, list_version, revoked, seen_ms, life, taken_control, taken_urgent,"
-            " taken_normal, taken_bulk, taken_background FROM device JOIN mailbox USING (number) WHERE id = ?",
-            (device,),
-        )
-        if row is None:
-            return None
-        mailbox = Mailbox(row[0], device, row[1], row[2], row[3], bool(row[4]), row[5], row[6], list(row[7:]))
-        for lane, position, identity, size_bytes in self.db.rows(
-            "SELECT lane, position, id, size_bytes FROM envelope WHERE mailbox = ? ORDER BY lane, position",
-            (mailbox.number,),
-        ):
-            if position > mailbox.taken[lane]:
-                mailbox.hold(position, lane, identity, size_bytes)
         return mailbox
 
     def _write_rows(self) -> None:
@@ -416,8 +401,11 @@ class RelayStore:
     def _write_cursors(self) -> None:
         if self._moved:
             self.db.run_many(
-                f"UPDATE mailbox SET seen_ms = ?, life = ?, {_TAKEN} WHERE number = ?",  # noqa: S608 - constants only
-                [(mailbox.seen_ms, mailbox.life, *mailbox.taken, mailbox.number) for mailbox in self._moved.values()],
+                f"UPDATE mailbox SET seen_ms = ?, life = ?, lapsed_ms = ?, {_TAKEN} WHERE number = ?",  # noqa: S608 - constants only
+                [
+                    (mailbox.seen_ms, mailbox.life, mailbox.lapsed_ms, *mailbox.taken, mailbox.number)
+                    for mailbox in self._moved.values()
+                ],
             )
 
     def _strike_out(self, positions: list[int]) -> None:
@@ -428,6 +416,7 @@ class RelayStore:
 
     def _sweep(self, wall_ms: int) -> Answer:
         self._write_rows()
+        self._lapse(wall_ms)
         for device, mailbox in list(self._mailboxes.items()):
             if not (mailbox.touched or mailbox.is_open or mailbox.number in self._moved):
                 del self._mailboxes[device]
@@ -448,3 +437,15 @@ class RelayStore:
                 by_number[number].expire(position, identity, size_bytes)
         self._sweep_from = rows[-1][:3] if len(rows) == SWEEP_ROWS else (0, 0, 0)
         return Done(len(expired))
+
+    def _lapse(self, wall_ms: int) -> None:
+        """Write down who is here, and let those lapse that have been away for the whole of their lease."""
+        for here in self._mailboxes.values():
+            if here.is_open and wall_ms - here.seen_ms > SEEN_MS:
+                here.seen_ms, self._moved[here.number] = wall_ms, here
+        for device in self._leases.overdue(self.db, wall_ms=wall_ms):
+            overdue = self._mailbox(device)
+            if overdue is not None and not overdue.is_open:
+                overdue.lapsed_ms = wall_ms
+                self._moved[overdue.number] = overdue
+                withdraw_keys(self.db, overdue.number)

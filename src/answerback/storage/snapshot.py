@@ -13,6 +13,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepLease,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
@@ -75,6 +76,7 @@ def read_snapshot(database: Database) -> Memory:
             seen=_seen(database),
             cursors=_cursors(database),
             relay=_relay(database),
+            lease=_lease(database),
             networks=_networks(database),
             notes=_notes(database),
             transfers=read_transfers(database),
@@ -207,8 +209,11 @@ def _ended(database: Database) -> tuple[KeepCopy, ...]:
 
 
 def _ratchets(database: Database) -> tuple[KeepRatchet, ...]:
-    rows = database.rows("SELECT device, lane, session, pickle, good_ms FROM ratchets ORDER BY number")
-    return tuple(KeepRatchet(device, Lane(lane), *rest) for device, lane, *rest in rows)
+    rows = database.rows("SELECT device, lane, session, pickle, good_ms, retired FROM ratchets ORDER BY number")
+    return tuple(
+        KeepRatchet(device, Lane(lane), session, pickle, good_ms, retired=bool(retired))
+        for device, lane, session, pickle, good_ms, retired in rows
+    )
 
 
 def _device_keys(database: Database) -> KeepDeviceKeys | None:
@@ -266,6 +271,15 @@ def _recent(database: Database) -> tuple[Message, ...]:
 def _relay(database: Database) -> KeepRelay | None:
     row = database.row("SELECT store, boot, offset_ms, life FROM relay")
     return KeepRelay(*row) if row else None
+
+
+def _lease(database: Database) -> KeepLease | None:
+    row = database.row("SELECT seen_ms, length_s, since_ms, refused, step, gentle, asked_ms, renewed_ms FROM lease")
+    if row is None:
+        return None
+    seen_ms, length_s, since_ms, refused, step, gentle, asked_ms, renewed_ms = row
+    cause = None if refused is None else cause_of(refused)
+    return KeepLease(seen_ms, length_s, since_ms, cause, step, bool(gentle), asked_ms, renewed_ms)
 
 
 def _last_stamp(database: Database) -> Stamp:

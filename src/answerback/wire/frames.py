@@ -99,6 +99,10 @@ class Welcome(Frame, frozen=True, array_like=True, tag=True):
     """For the next connection."""
     push: bytes = b""
     """Names the push subscription the relay holds for this device; empty if it holds none."""
+    lease_s: Natural = 0
+    """How long this device stays reachable without contact, from now; 0 if the relay does not say."""
+    lapsed_ms: Instant = 0
+    """When the relay stopped taking mail for this device because there was no contact; 0 if it did not."""
 
     def __repr__(self) -> str:
         """Say what waits, never the token."""
@@ -128,6 +132,8 @@ class Hello(Frame, frozen=True, array_like=True, tag=True):
     """Grows with every hello and whenever a ratchet has sealed, and is on the device's disk before it is said."""
     standby: bool = False
     """This connection stands beside the one in use, and gets no mail until the device takes over to it."""
+    anew: bool = False
+    """The device signs in anew: tokens and tickets that it was given before are void."""
 
 
 class Resume(Frame, frozen=True, array_like=True, tag=True):

@@ -22,12 +22,14 @@ def test_an_account_moves_to_an_empty_relay_with_what_waited(
         assert [message["text"] for message in bea.lines("inbox")] == ["before", "after"]
 
 
-def test_a_relay_that_has_the_account_still_says_so(town: Village, somebody: Callable[[], Person]) -> None:
+def test_a_relay_that_has_the_account_is_signed_in_to_anew(town: Village, somebody: Callable[[], Person]) -> None:
     ann = somebody()
-    assert ann.run("re-register").exit_code == 2
-    refused = ann.run("re-register", "--code", town.code_of(ann))
-    assert refused.exit_code == 4
-    assert ann.told("status")["handle"] == ann.handle
+    before = ann.told("status")["registration"]
+    assert before["renewed_ms"] is None
+    told = ann.told("re-register")
+    assert (told["handle"], told["registration"]["renewing"]) == (ann.handle, False)
+    assert told["registration"]["renewed_ms"] is not None
+    assert ann.run("re-register", "--gentle").exit_code == 0
 
 
 def test_who_was_never_registered_is_told_how_to_begin(town: Village, ann: Person) -> None:

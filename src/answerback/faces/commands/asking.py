@@ -5,6 +5,7 @@ import click
 from answerback.faces.access import device_folder, reading
 from answerback.faces.commands.adapting import mode_lines
 from answerback.faces.output import plain_line, say_beside, tell_json, wall_ms
+from answerback.faces.registrations import registration_lines
 from answerback.faces.sentences import CAUSES
 from answerback.faces.times import from_now, span
 from answerback.faces.told import PathTold, StatusTold
@@ -67,6 +68,8 @@ def _standing(told: StatusTold) -> list[tuple[str, str]]:
             lines += [("why", words.sentence), ("you can", words.you_can)]
         if told.next_attempt_ms is not None:
             lines.append(("next try", from_now(told.next_attempt_ms, now_ms=wall_ms())))
+    if told.registration is not None:
+        lines += registration_lines(told.registration, now_ms=wall_ms())
     lines += [("path" if path.in_use else "beside", _path_line(path)) for path in told.paths]
     if told.mode is not None:
         lines += mode_lines(told)

@@ -74,6 +74,13 @@ def _data_option(command: click.decorators.FC) -> click.decorators.FC:
 @click.option("--public-url", default="", metavar="URL", help="Where devices reach it, if not where it listens.")
 @click.option("--push-contact", default="", metavar="URL", help="Whom push services may write to: mailto:ADDRESS.")
 @click.option("--push-private", is_flag=True, help="Let devices be woken by push services on this network.")
+@click.option(
+    "--device-lease",
+    default="90d",
+    show_default=True,
+    metavar="TIME",
+    help="How long a device without contact is kept reachable; 31d at least.",
+)
 @click.option("--metrics-token", default="", envvar="ANSWERBACK_METRICS_TOKEN", help="Who knows it may read /metrics.")
 @click.option("--json", "as_json", is_flag=True, help="Print lines of JSON.")
 def serve(
@@ -89,6 +96,7 @@ def serve(
     public_url: str,
     push_contact: str,
     push_private: bool,
+    device_lease: str,
     metrics_token: str,
     as_json: bool,
 ) -> None:
@@ -97,6 +105,7 @@ def serve(
     It makes a certificate of its own at its first start; invitations say how to recognise it. One-time codes are
     printed here, unless --smtp or --sms sends them. Ctrl-C stops it; nothing it has accepted is lost.
     """
+    from answerback.relay.limits import RelayLimits
     from answerback.relay.serve import RelaySettings, run_relay
 
     folder = relay_folder(data)
@@ -114,6 +123,7 @@ def serve(
         push_contact=push_contact,
         push_private=push_private,
         metrics_token=metrics_token,
+        mail_road=RelayLimits(lease_s=_lease_s(device_lease)),
     )
     run(
         run_relay(
@@ -152,6 +162,15 @@ def invite(*, data: Path | None, uses: int, valid: str, public_url: str, as_json
     click.echo(link)
     people = "one person" if uses == 1 else f"{uses} people"
     note(f"\nFor {people}, for {span(lifetime_s)}. They join with: answerback register LINK THEIR-ADDRESS")
+
+
+def _lease_s(text: str) -> int:
+    from answerback.storage.relay_leases import LEASE_S_MIN
+
+    lease_s = parse_duration(text)
+    if lease_s < LEASE_S_MIN:
+        raise UsageError("a device's lease is 31d at least: mail that was accepted for it is kept for 30 days")
+    return lease_s
 
 
 def relay_folder(chosen: Path | None) -> Path:

@@ -3,7 +3,7 @@
 import asyncio
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -11,6 +11,9 @@ from answerback.faces.access import device_folder, settle
 from answerback.faces.output import is_person, note, say, tell_json, wall_ms
 from answerback.faces.times import span
 from answerback.model.errors import RefusedError, UsageError
+
+T = TypeVar("T")
+"""What a right code leads to."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +113,7 @@ def send_code(relay: "Relay", handle: "Handle", token: str) -> None:
         raise UsageError("nobody is here to type it: give the same command again with --code CODE")
 
 
-def asked_again(make: "Callable[[str], Identity]") -> "Identity":
+def asked_again(make: "Callable[[str], T]") -> "T":
     """Ask for the code until it is right, or the relay has had enough of it."""
     from answerback.model.causes import Cause
 
