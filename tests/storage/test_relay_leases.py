@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from answerback.model.causes import Cause
+from answerback.model.registration import LEASE_S, LEASE_S_MIN
 from answerback.storage.database import open_database
 from answerback.storage.relay_commands import NOTHING_TAKEN, Fate, Leave, Open, Opened, Sweep
-from answerback.storage.relay_leases import GRACE_MS_MAX, LEASE_S, LEASE_S_MIN, Leases
+from answerback.storage.relay_leases import GRACE_MS_MAX, Leases
 from answerback.storage.relay_store import RelayStore
 from tests.storage.relay_samples import WALL_MS, device, fates, letter, settle
 

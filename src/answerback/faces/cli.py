@@ -42,7 +42,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "re-register": Place(
             f"{_COMMANDS}.rejoining",
             "re_register",
-            "Sign out and in again, with fresh keys.",
+            "Sign out and in again with fresh keys; nothing is lost.",
         ),
         "link": Place(f"{_COMMANDS}.linking", "link", "Add another device to your account: run it on both."),
         "devices": Place(

@@ -357,6 +357,7 @@ REASONS: dict[str, str] = {  # by the id of a `Reason` of the core: a `Wait` car
     "attempt.limit": "an attempt to connect gets this long",
     "silence.probe": "if nothing is heard until then, we ask whether the relay is still there",
     "silence.limit": "if our question has no answer by then, we connect anew",
+    "lease": "without contact this device's registration becomes stale, or ends",
     "comparison.over": "the time to compare codes is over then",
     "keepalive": "a sign of life keeps the connection open",
     "retry.told": "the relay said when to try again",

@@ -9,6 +9,12 @@ from enum import Enum, IntEnum, unique
 
 from answerback.model.causes import Cause
 
+LEASE_S = 90 * 86_400
+"""Three times the mailbox's longest age: a laptop that spends a summer in a drawer is still reachable; for one that is
+gone for good, mail that nobody will fetch is not taken for ever."""
+LEASE_S_MIN = 31 * 86_400
+"""Longer than the mailbox's longest age: what was accepted before a device lapsed has had its whole time by then."""
+
 
 @unique
 class Registered(Enum):

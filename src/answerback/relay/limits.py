@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from answerback.storage.relay_leases import LEASE_S
+from answerback.model.registration import LEASE_S
 from answerback.wire.frames import FRAME_BYTES_MAX
 
 HELLO_S_MAX = 20.0

@@ -8,11 +8,6 @@ connects again is who it was, and leaves fresh ones.
 from answerback.model.ids import DeviceId
 from answerback.storage.database import Database
 
-LEASE_S = 90 * 86_400
-"""Three times the mailbox's longest age: a laptop that spends a summer in a drawer is still reachable; for one that is
-gone for good, mail that nobody will fetch is not taken for ever."""
-LEASE_S_MIN = 31 * 86_400
-"""Longer than the mailbox's longest age: what was accepted before a device lapsed has had its whole time by then."""
 GRACE_MS_MAX = 6 * 3_600_000
 """How long a run waits before it lets anybody lapse: by then all have had the time to come back to it."""
 LOOKS = 1_000

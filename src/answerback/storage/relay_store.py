@@ -15,6 +15,7 @@ from answerback.model.envelope import Delivery, Envelope
 from answerback.model.errors import RefusedError
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId
 from answerback.model.message import LIFETIME_S, Lane
+from answerback.model.registration import LEASE_S
 from answerback.storage import relay_directory as directory
 from answerback.storage import relay_outset
 from answerback.storage.database import Database, Value
@@ -50,7 +51,7 @@ from answerback.storage.relay_commands import (
 )
 from answerback.storage.relay_directory import put_first_list
 from answerback.storage.relay_index import ROW_BYTES, Mailbox, RecentlyTaken
-from answerback.storage.relay_leases import LEASE_S, Leases, withdraw_keys
+from answerback.storage.relay_leases import Leases, withdraw_keys
 from answerback.wire.codec import decode
 
 __all__ = ["RelayStore", "put_first_list"]
@@ -440,12 +441,10 @@ class RelayStore:
 
     def _lapse(self, wall_ms: int) -> None:
         """Write down who is here, and let those lapse that have been away for the whole of their lease."""
-        for here in self._mailboxes.values():
-            if here.is_open and wall_ms - here.seen_ms > SEEN_MS:
-                here.seen_ms, self._moved[here.number] = wall_ms, here
+        here = [box for box in self._mailboxes.values() if box.is_open and wall_ms - box.seen_ms > SEEN_MS]
+        for mailbox in here:
+            mailbox.seen_ms, self._moved[mailbox.number] = wall_ms, mailbox
         for device in self._leases.overdue(self.db, wall_ms=wall_ms):
-            overdue = self._mailbox(device)
-            if overdue is not None and not overdue.is_open:
-                overdue.lapsed_ms = wall_ms
-                self._moved[overdue.number] = overdue
+            if (overdue := self._mailbox(device)) is not None and not overdue.is_open:
+                overdue.lapsed_ms, self._moved[overdue.number] = wall_ms, overdue
                 withdraw_keys(self.db, overdue.number)

@@ -165,7 +165,7 @@ def invite(*, data: Path | None, uses: int, valid: str, public_url: str, as_json
 
 
 def _lease_s(text: str) -> int:
-    from answerback.storage.relay_leases import LEASE_S_MIN
+    from answerback.model.registration import LEASE_S_MIN
 
     lease_s = parse_duration(text)
     if lease_s < LEASE_S_MIN:

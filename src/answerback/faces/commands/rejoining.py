@@ -40,9 +40,9 @@ def re_register(
     gentle: bool,
     as_json: bool,
 ) -> None:
-    """Sign this device out and in again, with fresh keys; nothing queued or waiting is lost.
+    """Sign out and in again with fresh keys; nothing is lost.
 
-    It can be interrupted at any moment: whatever runs next goes on with it. A relay that has lost your account is given
+    What is queued or waits for this device stays. It can be interrupted at any moment: whatever runs next goes on with it. A relay that has lost your account is given
     it back: that takes a code, as when you registered, and one device of the account does it for all. With INVITATION
     or URL the account moves to that relay; stop the daemon before.
     """
