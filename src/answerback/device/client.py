@@ -34,10 +34,10 @@ from answerback.device.home import default_folder, open_journal
 from answerback.device.linking import Linking
 from answerback.device.profile import own_platform, profile_of
 from answerback.device.renewing import AGAIN_S, renew
-from answerback.device.registering import Relay, give_back
 from answerback.device.reports import Status, path_statuses, timeline
 from answerback.device.senses import Senses
 from answerback.device.trusting import Trusting
+from answerback.device.signing_in import sign_in_again
 from answerback.device.waking import keep_push, kept_push
 from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
@@ -46,7 +46,7 @@ from answerback.model.errors import AnswerbackError, RefusedError, StorageError,
 from answerback.model.handle import parse_handle
 from answerback.model.ids import ID_BYTES, AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import LIFETIME_S, RECIPIENTS_MAX, TEXT_BYTES_MAX, Attachment, Message, Urgency
-from answerback.model.registration import Registered, Standing
+from answerback.model.registration import Standing
 from answerback.model.timeline import Stage, Timeline, Wait
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
@@ -63,7 +63,6 @@ log = logging.getLogger(__name__)
 FILE_BYTES_MAX = BLOB_BYTES_MAX - 64 * 1024
 """What a blob may hold, less its seals."""
 PIECE_BYTES = 256 * 1024
-LOOK_S = 0.02
 NEWS_MAX = 10_000
 """News kept for one slow listener; one that is further behind reads the journal instead."""
 
@@ -354,29 +353,11 @@ class Client:
         return self.agent.engine.renewing.standing(now=self.agent.now)
 
     async def register_again(self, *, gentle: bool = False, timeout_s: float | None = None) -> Standing:
-        """Sign out and in again, with fresh keys and sessions unless it is `gentle`.
+        """Sign out and in again, with fresh keys and sessions unless it is `gentle`; nothing queued or waiting is lost.
 
-        It is on the disk before anything of it is done: once this was called it goes on, also after a crash and without
-        being waited for. Nothing queued here or waiting at the relay is lost. Returns when it is done, when the time is
-        over, or when the relay does not know this device; the standing tells which.
+        It is on the disk first, so it goes on after a crash and without being waited for.
         """
-        self.agent.change(lambda engine, now: engine.register_again(gentle=gentle, now=now))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while not self._has_signed_in():
-                    self.agent.check_alive()
-                    await asyncio.sleep(LOOK_S)
-        return self.standing()
-
-    def _has_signed_in(self) -> bool:
-        is_refused = self.standing().state in (Registered.UNKNOWN, Registered.REVOKED)
-        return is_refused or self.agent.engine.renewing.is_done
-
-    async def give_back(self, *, code: str, invitation: str = "") -> None:
-        """Give the account back to this relay, which has lost it. Raises `RefusedError`, `Unreachable`."""
-        own = self.identity
-        await give_back(self.journal, own, Relay(own.relay_url, own.relay_pin), code=code, invitation=invitation)
-        self.agent.change(lambda engine, now: engine.hint(now=now))
+        return await sign_in_again(self.agent, gentle=gentle, timeout_s=timeout_s)
 
     def fetch(self, message: MessageId) -> None:
         """Have a file come that would not come by itself: somebody wants to see it, on whatever link."""

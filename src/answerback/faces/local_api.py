@@ -22,6 +22,7 @@ from aiohttp import web
 from answerback.core.network.modes import Mode, Wish
 from answerback.core.sensing import Wished
 from answerback.device.client import Client, Sent
+from answerback.device.signing_in import give_back_here
 from answerback.device.wishes import keep_wish
 from answerback.faces.ledger import READ_SETTING, Ledger
 from answerback.faces.local_link import LinkRoom
@@ -236,7 +237,7 @@ class LocalApi:
         """Sign out and in again; the answer comes when it is done, or when the time is over."""
         asked = await _body(request, RegisterAsked)
         if asked.code is not None:
-            await self._client.give_back(code=asked.code, invitation=asked.invitation)
+            await give_back_here(self._client.agent, code=asked.code, invitation=asked.invitation)
         await self._client.register_again(gentle=asked.gentle, timeout_s=min(max(asked.timeout_s, 1), 3600))
         return _json(self._ledger.status())
 

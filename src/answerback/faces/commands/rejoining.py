@@ -42,9 +42,10 @@ def re_register(
 ) -> None:
     """Sign out and in again with fresh keys; nothing is lost.
 
-    What is queued or waits for this device stays. It can be interrupted at any moment: whatever runs next goes on with it. A relay that has lost your account is given
-    it back: that takes a code, as when you registered, and one device of the account does it for all. With INVITATION
-    or URL the account moves to that relay; stop the daemon before.
+    What is queued here or waits at the relay stays. It can be interrupted at any moment: whatever runs next goes on
+    with it. A relay that has lost your account is given it back: that takes a code, as when you registered, and one
+    device of the account does it for all. With INVITATION or URL the account moves to that relay; stop the daemon
+    before.
     """
     folder = device_folder(ctx.obj)
     passphrase = asked_passphrase(folder)
