@@ -36,8 +36,8 @@ from answerback.device.profile import own_platform, profile_of
 from answerback.device.renewing import AGAIN_S, renew
 from answerback.device.reports import Status, path_statuses, timeline
 from answerback.device.senses import Senses
-from answerback.device.trusting import Trusting
 from answerback.device.signing_in import sign_in_again
+from answerback.device.trusting import Trusting
 from answerback.device.waking import keep_push, kept_push
 from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
@@ -353,10 +353,7 @@ class Client:
         return self.agent.engine.renewing.standing(now=self.agent.now)
 
     async def register_again(self, *, gentle: bool = False, timeout_s: float | None = None) -> Standing:
-        """Sign out and in again, with fresh keys and sessions unless it is `gentle`; nothing queued or waiting is lost.
-
-        It is on the disk first, so it goes on after a crash and without being waited for.
-        """
+        """Sign out and in again, with fresh keys unless it is `gentle`; nothing is lost, and a crash only delays it."""
         return await sign_in_again(self.agent, gentle=gentle, timeout_s=timeout_s)
 
     def fetch(self, message: MessageId) -> None:
