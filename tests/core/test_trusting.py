@@ -201,6 +201,21 @@ def test_a_verified_account_with_another_root_key_is_held_like_a_changed_contact
     assert ann.engine.machines.trust.verified(bea.own.account) is None, "nobody compared the new key"
 
 
+def test_what_was_promised_before_the_root_key_changed_goes_to_no_new_device_until_the_person_agrees() -> None:
+    world, ann, bea = friends(verified=True)
+    bea.stop()
+    message = ann.send("bea", text="late")
+    world.run(3)
+    rekeys(ann, bea)
+    ann.engine.machines.outbox.unaddress(message)  # a newer list was mentioned
+    world.run(60)
+    promise = ann.engine.machines.outbox.promise(message)
+    assert promise is not None
+    assert (promise.addressed, promise.cause) == (False, Cause.TRUST_CONTACT_CHANGED)
+    ann.carry_out(ann.engine.trusted(Agreed("bea"), now=ann.now))
+    assert promise.addressed
+
+
 def test_comparing_the_new_root_key_lets_go_and_stays_verified() -> None:
     world, ann, bea = friends(verified=True)
     rekeys(ann, bea)

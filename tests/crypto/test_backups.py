@@ -146,5 +146,5 @@ def test_no_passphrase_breaks_the_measure_and_repeating_it_adds_no_words(text: s
 
 
 def test_a_passphrase_has_an_end() -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="at most"):
         list(seal_backup("x y" * PASSPHRASE_CHARACTERS_MAX, [b""], stretch=quick))

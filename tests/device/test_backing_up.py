@@ -148,7 +148,8 @@ def test_the_root_key_is_there_only_if_it_was_asked_for(tmp_path: Path) -> None:
     assert any(isinstance(record, Root) for record in read_backup(tmp_path / "with", GOOD))
 
 
-def test_a_damaged_backup_changes_nothing(tmp_path: Path) -> None:
+def test_a_damaged_backup_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backing_up, "PAGE_MESSAGES", 3)
     with home(
         tmp_path / "one", *(KeepMessage(message_of(number, text="x" * 20_000), 5) for number in range(20))
     ) as one:

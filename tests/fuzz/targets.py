@@ -3,6 +3,7 @@
 from typing import Final
 
 from tests.fuzz.agent_targets import AGENT_TARGETS
+from tests.fuzz.backup_target import BACKUP_TARGETS
 from tests.fuzz.crypto_targets import CRYPTO_TARGETS
 from tests.fuzz.datagram_target import DATAGRAM_TARGETS
 from tests.fuzz.engine_target import ENGINE_TARGETS
@@ -19,6 +20,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     *WIRE_TARGETS,
     *TEXT_TARGETS,
     *CRYPTO_TARGETS,
+    *BACKUP_TARGETS,
     *EXCHANGE_TARGETS,
     *DATAGRAM_TARGETS,
     *ENGINE_TARGETS,

@@ -18,6 +18,7 @@ INPUTS = {
     "texts": 800,
     "signed": 300,
     "sealed": 2_000,
+    "backups": 3_000,
     "exchange": 3_000,
     "datagrams": 5_000,
     "engine": 300,

@@ -7,6 +7,7 @@ from typing import Final
 from unittest import mock
 
 from answerback.crypto import linking as link_codes
+from answerback.crypto.verifying import Verdict, compare_scanned, scan_text
 from answerback.device.linking import parse_link_text
 from answerback.faces.commands.hosting import parse_smtp
 from answerback.faces.times import parse_duration
@@ -59,6 +60,13 @@ def _link_code(text: str) -> None:
         raise BrokenPromise("a code that is shown and typed again is another one")
 
 
+def _scanned(text: str) -> None:
+    mine, theirs = b"m" * 32, b"t" * 32
+    is_same = compare_scanned(text, mine=mine, theirs=theirs) is Verdict.SAME
+    if is_same and "://" in text and text.strip() != scan_text(mine=theirs, theirs=mine):
+        raise BrokenPromise("another text than ours was found the same")
+
+
 def _message_id(text: str) -> None:
     identity = parse_message_id(text)
     if parse_message_id(message_id_text(identity)) != identity:
@@ -84,6 +92,7 @@ PARSERS: Final[tuple[Callable[[str], None], ...]] = (
     _invitation,
     _link_text,
     _link_code,
+    _scanned,
     _message_id,
     _cause,
     _smtp,
@@ -95,6 +104,7 @@ VALID: Final = (
     "answerback://[2001:db8::1]:7443/?invitation=x",
     "answerback://link?relay=https%3A%2F%2Frelay.example%3A7443&code=7K3M-9Q2X-B4TA-W8ZN&pin=" + "ab" * 32,
     "0193f2c4-8d1e-7a52-8000-000000000001",
+    scan_text(mine=b"t" * 32, theirs=b"m" * 32),
     "relay.busy",
     "smtp://user:pass@mail.example:587/?from=relay@example.org&security=starttls",
     "up.up,down.down",

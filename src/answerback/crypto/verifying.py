@@ -83,10 +83,11 @@ def compare_scanned(text: str, *, mine: bytes, theirs: bytes) -> Verdict:
 
 def _read_scan(text: str) -> tuple[bytes, bytes]:
     found = _SCANNED.fullmatch(text)
-    if found is None:
+    keys = [urlsafe_b64decode(part + "=") for part in found.groups()] if found is not None else []
+    # A key has one way to be written: bits that say nothing could differ in two texts that compare as the same.
+    if found is None or tuple(map(_text_of, keys)) != found.groups():
         raise UsageError("that is neither the text of a code to verify, of a version known here, nor sixty digits")
-    mine, yours = (urlsafe_b64decode(part + "=") for part in found.groups())
-    return mine, yours
+    return keys[0], keys[1]
 
 
 def _text_of(key: bytes) -> str:
