@@ -81,6 +81,7 @@ def test_sixty_digits_are_compared_too_however_they_are_grouped() -> None:
         f"answerback://verify?v=2&mine={KEY_TEXT}&yours={KEY_TEXT}",
         f"answerback://link?v=1&mine={KEY_TEXT}&yours={KEY_TEXT}",
         "answerback://verify?v=1&mine=YWFh&yours=YmJi",
+        f"answerback://verify?v=1&mine={KEY_TEXT[:-1]}F&yours={KEY_TEXT}",
         "http://[",
     ],
 )
