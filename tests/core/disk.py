@@ -10,8 +10,10 @@ from answerback.core.facts import (
     DropOutgoing,
     DropRatchet,
     DropSealSecret,
+    DropTextMessage,
     Fact,
     KeepChange,
+    KeepConsent,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -19,12 +21,14 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepFallback,
     KeepLease,
     KeepMessage,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPrivate,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -32,11 +36,15 @@ from answerback.core.facts import (
     KeepSeen,
     KeepStep,
     KeepStream,
+    KeepText,
+    KeepTextArrival,
+    KeepTextStep,
     KeepTransfer,
     KeepVerified,
     RaiseStage,
 )
 from answerback.core.memory import Memory
+from answerback.model.fallback import NO_DEVICE
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Lane, Message
 from answerback.model.stamp import Stamp
@@ -58,6 +66,7 @@ class Disk:
     """The stage of each copy, also after its promise has ended."""
     ended: dict[tuple[MessageId, DeviceId], KeepCopy] = field(default_factory=dict)
     """The copies of messages whose promise has ended."""
+    text_steps: list[KeepTextStep] = field(default_factory=list)
     files: set[BlobId] = field(default_factory=set)
     """Received files that are whole."""
 
@@ -90,6 +99,12 @@ class Disk:
                 copies = [copy for copy in self.of(KeepCopy) if shown and copy.message == identity]
                 self.ended |= {(copy.message, copy.device): replace(copy, sealed=None) for copy in copies}
                 self._drop((KeepOutgoing, identity), (KeepCopy, identity))
+            case KeepTextStep():
+                self.text_steps.append(fact)
+            case DropTextMessage(author, message_id):
+                if self.messages[author, message_id].author_device == NO_DEVICE:
+                    del self.messages[author, message_id]
+                    self.arrivals.remove(message_id)
             case DropRatchet(device, lane, session):
                 self._drop((KeepRatchet, device, lane, session))
             case DropChange(handle):
@@ -158,6 +173,12 @@ class Disk:
             relay=next(iter(self.of(KeepRelay)), None),
             lease=next(iter(self.of(KeepLease)), None),
             transfers=self.of(KeepTransfer),
+            fallbacks=self.of(KeepFallback),
+            consents=self.of(KeepConsent),
+            texts=self.of(KeepText),
+            private=self.of(KeepPrivate),
+            text_arrivals=self.of(KeepTextArrival),
+            lately=tuple(message for message in messages if message.author_device != NO_DEVICE),
             recent=messages,
             last_stamp=max((message.stamp for message in messages), default=Stamp(0, 0)),
         )
@@ -179,6 +200,16 @@ def _key(fact: Fact) -> object:
             return type(fact), fact.device
         case KeepNote():
             return KeepNote, fact.kind, fact.about
+        case KeepFallback():
+            return KeepFallback, fact.account
+        case KeepConsent():
+            return KeepConsent, fact.account, fact.carrier, fact.given_ms
+        case KeepText():
+            return KeepText, fact.number
+        case KeepPrivate():
+            return KeepPrivate, fact.message
+        case KeepTextArrival():
+            return KeepTextArrival, fact.id
         case KeepNetwork():
             return KeepNetwork, fact.network
         case KeepContact() | KeepChange():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from answerback.core.effects import Arrived, Effect, Progressed, Save, Tell, Transmit
 from answerback.core.facts import KeepCopy, KeepMessage, KeepSeen, KeepStep, RaiseStage
 from answerback.lab.simulation.witness import unsaved_ratchets
+from answerback.model.fallback import NO_DEVICE
 from answerback.model.ids import DeviceId, EnvelopeId, MessageId
 from answerback.model.timeline import Stage
 from answerback.wire.frames import Submit, Taken, Took
@@ -30,7 +31,8 @@ def falsehoods(phone: "Phone", effects: list[Effect]) -> list[str]:
             found.append(f"told {news.step.stage.name} without keeping it")
         if isinstance(news, Arrived) and (news.message.author, news.message.id) not in phone.disk.messages:
             found.append("told of a message that is not on disk")
-    arrived = [fact for fact in facts if isinstance(fact, KeepMessage) and fact.message.author != phone.own.account]
+    kept = [fact.message for fact in facts if isinstance(fact, KeepMessage)]
+    arrived = [each for each in kept if each.author != phone.own.account and each.author_device != NO_DEVICE]
     if arrived and not any(isinstance(fact, KeepSeen) for fact in facts):
         found.append("kept a message without its envelope's hash")
     return [*found, *unsaved_ratchets(facts), *_unsaved_mail(phone, effects)]

@@ -87,6 +87,8 @@ class Phone:
     fuse: tuple[int, Strike] | None = None
     """After how many changes a crash strikes, and where in that one."""
     read_ids: set[MessageId] = field(default_factory=set)
+    carry: Callable[[Sequence[Effect]], None] = lambda effects: None
+    began: Callable[[], None] = lambda: None
 
     @property
     def now(self) -> Moment:
@@ -108,6 +110,7 @@ class Phone:
         if strike is Strike.AMID_NETWORK:
             outgoing = outgoing[: self.world.random.randint(0, len(outgoing))]
         written = self._network(outgoing)
+        self.carry(outgoing)
         if strike is not None:
             return self.crash()
         self.news += [effect.news for effect in effects if isinstance(effect, Tell)]
@@ -205,6 +208,7 @@ class Phone:
             self.own, keys, pickle_key=PICKLE_KEY, randomness=self.world.random.randbytes, memory=memory
         )
         self.off, self.born_s, self.lives = False, self.world.now_s, self.lives + 1
+        self.began()
         self.carry_out(self.engine.start(now=self.now))
 
     def connect(self) -> None:

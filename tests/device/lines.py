@@ -21,7 +21,7 @@ from answerback.model.ids import DeviceId
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.transport.failures import Unreachable
-from answerback.transport.ports import Ports
+from answerback.transport.ports import Carrier, Ports
 from answerback.wire.codec import decode_client_frame, encode
 from answerback.wire.frames import Challenge, ClientFrame, RelayFrame, Resume
 from tests.core.post_office import Relay
@@ -191,6 +191,8 @@ class Place:
     relay: Relay = field(default_factory=Relay)
     diary: Diary = field(default_factory=Diary)
     lines: dict[str, list[Line]] = field(default_factory=dict)
+    carriers: dict[str, tuple[Carrier, ...]] = field(default_factory=dict)
+    """What carries somebody's texts."""
     failing: dict[str, deque[Exception]] = field(default_factory=dict)
     """How somebody's next attempts to connect fail."""
 
@@ -258,7 +260,12 @@ class Place:
         client = Client(
             self.folder / owner,
             disk,
-            ports=Ports(dial, monotonic_s=loop.time, wall_ms=lambda: self.relay.clock_ms + int(loop.time())),
+            ports=Ports(
+                dial,
+                monotonic_s=loop.time,
+                wall_ms=lambda: self.relay.clock_ms + int(loop.time()),
+                carriers=self.carriers.get(owner, ()),
+            ),
         )
 
         def hear(news: News) -> None:

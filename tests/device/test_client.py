@@ -11,7 +11,7 @@ import pytest
 from answerback.core.effects import Tell, Warned
 from answerback.core.facts import KeepDeviceKeys, KeepDeviceList
 from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
-from answerback.device import client as client_module
+from answerback.device import hearing
 from answerback.device.client import Client
 from answerback.device.home import make_journal, open_journal
 from answerback.device.waking import kept_push, subscription
@@ -99,7 +99,7 @@ def test_a_reply_goes_to_everybody_else_in_the_conversation(tmp_path: Path) -> N
 
 
 def test_a_listener_that_is_far_behind_keeps_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "NEWS_MAX", 2)
+    monkeypatch.setattr(hearing, "NEWS_MAX", 2)
 
     async def run() -> None:
         place = Place(tmp_path)

@@ -12,12 +12,16 @@ from answerback.core.effects import (
     ModeChanged,
     News,
     Progressed,
+    TextCame,
+    TextMerged,
+    TextProgressed,
     Warned,
 )
 from answerback.core.network.modes import Mode, Posture, Why
 from answerback.faces.ledger import Ledger
 from answerback.faces.news import told_news
 from answerback.model.causes import Cause
+from answerback.model.fallback import AsideStage, AsideStep
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, MessageId
 from answerback.model.message import Message, Urgency
 from answerback.model.stamp import Stamp
@@ -40,7 +44,7 @@ class Kept:
     def device_names(self) -> tuple[object, ...]:
         return ()
 
-    def message(self, _identity: MessageId) -> None:
+    def message(self, _identity: MessageId, **_more: object) -> None:
         return None
 
 
@@ -53,6 +57,7 @@ def message() -> Message:
     )
 
 
+SENT = AsideStep(AsideStage.SENT, Evidence.CARRIER, 5, "taken")
 SAMPLES: dict[type, tuple[News, str]] = {
     Arrived: (Arrived(message()), "arrived"),
     Progressed: (Progressed(MESSAGE, DEVICE, Step(Stage.READ, Evidence.RECEIPT, 5)), "progressed"),
@@ -61,6 +66,9 @@ SAMPLES: dict[type, tuple[News, str]] = {
     Answered: (Answered("bea@example.org", None, Cause.RECIPIENT_HANDLE_UNKNOWN), "answered"),
     FileReady: (FileReady(MESSAGE, BlobId(bytes(16))), "file"),
     Warned: (Warned(Cause.CLOCK_SKEWED), "warned"),
+    TextProgressed: (TextProgressed(MESSAGE, 7, "sms", True, SENT), "aside"),  # noqa: FBT003
+    TextCame: (TextCame(message(), "sms"), "text"),
+    TextMerged: (TextMerged(MESSAGE, MESSAGE, "sms"), "merged"),
     CodeMoved: (CodeMoved(AccountId(bytes(16)), Compared.SHOWN, "123 456 789"), "code"),
 }
 

@@ -19,6 +19,9 @@ SHAPES = (
     told.LinkTold,
     told.ContactTold,
     told.CodeTold,
+    told.AsideTold,
+    told.AsideStepTold,
+    told.FallbackTold,
 )
 
 

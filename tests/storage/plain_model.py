@@ -10,8 +10,10 @@ from answerback.core.facts import (
     DropOutgoing,
     DropRatchet,
     DropSealSecret,
+    DropTextMessage,
     Fact,
     KeepChange,
+    KeepConsent,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -19,12 +21,14 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepFallback,
     KeepLease,
     KeepMessage,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPrivate,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -32,11 +36,15 @@ from answerback.core.facts import (
     KeepSeen,
     KeepStep,
     KeepStream,
+    KeepText,
+    KeepTextArrival,
+    KeepTextStep,
     KeepTransfer,
     KeepVerified,
     RaiseStage,
 )
 from answerback.core.memory import Memory
+from answerback.model.fallback import NO_DEVICE
 from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.message import Message
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
@@ -63,8 +71,15 @@ KEYS: dict[type[Any], tuple[str, ...]] = {
     KeepRelay: (),
     KeepLease: (),
     KeepTransfer: ("author", "message"),
+    KeepFallback: ("account",),
+    KeepConsent: ("account", "carrier", "given_ms"),
+    KeepText: ("number",),
+    KeepPrivate: ("message",),
+    KeepTextArrival: ("id",),
 }
 """What makes two facts be about one thing: the later one counts."""
+ORDERED = (KeepDraft, KeepOutgoing, KeepRatchet, KeepConsent, KeepText, KeepTextArrival)
+"""What is read back in the order in which it was kept."""
 DROPS: dict[type[Any], type[Any]] = {
     DropChange: KeepChange,
     DropDraft: KeepDraft,
@@ -83,6 +98,7 @@ class PlainModel:
     messages: dict[tuple[AccountId, MessageId], KeepMessage] = field(default_factory=dict)
     copies: dict[tuple[MessageId, DeviceId], KeepCopy] = field(default_factory=dict)
     steps: list[KeepStep] = field(default_factory=list)
+    text_steps: list[KeepTextStep] = field(default_factory=list)
     seen: dict[bytes, KeepSeen] = field(default_factory=dict)
 
     def keep(self, fact: Fact) -> None:
@@ -99,6 +115,12 @@ class PlainModel:
                 self.copies[fact.message, fact.device] = replace(fact, sealed=sealed)
             case RaiseStage():
                 self._raise(fact)
+            case KeepTextStep():
+                self.text_steps.append(fact)
+            case DropTextMessage():
+                about = fact.author, fact.message
+                if about in self.messages and self.messages[about].message.author_device == NO_DEVICE:
+                    del self.messages[about]
             case KeepNote(value=b""):
                 self.kept.get(KeepNote, {}).pop((fact.kind, fact.about), None)
             case DropChange() | DropDraft() | DropOutgoing() | DropRatchet() | DropSealSecret():
@@ -129,7 +151,7 @@ class PlainModel:
         snapshot = history.load()
         for kind, found in _by_kind(snapshot).items():
             expected = list(self.kept.get(kind, {}).values())
-            if kind in (KeepDraft, KeepOutgoing, KeepRatchet):  # the order is promised
+            if kind in ORDERED:
                 assert found == expected
             else:
                 assert sorted(found, key=_whole) == sorted(expected, key=_whole)
@@ -139,7 +161,18 @@ class PlainModel:
         assert list(snapshot.ended) == over
         assert list(snapshot.seen) == list(self.seen.values())
         assert snapshot.last_stamp == self._last_stamp()
+        self._asides_match(snapshot, history)
         self._messages_match(history)
+
+    def _asides_match(self, snapshot: Memory, history: History) -> None:
+        promised = {fact.id for kind in (KeepDraft, KeepOutgoing) for fact in self.kept.get(kind, {}).values()}
+        private = {fact.message for fact in self.kept.get(KeepPrivate, {}).values()}
+        assert {fact.message for fact in snapshot.private} == private & promised
+        others = [fact.message for fact in self.messages.values() if fact.message.author != self.me]
+        assert list(snapshot.lately) == [message for message in others if message.author_device != NO_DEVICE]
+        for message in {text.message for text in snapshot.texts}:
+            for text, steps in history.texts(message):
+                assert list(steps) == [kept.step for kept in self.text_steps if kept.number == text.number]
 
     def _messages_match(self, history: History) -> None:
         kept = [(item.message, item.arrived_wall_ms) for item in reversed(history.messages(limit=1_000))]
@@ -179,6 +212,10 @@ def _by_kind(snapshot: Memory) -> dict[type[Any], list[Any]]:
         KeepRelay: [snapshot.relay] if snapshot.relay else [],
         KeepLease: [snapshot.lease] if snapshot.lease else [],
         KeepTransfer: list(snapshot.transfers),
+        KeepFallback: list(snapshot.fallbacks),
+        KeepConsent: list(snapshot.consents),
+        KeepText: list(snapshot.texts),
+        KeepTextArrival: list(snapshot.text_arrivals),
     }
 
 

@@ -11,8 +11,10 @@ from answerback.core.facts import (
     DropOutgoing,
     DropRatchet,
     DropSealSecret,
+    DropTextMessage,
     Fact,
     KeepChange,
+    KeepConsent,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -20,12 +22,14 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepFallback,
     KeepLease,
     KeepMessage,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPrivate,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -33,6 +37,9 @@ from answerback.core.facts import (
     KeepSeen,
     KeepStep,
     KeepStream,
+    KeepText,
+    KeepTextArrival,
+    KeepTextStep,
     KeepTransfer,
     KeepVerified,
     RaiseStage,
@@ -40,6 +47,7 @@ from answerback.core.facts import (
 from answerback.model.bounds import NATURAL_MAX
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
+from answerback.model.fallback import NO_DEVICE, AsideStage, AsideStep, Choice, Trigger
 from answerback.model.handle import Handle
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import NAME_CHARACTERS_MAX, Attachment, Lane, Message, Urgency
@@ -98,7 +106,7 @@ def outgoing_of(number: int) -> KeepOutgoing:
     )
 
 
-def golden_facts(*, version: int = 8) -> list[Fact]:
+def golden_facts(*, version: int = 9) -> list[Fact]:
     """One fact of each kind that stays on disk. What a version wrote, later versions must read: never change these."""
     first, second = message_of(1), message_of(2, author=BEA)
     since_4 = [KeepNetwork(b"n" * 8, 55.0, 120.0, 2)] if version >= 4 else []
@@ -106,6 +114,18 @@ def golden_facts(*, version: int = 8) -> list[Fact]:
     since_5 = [KeepVerified(BEA, How.CODE, 15, LAPTOP, root), KeepChange("bea@example.org", BEA, ANN, 16, held=True)]
     since_6 = [KeepNote(NoteKind.FORMER_DEVICE, LAPTOP, BEA)]
     lease = KeepLease(17, 18, 19, Cause.ACCOUNT_NOT_REGISTERED, 2, gentle=True, asked_ms=20, renewed_ms=21)
+    text = KeepText(
+        1 << 62, first.id, BEA, "+4930123456", "sms", confirms=True, stage=AsideStage.SENT, trigger=Trigger.AWAY,
+        attempt=1, parts=2, price="0.07 EUR", agreed_ms=15,
+    )  # fmt: skip
+    since_9: list[Fact] = [
+        KeepFallback(BEA, "+4930123456", "sms", Choice.AFTER, 600.0, is_file_noted=True),
+        KeepConsent(BEA, "+4930123456", "sms", "0.07 EUR", 1, "Ann", 14, 0),
+        text,
+        KeepTextStep(text.number, AsideStep(AsideStage.SENT, Evidence.CARRIER, 16, "queued")),
+        KeepPrivate(first.id),
+        KeepTextArrival(b"arrival", BEA, second.id, "sms", "abcdef", b"like", is_merged=True, arrived_wall_ms=17),
+    ]
     return [
         KeepMessage(first, 11),
         KeepMessage(second, 12),
@@ -133,6 +153,7 @@ def golden_facts(*, version: int = 8) -> list[Fact]:
         *(since_5 if version >= 5 else ()),
         *(since_6 if version >= 6 else ()),
         *((lease,) if version >= 8 else ()),
+        *(since_9 if version >= 9 else ()),
     ]  # fmt: skip
 
 
@@ -170,7 +191,7 @@ _kept_messages = st.builds(
     id=_messages,
     conversation=st.just(TALK),
     author=_accounts,
-    author_device=_devices,
+    author_device=_devices | st.just(NO_DEVICE),
     recipients=st.frozensets(_accounts),
     text=st.text(),
     attachment=_attachments,
@@ -180,6 +201,10 @@ _kept_messages = st.builds(
     expires_ms=_numbers,
 )
 _small = st.integers(0, 1 << 40)
+_carriers = st.sampled_from(["sms", "post"])
+_aside_steps = st.builds(
+    AsideStep, st.sampled_from(AsideStage), st.sampled_from(Evidence), _numbers, st.text(max_size=40)
+)
 
 FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(KeepMessage, _kept_messages, _small),
@@ -229,6 +254,23 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(KeepSeen, _envelopes, _numbers, st.none() | _devices, st.none() | _messages, st.booleans()),
     st.builds(KeepCursor, _lanes, _numbers),
     st.builds(KeepRelay, _blobs, _blobs, _numbers, _small),
+    st.builds(
+        KeepFallback, _accounts, st.text(), _carriers, st.sampled_from(Choice), st.floats(0, 1e6), st.booleans()
+    ),
+    st.builds(
+        KeepConsent, _accounts, st.text(), _carriers, st.text(), _small, st.text(), st.integers(1, 3), _small
+    ),
+    st.builds(
+        KeepText, st.integers(1, 3), _messages, _accounts, st.text(), _carriers, st.booleans(),
+        st.sampled_from(AsideStage), st.sampled_from(Trigger), _small, _small, st.text(), _small,
+    ),
+    st.builds(KeepTextStep, st.integers(1, 3), _aside_steps),
+    st.builds(KeepPrivate, _messages),
+    st.builds(
+        KeepTextArrival, st.sampled_from([b"1", b"2"]), _accounts, _messages, _carriers, st.text(), _blobs,
+        st.booleans(), _small,
+    ),
+    st.builds(DropTextMessage, _accounts, _messages),
     st.builds(KeepTransfer, _accounts, _messages, _files, st.booleans(), _small, _small, st.booleans()),
 )  # fmt: skip
 

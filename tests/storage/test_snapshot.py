@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.core.facts import KeepDraft, KeepMessage, KeepSeen, KeepStep
+from answerback.core.facts import KeepDraft, KeepMessage, KeepSeen, KeepStep, KeepTextStep
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
 from answerback.storage.journal import Journal
 from answerback.storage.layout import JOURNAL_FILE
@@ -37,8 +37,12 @@ def test_a_journal_of_each_version_is_still_read(stored: Path, tmp_path: Path) -
             *(*snapshot.transfers, *snapshot.networks, *snapshot.verified, *snapshot.changes),
             *snapshot.notes,
             *((snapshot.lease,) if snapshot.lease else ()),
+            *(*snapshot.fallbacks, *snapshot.consents, *snapshot.texts),
+            *(*snapshot.private, *snapshot.text_arrivals),
         ]
-        assert found == [fact for fact in facts if not isinstance(fact, KeepMessage | KeepStep)]
+        assert found == [fact for fact in facts if not isinstance(fact, KeepMessage | KeepStep | KeepTextStep)]
+        lives = [step for text, steps in journal.texts(message_of(1).id) for step in steps]
+        assert lives == [fact.step for fact in facts if isinstance(fact, KeepTextStep)]
         messages = [KeepMessage(kept.message, kept.arrived_wall_ms) for kept in reversed(journal.messages())]
         assert [*messages, *journal.steps(message_of(1).id)] == [
             fact for fact in facts if isinstance(fact, KeepMessage | KeepStep)

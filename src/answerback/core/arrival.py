@@ -22,6 +22,7 @@ from answerback.crypto.primitives import CannotOpenError
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
 from answerback.model.errors import UsageError
+from answerback.model.fallback import NO_DEVICE
 from answerback.model.handle import parse_handle
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId, conversation_id
 from answerback.model.message import Lane, Message
@@ -40,6 +41,9 @@ comes; a fresh session each 20 s makes that three quarters of an hour at worst."
 NACK_NUMBERS_MAX = 1000
 """Numbers answered at once: their answer fits one letter, and nobody can make us count for ever. The rest are asked for
 again."""
+
+RECEIPTS_MAX = 1_000
+"""Messages read, told in one letter: 18 KB, of the 64 that an envelope holds."""
 
 
 @dataclass(slots=True)
@@ -109,6 +113,22 @@ class Arrival:
         read = [message.id] if post in self.read_early else []
         self.read_early.discard(post)
         return self.departure.control(Receipt([message.id], read), (message.author_device,), now=now)
+
+    def read(self, messages: Sequence[Message], *, now: Moment) -> list[Effect]:
+        """The person has read these: tell their authors' devices, if devices they were."""
+        by_device: dict[DeviceId, list[MessageId]] = {}
+        for message in messages:
+            if self.machines.transfers.active((message.author, message.id)):
+                # "read" says that all of it is here; its file is not yet
+                self.read_early.add((message.author, message.id))
+            elif message.author != self.machines.own.account and message.author_device != NO_DEVICE:
+                by_device.setdefault(message.author_device, []).append(message.id)
+        effects: list[Effect] = []
+        for device, ids in by_device.items():
+            for first in range(0, len(ids), RECEIPTS_MAX):
+                receipt = Receipt([], ids[first : first + RECEIPTS_MAX])
+                effects += self.departure.control(receipt, (device,), now=now)
+        return effects
 
     def ask_for_gaps(self, *, now: Moment) -> list[Effect]:
         """Ask the senders of numbers that never came; one that is off its account's list will bring none any more."""
@@ -213,6 +233,7 @@ class Arrival:
         if machines.threads.add(message):
             effects += [Save(KeepMessage(message, now.wall_ms)), Tell(Arrived(message))]
             effects += self._get_acquainted(post.handle, author)
+            effects += machines.text_arrivals.met(message)
             if post.attachment is not None and post.attachment.sealed_bytes <= BLOB_BYTES_MAX:
                 effects += machines.transfers.add(
                     (author, post.message),

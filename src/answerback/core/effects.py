@@ -12,9 +12,11 @@ from answerback.core.network.modes import Posture
 from answerback.core.waking import Reason as Reason  # noqa: PLC0414 - known here to all that take effects
 from answerback.core.waking import Wake as Wake  # noqa: PLC0414 - as above
 from answerback.model.causes import Cause
+from answerback.model.fallback import AsideStep
 from answerback.model.ids import AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import Message
 from answerback.model.moment import Moment as Moment  # noqa: PLC0414 - known here to all that take effects
+from answerback.model.texts import TextOrder
 from answerback.model.timeline import Step
 from answerback.wire.frames import ClientFrame, Resume, Ticket
 
@@ -129,6 +131,14 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class CarryText:
+    """Hand a carrier an order that somebody agreed to and that is on the disk; the same number is the same order."""
+
+    carrier: str
+    order: TextOrder
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """A message is on this device's disk and may be shown."""
 
@@ -197,7 +207,48 @@ class CodeMoved:
     code: str = field(default="", repr=False)
 
 
-News = Arrived | Progressed | LinkChanged | ModeChanged | Answered | FileReady | Warned | CodeMoved
+@dataclass(frozen=True, slots=True)
+class TextProgressed:
+    """A message has come further beside the road, or another way was offered for it."""
+
+    message: MessageId
+    number: int
+    carrier: str
+    confirms: bool
+    step: AsideStep
+
+
+@dataclass(frozen=True, slots=True)
+class TextCame:
+    """A carrier has brought a text, unencrypted: nobody proved that it is from whom it says."""
+
+    message: Message
+    carrier: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextMerged:
+    """A message came by a carrier as well as end to end encrypted, and is shown once."""
+
+    message: MessageId
+    shown_as: MessageId
+    """What it was shown as before, if the text came first; that is gone."""
+    carrier: str
+
+
+News = (
+    Arrived
+    | Progressed
+    | LinkChanged
+    | ModeChanged
+    | Answered
+    | FileReady
+    | Warned
+    | TextProgressed
+    | TextCame
+    | TextMerged
+    | CodeMoved
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +258,19 @@ class Tell:
     news: News
 
 
-Effect = Save | Probe | Proceed | Use | Close | Ask | Listen | Here | Recheck | Transmit | Upload | Download | Tell
+Effect = (
+    Save
+    | Probe
+    | Proceed
+    | Use
+    | Close
+    | Ask
+    | Listen
+    | Here
+    | Recheck
+    | Transmit
+    | Upload
+    | Download
+    | CarryText
+    | Tell
+)

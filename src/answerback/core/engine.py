@@ -12,6 +12,7 @@ from answerback.core.adapting import Adapting
 from answerback.core.arrival import Arrival
 from answerback.core.carriage import Carriage
 from answerback.core.confirmation import Confirmation
+from answerback.core.courier import Beside, Courier
 from answerback.core.departure import Departure
 from answerback.core.effects import (
     Close,
@@ -68,12 +69,9 @@ from answerback.wire.frames import (
     Resolved,
     Welcome,
 )
-from answerback.wire.letters import Receipt
 
 LOOK_S = 30.0
 """How often, while connected, everything without a deadline of its own is looked at: ages, ends, missing addresses."""
-RECEIPTS_MAX = 1_000
-"""Messages read, told in one letter: 18 KB, of the 64 that an envelope holds."""
 
 
 class Engine:
@@ -102,6 +100,7 @@ class Engine:
         """This device's registration."""
         self._hedger = Hedger(self.machines)
         self._carriage = Carriage(self.machines, self._departure, self._arrival)
+        self.courier = Courier(self.machines, self._departure)
         self._adapting = Adapting(self.machines, profile, wish or Wish())
         self._resting = Resting(self.machines, self._adapting)
         self._look_at_s = 0.0
@@ -119,6 +118,7 @@ class Engine:
         attachment: Attachment | None,
         urgency: Urgency,
         lifetime_s: int,
+        is_private: bool = False,
         now: Moment,
     ) -> tuple[MessageId, list[Effect]]:
         """Promise a message. It is promised once these effects are carried out; no network is needed for that.
@@ -136,24 +136,16 @@ class Engine:
             identity, tuple(handles), tuple(accounts), text, attachment, urgency, stamp, lifetime_s, now.wall_ms
         )
         told: list[Effect] = [Tell(Warned(Cause.QUEUE_URGENT_SPENT))] if lowered else []
-        return identity, self._then([*self._departure.draft(draft, now=now), *told], now)
+        private = machines.fallback.keep_private(identity) if is_private else []
+        return identity, self._then([*private, *self._departure.draft(draft, now=now), *told], now)
 
     def read(self, messages: Sequence[Message], *, now: Moment) -> list[Effect]:
         """The person has read these: tell their authors' devices."""
-        by_device: dict[DeviceId, list[MessageId]] = {}
-        for message in messages:
-            if self.machines.transfers.active((message.author, message.id)):
-                self._arrival.read_early.add(
-                    (message.author, message.id)
-                )  # "read" says that all of it is here; its file is not yet
-            elif message.author != self.machines.own.account:
-                by_device.setdefault(message.author_device, []).append(message.id)
-        effects: list[Effect] = []
-        for device, ids in by_device.items():
-            for first in range(0, len(ids), RECEIPTS_MAX):
-                receipt = Receipt([], ids[first : first + RECEIPTS_MAX])
-                effects += self._departure.control(receipt, (device,), now=now)
-        return self._then(effects, now)
+        return self._then(self._arrival.read(messages, now=now), now)
+
+    def beside(self, event: Beside, *, now: Moment) -> list[Effect]:
+        """Something happened beside the road: a carrier spoke, or a person about it. Raises as `Courier.take` does."""
+        return self._then(self.courier.take(event, now=now), now)
 
     def announce(self, signed: Signed, *, next_root: bytes = b"", now: Moment) -> list[Effect]:
         """Make a device list, signed by our root, the account's newest; a new root key is kept first."""
@@ -294,6 +286,7 @@ class Engine:
         wakes = [machines.paths.wake_at, self._hedger.wake_at, self._adapting.wake_at, self._resting.wake_at]
         wakes.append(self.renewing.wake_at)
         wakes.append(self._arrival.trusting.wake_at)
+        wakes.append(self.courier.wake_at)
         if machines.path.up:
             wakes += [machines.transfers.wake_at(self._adapting.may_fetch), Wake(self._look_at_s, Reason.UPKEEP)]
             for at_s, reason in (
@@ -424,6 +417,7 @@ class Engine:
             machines.lanes.release_all()
             effects = [*effects, *(Transmit(question) for question in machines.questions.again())]
             effects += self._look_around(now)
+        effects = [*effects, *self.courier.look(now=now)]
         effects = [*effects, *self.renewing.look(now=now), *self._adapting.look(now=now)]
         effects = [*effects, *self._reaching.after(self._resting.look(now=now), now=now)]
         if not machines.path.up:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
+from answerback.model.fallback import AsideStage, AsideStep, Choice, Trigger
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Attachment, Lane, Message, Urgency
 from answerback.model.notes import NoteKind
@@ -332,6 +333,89 @@ class KeepTransfer:
     finished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class KeepFallback:
+    """What a person wants to become of messages to one contact that do not get through."""
+
+    account: AccountId
+    handle: str = field(repr=False)
+    carrier: str
+    choice: Choice
+    after_s: float
+    is_file_noted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeepConsent:
+    """A recorded yes: to what one carrier can read and costs, for one contact; and when it was taken back."""
+
+    account: AccountId
+    handle: str = field(repr=False)
+    carrier: str
+    price: str
+    wording: int
+    by: str
+    given_ms: int
+    withdrawn_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepText:
+    """One message's way by a carrier: offered, ordered, and what the carrier last said."""
+
+    number: int
+    message: MessageId
+    account: AccountId
+    handle: str = field(repr=False)
+    carrier: str
+    confirms: bool
+    stage: AsideStage
+    trigger: Trigger
+    attempt: int
+    parts: int
+    price: str
+    agreed_ms: int
+    """When its person said yes to this very text; 0 if to all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTextStep:
+    """One more line of a text's life."""
+
+    number: int
+    step: AsideStep
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPrivate:
+    """A message of ours that never goes by a carrier, whatever was agreed to."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTextArrival:
+    """A text that a carrier brought, its sender unproven; `message` is what it turned out to be, or is shown as."""
+
+    id: bytes
+    account: AccountId
+    message: MessageId
+    carrier: str
+    tag: str
+    likeness: bytes
+    is_merged: bool
+    arrived_wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropTextMessage:
+    """A message that was shown as a text, and came end to end encrypted since: that one is shown."""
+
+    author: AccountId
+    message: MessageId
+
+
+AsideFact = KeepFallback | KeepConsent | KeepText | KeepTextStep | KeepPrivate | KeepTextArrival | DropTextMessage
 Fact = (
     KeepMessage
     | KeepDraft
@@ -362,4 +446,5 @@ Fact = (
     | KeepNetwork
     | KeepNote
     | KeepTransfer
+    | AsideFact
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from answerback.core.catchup import Catchup
 from answerback.core.comparing import Comparing
 from answerback.core.facts import KeepRelay
+from answerback.core.fallback import Fallback
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
 from answerback.core.lease import Lease
@@ -19,6 +20,7 @@ from answerback.core.registration import Registration
 from answerback.core.relay_clock import RelayClock
 from answerback.core.roster import Roster
 from answerback.core.sessions import Sessions
+from answerback.core.text_arrivals import TextArrivals
 from answerback.core.threads import Threads
 from answerback.core.transfers import Transfers
 from answerback.core.trust import Trust
@@ -70,6 +72,8 @@ class Machines:
     """The seed of the account's root key, if this device holds it."""
     next_root: bytes = field(default=b"", repr=False)
     """The seed of the root key of a device list that may be on its way to the relay."""
+    fallback: Fallback = field(default_factory=Fallback)
+    text_arrivals: TextArrivals = field(default_factory=TextArrivals)
     may_renew: bool = False
     """Whether this device can become a new one by itself, should it turn out to be a copy of one that goes on."""
     token: bytes = field(default=b"", repr=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from answerback.core.facts import (
     KeepChange,
+    KeepConsent,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -11,17 +12,21 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepFallback,
     KeepLease,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPrivate,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
     KeepSealSecret,
     KeepSeen,
     KeepStream,
+    KeepText,
+    KeepTextArrival,
     KeepTransfer,
     KeepVerified,
 )
@@ -68,6 +73,17 @@ class Memory:
     """The one used last at the end."""
     notes: tuple[KeepNote, ...] = ()
     transfers: tuple[KeepTransfer, ...] = ()
+    fallbacks: tuple[KeepFallback, ...] = ()
+    consents: tuple[KeepConsent, ...] = ()
+    """Also those taken back, oldest first."""
+    texts: tuple[KeepText, ...] = ()
+    """The newest, oldest first."""
+    private: tuple[KeepPrivate, ...] = ()
+    """Of messages that are still promised."""
+    text_arrivals: tuple[KeepTextArrival, ...] = ()
+    """The newest, oldest first."""
+    lately: tuple[Message, ...] = ()
+    """The newest messages of others, oldest first, to know again what comes a second time by a carrier."""
     recent: tuple[Message, ...] = ()
     """The last messages of each conversation, to know what a new one is written after."""
     last_stamp: Stamp = START

@@ -35,6 +35,10 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
     if memory.lease is not None:
         machines.lease.kept = memory.lease
     machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
+    machines.fallback.restore(
+        choices=memory.fallbacks, consents=memory.consents, texts=memory.texts, private=memory.private
+    )
+    machines.text_arrivals.restore(arrivals=memory.text_arrivals, lately=memory.lately)
     departure.contacts = {contact.handle: contact.account for contact in memory.contacts}
     machines.trust.restore(memory.verified, memory.changes)
     departure.drafts = {draft.id: draft for draft in memory.drafts}

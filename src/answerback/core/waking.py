@@ -39,6 +39,8 @@ class Reason(Enum):
     """The comparing of a short code has had its time."""
     LEASE = "lease"
     """Without contact this device's registration becomes stale, or ends."""
+    FALLBACK_DUE = "fallback.due"
+    """A message may have waited as long as its person chose, before another way is thought of."""
     DISK_AGAIN = "disk.again"
     """The disk refused: try it again."""
 

@@ -14,6 +14,7 @@ from typing import Any, Final, assert_never
 
 from answerback.core.effects import (
     Ask,
+    CarryText,
     Close,
     Download,
     Effect,
@@ -39,6 +40,7 @@ from answerback.core.network.platforms import Profile
 from answerback.core.sensing import PushGiven, Sensed
 from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
+from answerback.device.couriers import Couriers
 from answerback.device.lines import Lines
 from answerback.device.renewing import may_renew
 from answerback.device.senses import Senses
@@ -91,6 +93,7 @@ class Agent:
         self._mourners: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._lines: Final = Lines(ports.dial, self, lambda work, name: self._spawn(work, name=name))
+        self._couriers: Final = Couriers(ports.carriers, self.change, lambda work, name: self._spawn(work, name=name))
         self._timer: asyncio.TimerHandle | None = None
         self._again: asyncio.TimerHandle | None = None
         self._running = False
@@ -110,6 +113,7 @@ class Agent:
     def start(self) -> None:
         """Begin to connect; needs a running event loop."""
         self._running = True
+        self._couriers.start()
         if self.senses is None:
             self.change(lambda engine, now: engine.start(now=now))
         else:
@@ -128,6 +132,7 @@ class Agent:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._files.close()
+        await self._couriers.close()
         if self.senses is not None:
             await self.senses.stop()
 
@@ -215,6 +220,8 @@ class Agent:
                     self._lines.transmit(frame, line)
                 case Upload() | Download():
                     self._spawn(self._carry(effect), name="file")
+                case CarryText(carrier, order):
+                    self._couriers.carry(carrier, order)
                 case Tell(news):
                     told.append(news)
                 case _:
@@ -290,6 +297,8 @@ class Agent:
         count = len(engine.machines.roster.devices(identity.account))
         engine.machines.may_renew = may_renew(self.journal, holds_root=holds_root, count=count, now_ms=now_ms)
         engine.machines.root = engine.machines.root or identity.root_seed or b""
+        for given in self._couriers.given:
+            engine.beside(given, now=self.now)
         if self.push is not None:
             engine.sensed(PushGiven(self.push), now=self.now)
         return engine

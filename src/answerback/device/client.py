@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 import mimetypes
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from answerback.core.effects import Answered, Arrived, Effect, Moment, News, Progressed, Save
+from answerback.core.effects import Answered, Arrived, Effect, Moment, Progressed, Save
 from answerback.core.engine import Engine
 from answerback.core.network.recovery import Evidence
 from answerback.core.sensing import FileAsked, Hinted, PushGiven
@@ -30,7 +29,9 @@ from answerback.device import own_devices
 from answerback.device.agent import Agent, AgentEnded
 from answerback.device.archive import Archive
 from answerback.device.carrier import FileCarrier
-from answerback.device.home import default_folder, open_journal
+from answerback.device.fallbacks import Consent, Fallbacks
+from answerback.device.hearing import Hearing
+from answerback.device.home import default_folder, open_journal, own_carriers
 from answerback.device.linking import Linking
 from answerback.device.profile import own_platform, profile_of
 from answerback.device.renewing import AGAIN_S, renew
@@ -55,7 +56,7 @@ from answerback.storage.staging import Staging
 from answerback.transport.approach import Approach
 from answerback.transport.dialling import Dialler
 from answerback.transport.failures import Deferred, Unreachable
-from answerback.transport.ports import Ports
+from answerback.transport.ports import Carrier, Ports
 from answerback.wire.frames import Subscribe
 from answerback.wire.requests import BLOB_BYTES_MAX
 
@@ -63,8 +64,6 @@ log = logging.getLogger(__name__)
 FILE_BYTES_MAX = BLOB_BYTES_MAX - 64 * 1024
 """What a blob may hold, less its seals."""
 PIECE_BYTES = 256 * 1024
-NEWS_MAX = 10_000
-"""News kept for one slow listener; one that is further behind reads the journal instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,20 @@ class Sent:
         """Wait until every recipient's device has answered back."""
         return await self.reached(Stage.DELIVERED, timeout_s=timeout_s)
 
+    def fallback(self, carrier: str, *, consent: Consent) -> None:
+        """Have it go by this carrier as well, now; what becomes of it tells `Client.fallbacks.asides`.
+
+        Raises as `Fallbacks.answer` does. The contact must have been given `ask` or `after` and this carrier.
+        """
+        self._client.fallbacks.answer(self.id, yes=True, carrier=carrier, consent=consent)
+
 
 class Client:
     """One device, for programs."""
 
-    def __init__(self, folder: Path, journal: Journal, *, ports: Ports | None = None) -> None:
+    def __init__(
+        self, folder: Path, journal: Journal, *, ports: Ports | None = None, carriers: Sequence[Carrier] = ()
+    ) -> None:
         identity = journal.identity()
         if identity is None or not identity.registered_ms:
             raise UsageError(
@@ -121,27 +129,35 @@ class Client:
             journal,
             identity,
             carrier,
-            ports or Ports(Dialler(approach)),
+            ports or Ports(Dialler(approach), carriers=tuple(carriers)),
             profile=profile_of(own_platform()),
             wish=kept_wish(journal),
             push=kept_push(journal),
         )
+        self.fallbacks: Final = Fallbacks(self.agent)
         if ports is None:
             self.agent.senses = Senses(approach, self.agent.sensed, key=identity.device)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, folder: Path | None = None, *, passphrase: str | None = None) -> AsyncIterator[Self]:
-        """Open a device and keep it connected. Raises `StoreLockedError` while another process has it."""
+        """Open a device, with the carriers of its `carriers.toml`, and keep it connected.
+
+        Raises `StoreLockedError` while another process has it, `UsageError` for what is wrong with that file.
+        """
         home = folder or default_folder()
         journal = open_journal(home, passphrase=passphrase)
         try:
-            client = cls(home, journal)
+            carriers = own_carriers(home, passphrase=passphrase)
+            client = cls(home, journal, carriers=carriers.each)
         except BaseException:
             journal.close()
             raise
-        async with client:
-            yield client
+        try:
+            async with client:
+                yield client
+        finally:
+            await carriers.close()
 
     async def __aenter__(self) -> Self:
         """Begin to connect; nothing waits for it."""
@@ -196,10 +212,12 @@ class Client:
         file: Path | None = None,
         urgency: Urgency = Urgency.NORMAL,
         lifetime_s: int = LIFETIME_S,
+        is_private: bool = False,
     ) -> Sent:
         """Promise a message. It is on this device's disk when this returns; the network may come later.
 
-        Raises `UsageError` for what no relay could carry, `StorageError` if this disk refuses.
+        A private one never goes by a carrier. Raises `UsageError` for what no relay could carry, `StorageError` if this
+        disk refuses.
         """
         handles = [parse_handle(recipient).text for recipient in recipients]
         if not handles:
@@ -208,7 +226,9 @@ class Client:
             raise UsageError(f"a message goes to at most {RECIPIENTS_MAX} people; these are {len(set(handles))}")
         if set(handles) == {self.identity.handle.text} and len(self.devices()) <= 1:
             raise UsageError("that is your own handle, and this is your only device: nobody would get it")
-        return await self._promise(handles, (), text=text, file=file, urgency=urgency, lifetime_s=lifetime_s)
+        return await self._promise(
+            handles, (), text=text, file=file, urgency=urgency, lifetime_s=lifetime_s, is_private=is_private
+        )
 
     async def reply(
         self,
@@ -218,13 +238,16 @@ class Client:
         file: Path | None = None,
         urgency: Urgency = Urgency.NORMAL,
         lifetime_s: int = LIFETIME_S,
+        is_private: bool = False,
     ) -> Sent:
         """Promise a message to everybody else in a message's conversation, also to those whose handle is unknown here.
 
         Raises as `send` does.
         """
         others = sorted((message.recipients | {message.author}) - {self.identity.account})
-        return await self._promise((), others, text=text, file=file, urgency=urgency, lifetime_s=lifetime_s)
+        return await self._promise(
+            (), others, text=text, file=file, urgency=urgency, lifetime_s=lifetime_s, is_private=is_private
+        )
 
     async def _promise(
         self,
@@ -235,6 +258,7 @@ class Client:
         file: Path | None,
         urgency: Urgency,
         lifetime_s: int,
+        is_private: bool,
     ) -> Sent:
         if not text and file is None:
             raise UsageError("nothing to send: give a text or a file")
@@ -251,6 +275,7 @@ class Client:
                 attachment=attachment,
                 urgency=urgency,
                 lifetime_s=lifetime_s,
+                is_private=is_private,
                 now=now,
             )
             identity.append(made)
@@ -291,7 +316,7 @@ class Client:
 
     # ---- receiving
 
-    def hearing(self) -> "Hearing":
+    def hearing(self) -> Hearing:
         """Hear all news while in the `with` block."""
         return Hearing(self.agent)
 
@@ -412,38 +437,6 @@ class Client:
                 pass
         if heard.cause is not None:
             raise RefusedError(heard.cause, "the relay did not take the new device list")
-
-
-class Hearing:
-    """The news of one listener, in order."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent: Final = agent
-        self._news: deque[News] = deque(maxlen=NEWS_MAX)
-        self._more: Final = asyncio.Event()
-        self._stops: list[Callable[[], None]] = []
-
-    def __enter__(self) -> Self:
-        """Begin to hear."""
-        self._stops = [self._agent.listen(self._take), self._agent.mourn(self._more.set)]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Hear no more."""
-        while self._stops:
-            self._stops.pop()()
-
-    async def get(self) -> News:
-        """Wait for the next piece of news. Raises `AgentEnded` once none can come."""
-        while not self._news:
-            self._agent.check_alive()
-            self._more.clear()
-            await self._more.wait()
-        return self._news.popleft()
-
-    def _take(self, news: News) -> None:
-        self._news.append(news)
-        self._more.set()
 
 
 def _wall_ms(at_s: float | None, now: Moment) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from answerback.crypto.primitives import argon2id
+from answerback.device.carriers_file import Carriers, open_carriers, read_carriers
 from answerback.model.errors import StorageError, StoreCorruptError, UsageError
 from answerback.storage.history import History
 from answerback.storage.journal import Journal
@@ -77,6 +78,11 @@ def _advised() -> Iterator[None]:
         yield
     except StoreCorruptError as error:
         raise StoreCorruptError(f"{error}; `answerback repair` saves what can be read of it") from error
+
+
+def own_carriers(folder: Path, *, passphrase: str | None = None) -> Carriers:
+    """Set up what carries texts for this device, as its `carriers.toml` says. Raises as `open_carriers` does."""
+    return open_carriers(folder, key=_key(folder, passphrase)) if read_carriers(folder) else Carriers((), None)
 
 
 def open_history(folder: Path, *, passphrase: str | None = None) -> History:

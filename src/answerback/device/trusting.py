@@ -17,7 +17,8 @@ from answerback.model.ids import AccountId
 from answerback.model.trust import How
 
 if TYPE_CHECKING:
-    from answerback.device.client import Client, Hearing
+    from answerback.device.client import Client
+    from answerback.device.hearing import Hearing
 
 PATIENCE_S = 15.0
 """How long the relay may take to say whose a handle is; what is known here already is told without it."""

@@ -11,7 +11,7 @@ import click
 
 from answerback.faces.output import is_person, note
 from answerback.faces.remote import Remote
-from answerback.faces.told import DeviceTold, MessageTold, StatusTold, TimelineTold
+from answerback.faces.told import DeviceTold, FallbackTold, MessageTold, StatusTold, TimelineTold
 from answerback.model.errors import StoreLockedError, UsageError
 
 LOCK_PATIENCE_S = 3.0
@@ -40,6 +40,10 @@ class Asked(Protocol):
 
     def why(self, part: str | None) -> TimelineTold:
         """What became of a message."""
+        ...
+
+    def fallback(self, contact: str) -> FallbackTold:
+        """What becomes of messages to a contact that do not get through."""
         ...
 
 

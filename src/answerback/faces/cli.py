@@ -35,6 +35,10 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "inbox": Place(f"{_COMMANDS}.reading", "inbox", "Show the newest messages, in the order of the conversation."),
         "watch": Place(f"{_COMMANDS}.watching", "watch", "Show what happens, as it happens."),
         "verify": Place(f"{_COMMANDS}.verifying", "verify", "Make sure that somebody is who they say: compare keys."),
+        "fallback": Place(
+            f"{_COMMANDS}.consenting", "fallback", "Say what becomes of messages that do not get through, or choose it."
+        ),
+        "consent": Place(f"{_COMMANDS}.consenting", "consent", "Say whether a message may go as an SMS."),
         "why": Place(f"{_COMMANDS}.asking", "why", "Say where a message is, why, and what comes next."),
     },
     "This device": {

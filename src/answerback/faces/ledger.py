@@ -9,16 +9,18 @@ import msgspec
 from answerback.core.facts import KeepDraft
 from answerback.crypto.identity import read_device_list
 from answerback.device.client import Client
-from answerback.device.reports import AGENT_STOPPED, PathStatus, Status, timeline
+from answerback.device.reports import AGENT_STOPPED, Status, timeline
 from answerback.device.wishes import kept_wish
+from answerback.faces.asides import life_marked, marked, told_fallback
+from answerback.faces.paths_told import told_path
 from answerback.faces.registrations import registration_on_disk, told_registration
 from answerback.faces.sentences import CAUSES
 from answerback.faces.told import (
     CopyTold,
     DeviceTold,
+    FallbackTold,
     FileTold,
     MessageTold,
-    PathTold,
     StatusTold,
     StepTold,
     TimelineTold,
@@ -72,7 +74,7 @@ class Ledger:
         message = kept.message
         life = self._timeline(message.id) if self._is_from_here(kept) else None
         cause = _cause_of(life) if life else None
-        return MessageTold(
+        told = MessageTold(
             id=message_id_text(message.id),
             mine=kept.mine,
             unread=not kept.mine and kept.arrival > self._read_up_to,
@@ -89,6 +91,7 @@ class Ledger:
             verified=self._is_verified(message.recipients if kept.mine else frozenset({message.author})),
             changed=self.changed(message.recipients if kept.mine else frozenset({message.author})),
         )
+        return marked(told, self._history, kept)
 
     def unread(self, *, up_to: MessageId) -> list[KeptMessage]:
         """What others wrote and nobody has read here, up to a message."""
@@ -104,7 +107,11 @@ class Ledger:
         told = self._timeline(found)
         if told is None:
             raise UsageError(f"there is no message {message_id_text(found)} on this device")
-        return self._told_timeline(found, told)
+        return life_marked(self._told_timeline(found, told), self._history, found)
+
+    def fallback(self, contact: str) -> FallbackTold:
+        """What becomes of messages to a contact that do not get through."""
+        return told_fallback(self._history, contact, client=self._client)
 
     def find(self, part: str | None) -> MessageId:
         """Find one message by a part of its id."""
@@ -421,27 +428,5 @@ def _status(status: Status, *, waiting: int) -> StatusTold:
         files_moving=status.files_moving,
         urgent_left=status.urgent_left,
         urgent_next_ms=status.urgent_next_ms,
-        paths=[_path(path) for path in status.paths],
-    )
-
-
-def _path(path: PathStatus) -> PathTold:
-    return PathTold(
-        name=path.name,
-        in_use=path.is_in_use,
-        standby=path.is_standby,
-        metered=path.is_metered,
-        standing=path.verdict.standing.value,
-        sign=path.verdict.sign.value,
-        since_ms=round(path.since_s * 1000),
-        rtt_ms=None if path.rtt_s is None else path.rtt_s * 1000,
-        rtt_deviation_ms=path.rtt_deviation_s * 1000,
-        jitter_ms=path.jitter_s * 1000,
-        loss=path.loss,
-        bloat_ms=path.bloat_s * 1000,
-        up_bytes_per_s=path.up_bytes_per_s,
-        down_bytes_per_s=path.down_bytes_per_s,
-        heard_ms_ago=None if path.heard_s is None else round(path.heard_s * 1000),
-        probes=path.probes,
-        wasted_bytes=path.wasted_bytes,
+        paths=[told_path(path) for path in status.paths],
     )

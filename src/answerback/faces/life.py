@@ -6,11 +6,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from answerback.faces.aside_sentences import TRIGGERS, stage_words
 from answerback.faces.output import console, plain, plain_line, wall_ms
 from answerback.faces.sentences import CAUSES, EVIDENCE, OWNERS, STAGES, reason_words
 from answerback.faces.times import clock, from_now
-from answerback.faces.told import CopyTold, StepTold, TimelineTold, WaitTold
+from answerback.faces.told import AsideTold, CopyTold, StepTold, TimelineTold, WaitTold
 from answerback.model.causes import Cause, Owner, cause_of
+from answerback.model.fallback import AsideStage, Trigger
 from answerback.model.timeline import Evidence, Stage
 
 EXCERPT_CHARACTERS = 60
@@ -40,6 +42,9 @@ def _draw(out: Console, told: TimelineTold, now_ms: int) -> None:
     for wait in (told.failure, told.wait):
         if wait is not None and not told.copies:
             out.print(Padding(_advice(wait, now_ms, failed=wait is told.failure), (0, 0, 0, INDENT)))
+    _marks(out, told)
+    for aside in told.asides:
+        _aside(out, aside, now_ms)
     for copy in sorted(told.copies, key=lambda each: each.own):
         _copy(out, copy, now_ms)
 
@@ -67,6 +72,39 @@ def _summary(told: TimelineTold) -> str:
     read = sum(copy.stage == "read" for copy in theirs)
     many = "device has" if len(theirs) == 1 else "devices have"
     return f"{answered} of {len(theirs)} {many} answered back" + (f", {read} read it." if read else ".")
+
+
+def _marks(out: Console, told: TimelineTold) -> None:
+    if told.private:
+        out.print("Private: it never leaves the encryption, whatever was agreed to.")
+    if told.unproven:
+        out.print(
+            f"It came by {plain_line(told.carrier or 'a carrier')}: not encrypted, and nobody proved who sent it. "
+            "Anybody can write any number there."
+        )
+    elif told.carrier is not None:
+        out.print(f"It also came by {plain_line(told.carrier)}, and is shown once.")
+
+
+def _aside(out: Console, aside: AsideTold, now_ms: int) -> None:
+    out.print()
+    out.print(
+        Text.assemble(("by SMS", "bold"), f" · {plain_line(aside.to)} · ", (plain_line(aside.sentence), "yellow"))
+    )
+    table = _grid()
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(no_wrap=True, min_width=WORD_WIDTH)
+    table.add_column(style="dim")
+    for step in aside.steps:
+        word = stage_words(AsideStage[step.stage.upper()], confirms=aside.confirms)
+        said = plain_line(step.reason) if step.reason else EVIDENCE[Evidence[step.evidence.upper()]]
+        table.add_row(clock(step.at_ms, now_ms=now_ms), word, said)
+    out.print(Padding(table, (0, 0, 0, INDENT)))
+    out.print(Padding(Text(TRIGGERS[Trigger(aside.trigger)]), (0, 0, 0, INDENT)))
+    if aside.stage == "offered":
+        out.print(Padding(Text("`answerback consent ID yes` sends it; `no` does not."), (0, 0, 0, INDENT)))
+    elif aside.cost:
+        out.print(Padding(Text(f"{aside.cost}, not encrypted."), (0, 0, 0, INDENT)))
 
 
 def _copy(out: Console, copy: CopyTold, now_ms: int) -> None:

@@ -25,6 +25,7 @@ from answerback.device.client import Client, Sent
 from answerback.device.signing_in import give_back_here
 from answerback.device.wishes import keep_wish
 from answerback.faces.ledger import READ_SETTING, Ledger
+from answerback.faces.local_fallback import FallbackRoom
 from answerback.faces.local_link import LinkRoom
 from answerback.faces.local_trust import TrustRoom
 from answerback.faces.news import told_link, told_news
@@ -70,6 +71,7 @@ class LocalApi:
         self._client: Final = client
         self._ledger: Final = Ledger(client.journal, client.identity, client=client)
         self._links: Final = LinkRoom(client)
+        self._fallbacks: Final = FallbackRoom(client, self._ledger)
         self._on_stop: Final = on_stop
         self._place = Place(pid=os.getpid())
 
@@ -111,6 +113,7 @@ class LocalApi:
             web.post("/v1/link", self._links.begin),
             web.post("/v1/link/confirm", self._links.confirm),
             *TrustRoom(self._client).routes(),
+            *self._fallbacks.routes,
         ]
 
     # ---- the door
@@ -203,6 +206,7 @@ class LocalApi:
             file=Path(asked.file) if asked.file else None,
             urgency=Urgency.URGENT if asked.urgent else Urgency.NORMAL,
             lifetime_s=asked.ttl_s or LIFETIME_S,
+            is_private=asked.private,
         )
         # A person acts: the best moment to try again, unless the relay asked us to stay away.
         self._client.agent.change(lambda engine, now: engine.hint(now=now))

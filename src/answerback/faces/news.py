@@ -11,6 +11,9 @@ from answerback.core.effects import (
     ModeChanged,
     News,
     Progressed,
+    TextCame,
+    TextMerged,
+    TextProgressed,
     Warned,
 )
 from answerback.faces.ledger import Ledger
@@ -48,6 +51,23 @@ def told_news(news: News, *, history: History, ledger: Ledger) -> EventTold:
         case FileReady(message_id, blob, cause):
             path = history.setting(f"file.{blob.hex()}")
             return EventTold("file", message_id=message_id_text(message_id), path=path, cause=_id(cause))
+        case TextProgressed(message_id, _, carrier, confirms, step):
+            return EventTold(
+                "aside",
+                message_id=message_id_text(message_id),
+                stage=step.stage.name.lower(),
+                evidence=step.evidence.name.lower(),
+                at_ms=step.wall_ms,
+                carrier=carrier,
+                confirms=confirms,
+                why=step.reason or None,
+            )
+        case TextCame(message, carrier):
+            kept = history.message(message.id, author=message.author)
+            shown = ledger.message(kept) if kept else None
+            return EventTold("text", message=shown, message_id=message_id_text(message.id), carrier=carrier)
+        case TextMerged(message_id, _, carrier):
+            return EventTold("merged", message_id=message_id_text(message_id), carrier=carrier)
         case Warned(cause, account, handle):
             contact = handle or (ledger.name(account) if account else None)
             return EventTold("warned", cause=_id(cause), contact=contact)

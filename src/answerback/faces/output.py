@@ -42,8 +42,11 @@ class Exit(IntEnum):
 
 def exit_of(error: AnswerbackError) -> Exit:
     """Choose the code an error ends a command with."""
+    from answerback.model.causes import Cause
     from answerback.transport.failures import Deferred, Unreachable
 
+    if getattr(error, "cause", None) is Cause.FALLBACK_CONSENT_NEEDED:
+        return Exit.CONSENT
     if isinstance(error, UsageError):
         return Exit.USAGE
     return Exit.UNDER_WAY if isinstance(error, Unreachable | Deferred) else Exit.REFUSED

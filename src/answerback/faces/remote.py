@@ -18,11 +18,14 @@ import msgspec
 from answerback.faces.place import Place, read_place
 from answerback.faces.told import (
     CodeTold,
+    ConsentAsked,
     ContactAsked,
     ContactTold,
     DeviceNamed,
     DeviceTold,
     EventTold,
+    FallbackAsked,
+    FallbackTold,
     LinkTold,
     MessageTold,
     ReadAsked,
@@ -97,6 +100,10 @@ class Remote:
         query = "?" + urlencode({"message": part}) if part is not None else ""
         return self._ask("GET", f"/v1/timeline{query}", TimelineTold)
 
+    def fallback(self, contact: str) -> FallbackTold:
+        """What becomes of messages to a contact that do not get through."""
+        return self._ask("GET", "/v1/fallback?" + urlencode({"contact": contact}), FallbackTold)
+
     def reached(self, message: str, stage: str, *, timeout_s: int) -> TimelineTold:
         """Wait until a message has come so far, or until the time is over."""
         query = urlencode({"message": message, "stage": stage, "timeout_s": timeout_s})
@@ -132,6 +139,14 @@ class Remote:
     def register_again(self, asked: RegisterAsked) -> StatusTold:
         """Sign out and in again; returns when it is done, or when the time is over."""
         return self._ask("POST", "/v1/re-register", StatusTold, body=asked, timeout_s=asked.timeout_s + ANSWER_S_MAX)
+
+    def choose_fallback(self, asked: FallbackAsked) -> FallbackTold:
+        """Say what becomes of messages to a contact that do not get through."""
+        return self._ask("POST", "/v1/fallback", FallbackTold, body=asked)
+
+    def answer(self, asked: ConsentAsked) -> TimelineTold:
+        """Say yes or no to one message's other way."""
+        return self._ask("POST", "/v1/consent", TimelineTold, body=asked)
 
     def stop(self) -> None:
         """Ask the agent to end."""

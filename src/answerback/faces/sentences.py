@@ -303,6 +303,27 @@ CAUSES: dict[Cause, Advice] = {
         "The device that sent it is asked to bring it again, if it still has it.",
         "If you sent it and it stays like this, send the file again.",
     ),
+    # ---- beside the road
+    Cause.FALLBACK_CONSENT_NEEDED: Advice(
+        "Nobody has agreed yet to what an SMS means for this contact: it is not encrypted, and it costs.",
+        "Nothing was sent by SMS. The encrypted message is still tried.",
+        "Give `answerback consent MESSAGE yes` at a terminal: it shows what there is to agree to.",
+    ),
+    Cause.FALLBACK_IMPOSSIBLE: Advice(
+        "This message does not go by SMS.",
+        "Nothing was sent by SMS. The encrypted message is still tried.",
+        "See what was chosen for this contact: `answerback fallback CONTACT`.",
+    ),
+    Cause.TEXT_FROM_STRANGER: Advice(
+        "A carrier brought a text from a number that is no contact of yours.",
+        "It is not shown: anybody can write any number there.",
+        "Look at the carrier itself if you expect one.",
+    ),
+    Cause.TEXT_FLOOD: Advice(
+        "More texts came under one contact's number than a person writes.",
+        "The rest of this hour's are not kept.",
+        "If you expect them, look at the carrier itself; if not, somebody may be writing under that number.",
+    ),
     Cause.UNKNOWN: Advice(
         "We do not know why.",
         "We keep what is not answered, and keep trying.",
@@ -331,6 +352,9 @@ EVIDENCE: dict[Evidence, str] = {
     Evidence.RELAY: "the relay says it is on its disk",
     Evidence.RECEIPT: "the device itself says so, in a sealed receipt",
     Evidence.CLOCK: "the time it was given has run out",
+    Evidence.CARRIER: "the carrier says so; nothing proves it",
+    Evidence.CARRIER_RECEIPT: "the carrier says that the phone has it; whether anybody saw it, nobody knows",
+    Evidence.PERSON: "you said so",
     Evidence.REFUSAL: "it was refused",
 }
 """Why we believe a stage."""
@@ -366,6 +390,7 @@ REASONS: dict[str, str] = {  # by the id of a `Reason` of the core: a `Wait` car
     "expiry": "its time ends then",
     "upkeep": "keys are looked after",
     "transfer": "the next piece of the file",
+    "fallback.due": "when it may have waited as long as you chose before another way is thought of",
     "disk.again": "the disk refused, and is tried again",
 }
 """Why the next attempt is then and not sooner."""

@@ -46,6 +46,34 @@ class CopyTold(msgspec.Struct, frozen=True):
     """The words for a copy that failed or expired."""
 
 
+class AsideStepTold(msgspec.Struct, frozen=True):
+    """One line of a text's life."""
+
+    stage: str
+    evidence: str
+    at_ms: int
+    reason: str | None
+
+
+class AsideTold(msgspec.Struct, frozen=True):
+    """A message's way by a carrier, outside the encryption."""
+
+    carrier: str
+    to: str
+    stage: str
+    sentence: str
+    confirms: bool
+    """Whether this carrier can ever say that a phone has it."""
+    trigger: str
+    parts: int
+    price: str
+    cost: str
+    """What all parts cost; empty if nobody said the price."""
+    needs_consent: bool
+    """To say yes, what it means must be agreed to as well."""
+    steps: list[AsideStepTold]
+
+
 class TimelineTold(msgspec.Struct, frozen=True):
     """What became of one message."""
 
@@ -66,6 +94,14 @@ class TimelineTold(msgspec.Struct, frozen=True):
     failure: WaitTold | None
     changed: list[str] = []
     """Recipients whose key is not the one it was, and nobody has agreed to that."""
+    private: bool = False
+    """It never goes by a carrier."""
+    asides: list[AsideTold] = []
+    """Its ways by a carrier, oldest first."""
+    carrier: str | None = None
+    """Which carrier brought it, of what came so."""
+    unproven: bool = False
+    """It came by a carrier only: unencrypted, and nobody proved who sent it."""
 
 
 class FileTold(msgspec.Struct, frozen=True):
@@ -100,6 +136,16 @@ class MessageTold(msgspec.Struct, frozen=True):
     """Whether its author's key was compared; of our own: that of every recipient."""
     changed: list[str] = []
     """Author or recipients whose key is not the one it was."""
+    private: bool = False
+    """It never goes by a carrier."""
+    aside: str | None = None
+    """How far it has come by a carrier, of our own messages."""
+    aside_carrier: str | None = None
+    aside_confirms: bool = True
+    carrier: str | None = None
+    """Which carrier brought it, of what came so, also beside the encrypted one."""
+    unproven: bool = False
+    """It came by a carrier only: unencrypted, and nobody proved who sent it."""
 
 
 class DeviceTold(msgspec.Struct, frozen=True):
@@ -232,6 +278,8 @@ class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
     contact: str | None = None
     state: str | None = None
     code: str | None = None
+    carrier: str | None = None
+    confirms: bool | None = None
 
 
 class LinkTold(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -289,6 +337,51 @@ class SendAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: str | None = None
     urgent: bool = False
     ttl_s: int | None = None
+    private: bool = False
+
+
+class FallbackTold(msgspec.Struct, frozen=True):
+    """What becomes of messages to one contact that do not get through."""
+
+    contact: str
+    choice: str
+    after_s: float | None
+    to: str | None
+    """The number that a text would go to."""
+    carrier: str | None
+    price: str
+    file_noted: bool
+    agreed_by: str | None
+    """Who agreed to what this means; null: nobody, or not to these words and this price."""
+    agreed_ms: int | None
+    words: str
+    """What there is to agree to."""
+    wording: int
+    carriers: dict[str, str] = {}
+    """All carriers that are set up, and what a part costs; empty while no agent runs."""
+
+
+class FallbackAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A choice for a contact; a `consent` names who has agreed to the words."""
+
+    contact: str
+    choice: str
+    after_s: float = 0.0
+    carrier: str | None = None
+    number: str | None = None
+    file_noted: bool = False
+    consent: str | None = None
+    wording: int = 0
+
+
+class ConsentAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Yes or no to one message's other way; a `consent` names who has agreed to the words as well."""
+
+    message: str
+    yes: bool
+    by: str
+    consent: str | None = None
+    wording: int = 0
 
 
 class ContactAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -81,6 +81,10 @@ class Cause(Enum):
     MESSAGE_TOO_LARGE = "message.too_large"
     MESSAGE_EXPIRED = "message.expired"
     MESSAGE_FILE_MISSING = "message.file_missing"
+    FALLBACK_CONSENT_NEEDED = "fallback.consent_needed"
+    FALLBACK_IMPOSSIBLE = "fallback.impossible"
+    TEXT_FROM_STRANGER = "text.from_stranger"
+    TEXT_FLOOD = "text.flood"
     UNKNOWN = "unknown"
 
     @property
@@ -105,6 +109,8 @@ _OWNER_BY_LAYER = {
     "recipient": Owner.RECIPIENT_DEVICE,
     "trust": Owner.RECIPIENT,
     "message": Owner.YOU,
+    "fallback": Owner.YOU,
+    "text": Owner.UNKNOWN,
     "unknown": Owner.UNKNOWN,
 }
 _OWNERS = {

@@ -57,6 +57,12 @@ class Evidence(IntEnum):
     """The time its author gave it has run out."""
     REFUSAL = 7
     """The relay or the recipient refused it, with a cause."""
+    CARRIER = 8
+    """A carrier outside the encryption said so; nothing proves it."""
+    CARRIER_RECEIPT = 9
+    """The carrier says that its network has confirmed it: the phone has it. Whether anybody saw it, nobody knows."""
+    PERSON = 10
+    """A person at this device said so."""
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):

@@ -7,20 +7,26 @@ from typing import Final
 
 from answerback.core.facts import (
     KeepChange,
+    KeepConsent,
     KeepContact,
     KeepCopy,
     KeepDeviceName,
     KeepDraft,
+    KeepFallback,
     KeepOwnList,
     KeepStep,
+    KeepText,
+    KeepTextArrival,
     KeepTransfer,
     KeepVerified,
 )
 from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.errors import UsageError
+from answerback.model.fallback import AsideStep
 from answerback.model.ids import ID_BYTES, AccountId, ConversationId, DeviceId, MessageId
 from answerback.model.timeline import Evidence, Stage, Step
+from answerback.storage.asides import is_private, read_arrival_of, read_consents, read_fallbacks, read_texts_of
 from answerback.storage.database import Database
 from answerback.storage.identity import Identity, read_identity
 from answerback.storage.messages import MESSAGES, KeptMessage, kept_message
@@ -153,6 +159,26 @@ class History:
         columns = COPY_COLUMNS.format(sealed="NULL")
         sql = f"SELECT {columns} FROM copies WHERE message = ? ORDER BY number"  # noqa: S608
         return [copy_of(row) for row in self._database.rows(sql, (message,))]
+
+    def texts(self, message: MessageId) -> list[tuple[KeepText, tuple[AsideStep, ...]]]:
+        """Return a message's ways by a carrier, oldest first, and what became of each."""
+        return read_texts_of(self._database, message)
+
+    def text_arrival(self, author: AccountId, message: MessageId) -> KeepTextArrival | None:
+        """Say how a message came by a carrier, if it did."""
+        return read_arrival_of(self._database, author, message)
+
+    def is_private(self, message: MessageId) -> bool:
+        """Say whether a message of ours never goes by a carrier."""
+        return is_private(self._database, message)
+
+    def fallbacks(self) -> tuple[KeepFallback, ...]:
+        """Return what was chosen for each contact."""
+        return read_fallbacks(self._database)
+
+    def consents(self) -> tuple[KeepConsent, ...]:
+        """Return every consent, oldest first, also those taken back."""
+        return read_consents(self._database)
 
     def contacts(self) -> tuple[KeepContact, ...]:
         """Return every known handle and its account."""

@@ -11,8 +11,10 @@ from answerback.core.facts import (
     DropOutgoing,
     DropRatchet,
     DropSealSecret,
+    DropTextMessage,
     Fact,
     KeepChange,
+    KeepConsent,
     KeepContact,
     KeepCopy,
     KeepCursor,
@@ -20,12 +22,14 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepFallback,
     KeepLease,
     KeepMessage,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPrivate,
     KeepRatchet,
     KeepRelay,
     KeepSealKey,
@@ -33,11 +37,15 @@ from answerback.core.facts import (
     KeepSeen,
     KeepStep,
     KeepStream,
+    KeepText,
+    KeepTextArrival,
+    KeepTextStep,
     KeepTransfer,
     KeepVerified,
     RaiseStage,
 )
 from answerback.model.timeline import Stage, Step
+from answerback.storage.asides import aside_statement
 from answerback.storage.database import Value
 
 Statement = tuple[str, Sequence[Value]]
@@ -190,6 +198,16 @@ def statements(fact: Fact) -> Iterator[Statement]:
             yield _CHANGE, (handle, account, after, at_ms, held)
         case DropChange(handle):
             yield _DROP_CHANGE, (handle,)
+        case (
+            KeepFallback()
+            | KeepConsent()
+            | KeepText()
+            | KeepTextStep()
+            | KeepPrivate()
+            | KeepTextArrival()
+            | DropTextMessage()
+        ):
+            yield aside_statement(fact)
         case _:
             yield _key_material(fact)
 

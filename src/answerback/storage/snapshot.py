@@ -36,6 +36,14 @@ from answerback.model.notes import NoteKind
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
 from answerback.model.timeline import Stage
 from answerback.model.trust import How
+from answerback.storage.asides import (
+    read_consents,
+    read_fallbacks,
+    read_lately,
+    read_private,
+    read_text_arrivals,
+    read_texts,
+)
 from answerback.storage.database import Database, Row
 from answerback.storage.messages import MESSAGES, kept_message
 
@@ -80,6 +88,12 @@ def read_snapshot(database: Database) -> Memory:
             networks=_networks(database),
             notes=_notes(database),
             transfers=read_transfers(database),
+            fallbacks=read_fallbacks(database),
+            consents=read_consents(database),
+            texts=read_texts(database),
+            private=read_private(database),
+            text_arrivals=read_text_arrivals(database),
+            lately=read_lately(database),
             recent=_recent(database),
             last_stamp=_last_stamp(database),
         )

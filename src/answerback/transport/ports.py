@@ -109,3 +109,5 @@ class Ports:
     monotonic_s: Callable[[], float] = time.monotonic
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     randomness: Callable[[int], bytes] = os.urandom
+    carriers: tuple[Carrier, ...] = ()
+    """What carries texts outside the encryption, if its person has set any up."""

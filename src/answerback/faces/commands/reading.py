@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from answerback.faces.access import Asked, agent_at, device_folder, reading
+from answerback.faces.aside_sentences import stage_words
 from answerback.faces.output import WIDTH_MAX, ends_by_hand, note, plain, plain_line, tell_json, wall_ms
 from answerback.faces.remote import Remote
 from answerback.faces.sentences import CAUSES, STAGES
@@ -14,6 +15,7 @@ from answerback.faces.times import clock
 from answerback.faces.told import MessageTold, StatusTold
 from answerback.model.causes import cause_of
 from answerback.model.errors import StoreLockedError
+from answerback.model.fallback import AsideStage
 from answerback.model.timeline import Stage
 
 LIMIT = 20
@@ -117,6 +119,13 @@ def message_lines(message: MessageTold, *, now_ms: int, width: int) -> list[str]
     to = ", ".join(plain_line(name) for name in message.to) or "somebody unknown"
     whom = f"you to {to}" if message.mine else plain_line(message.author)
     marks = [word for word, is_so in (("urgent", message.urgency == "urgent"), ("new", message.unread)) if is_so]
+    if message.carrier is not None:
+        marks.append(
+            f"by SMS, not encrypted, sender not proven ({plain_line(message.carrier)})"
+            if message.unproven
+            else "also came by SMS"
+        )
+    marks += ["private"] if message.private else []
     head = click.style(clock(message.written_ms, now_ms=now_ms), dim=True) + "  " + click.style(whom, bold=True)
     if message.verified:
         head += "  " + click.style("verified", fg="green")
@@ -139,6 +148,9 @@ def _progress(message: MessageTold, width: int) -> list[str]:
     told = f"{STAGES[stage]} ({message.id[-8:]})"
     if message.cause is not None and not stage.answered:
         told += f" {CAUSES[cause_of(message.cause)].sentence}"
+    if message.aside is not None and not stage.answered:
+        aside = AsideStage[message.aside.upper()]
+        told += f" {stage_words(aside, confirms=message.aside_confirms).capitalize()}."
     wrapped = textwrap.wrap(told, width, initial_indent=INDENT, subsequent_indent=INDENT)
     return [click.style(line, fg="red" if stage.final else None, dim=not stage.final) for line in wrapped]
 

@@ -54,6 +54,7 @@ REACHED_WORDS = {
     help="Wait so many seconds at most.",
 )
 @click.option("--ttl", metavar="TIME", help="Give up after this long, such as 10m or 7d; 30 days if not given.")
+@click.option("--private", is_flag=True, help="Never by SMS, whatever was agreed to for this contact.")
 @click.option("--json", "as_json", is_flag=True, help="Print the message's timeline as one line of JSON.")
 @click.pass_context
 def send(
@@ -66,6 +67,7 @@ def send(
     wait_for: str,
     timeout_s: int,
     ttl: str | None,
+    private: bool,
     as_json: bool,
 ) -> None:
     """Send a text or a file. It is kept before any network is asked.
@@ -80,6 +82,7 @@ def send(
         file=_encodable(str(file.absolute()), "the file's name") if file else None,
         urgent=urgent,
         ttl_s=parse_duration(ttl) if ttl else None,
+        private=private,
     )
     folder = device_folder(ctx.obj)
     told = _saved(folder, asked) if wait_for == "saved" else _handed_over(folder, asked, WAITS[wait_for], timeout_s)
@@ -171,6 +174,7 @@ async def _kept(folder: Path, asked: SendAsked, passphrase: str | None) -> Timel
             file=Path(asked.file) if asked.file else None,
             urgency=Urgency.URGENT if asked.urgent else Urgency.NORMAL,
             lifetime_s=asked.ttl_s or LIFETIME_S,
+            is_private=asked.private,
         )
         return Ledger(journal, client.identity).why(message_id_text(sent.id))
     finally:

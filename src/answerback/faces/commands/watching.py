@@ -3,11 +3,13 @@
 import click
 
 from answerback.faces.access import agent_at, device_folder
+from answerback.faces.aside_sentences import stage_words
 from answerback.faces.output import ends_by_hand, note, plain_line, say_beside, tell_json, wall_ms
 from answerback.faces.sentences import CAUSES, EVIDENCE, STAGES
 from answerback.faces.times import clock
 from answerback.faces.told import EventTold
 from answerback.model.causes import Cause, cause_of
+from answerback.model.fallback import AsideStage
 from answerback.model.timeline import Evidence, Stage
 
 CLOCK_WIDTH = 10
@@ -52,6 +54,16 @@ def event_line(event: EventTold) -> str | None:
             return f"{told}  {cause}".rstrip()
         case "file":
             return f"file is here: {plain_line(event.path)}" if event.path else f"file: {cause}"
+        case "text" if event.message is not None:
+            who = plain_line(event.message.author)
+            mark = click.style("by SMS, not encrypted, sender not proven", fg="yellow")
+            return f"{click.style(who, bold=True)}: {plain_line(event.message.text)}  ({mark})"
+        case "merged":
+            return f"{(event.message_id or '')[-8:]}  also came by SMS"
+        case "aside":
+            stage = stage_words(AsideStage[(event.stage or "").upper()], confirms=bool(event.confirms))
+            by = f"(by {plain_line(event.carrier or '')}{': ' + plain_line(event.why) if event.why else ''})"
+            return "  ".join(((event.message_id or "")[-8:], stage, by))
         case "warned":
             of = f"{plain_line(event.contact)}: " if event.contact else ""
             return f"{click.style('note', fg='yellow')}  {of}{cause}"
