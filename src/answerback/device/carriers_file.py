@@ -26,17 +26,16 @@ from answerback.model.errors import StorageError, UsageError
 from answerback.storage.database import Database
 from answerback.storage.durable import is_private
 from answerback.storage.text_ledger import open_ledger
-from answerback.transport.carriers.android_gateway import AndroidSettings, open_android
-from answerback.transport.carriers.apprise_services import AppriseSettings, open_apprise
-from answerback.transport.carriers.gammu import GammuSettings, open_gammu
 from answerback.transport.carriers.roads import OpenRoad
-from answerback.transport.carriers.smpp import SMPP_PORT, SMPP_TLS_PORT, SmppSettings, open_smpp
 
 CARRIERS_FILE: Final = "carriers.toml"
 FILE_BYTES_MAX = 64 * 1024
 CARRIERS_MAX = 20
 """A person has one or two; each keeps a connection."""
 WINDOW_USUAL = 10
+MODEM_ANSWER_S = 180.0
+SERVICE_ANSWER_S = 90.0
+"""More than each road gives one text: it is the road that says that no answer came."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,30}")
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Price = Annotated[str, msgspec.Meta(max_length=40)]
@@ -164,54 +163,82 @@ def _setup(path: Path, name: str, table: object) -> Setup:
 
 
 def _made(name: str, configured: Configured) -> Setup:
-    price = configured.price
+    """Make one of them; what it takes to speak is loaded only for the kinds that are used."""
     match configured:
         case Smpp():
-            smpp = SmppSettings(
-                host=configured.host,
-                port=configured.port or (SMPP_TLS_PORT if configured.tls else SMPP_PORT),
-                system_id=configured.system_id,
-                password=configured.password,
-                sender=configured.sender,
-                system_type=configured.system_type,
-                tls=configured.tls,
-                is_asked=configured.asked,
-                decimal_receipts=configured.decimal_receipts,
-            )
-            pace = Pace(window=configured.window, per_second=configured.per_second)
-            return Setup(CarrierTraits(name=name, kind="smpp", price=price, pace=pace), lambda: open_smpp(smpp))
+            return _smpp(name, configured)
         case Android():
-            phone = AndroidSettings(
-                url=configured.url,
-                username=configured.username,
-                password=configured.password,
-                webhook_url=configured.webhook_url,
-                webhook_listen=configured.webhook_listen,
-                webhook_key=configured.webhook_key,
-            )
-            return Setup(
-                CarrierTraits(
-                    name=name,
-                    kind="android",
-                    price=price,
-                    is_confirming=phone.is_confirming,
-                    cut=Cut.THERE,
-                    pace=Pace(window=4),
-                ),
-                lambda: open_android(phone),
-            )
+            return _android(name, configured)
         case Gammu():
-            modem = GammuSettings(command=configured.command)
-            # a modem sends one after the other, so none is under way for longer than the command may take
-            pace = Pace(window=1, answer_s=180.0)
-            return Setup(
-                CarrierTraits(name=name, kind="gammu", price=price, is_confirming=False, cut=Cut.THERE, pace=pace),
-                lambda: open_gammu(modem),
-            )
+            return _gammu(name, configured)
         case Apprise():
-            service = AppriseSettings(url=configured.url)
-            pace = Pace(window=2, answer_s=90.0)
-            return Setup(
-                CarrierTraits(name=name, kind="apprise", price=price, is_confirming=False, cut=Cut.NOWHERE, pace=pace),
-                lambda: open_apprise(service),
-            )
+            return _apprise(name, configured)
+
+
+def _smpp(name: str, said: Smpp) -> Setup:
+    from answerback.transport.carriers.smpp import (  # noqa: PLC0415 - see _made
+        SMPP_PORT,
+        SMPP_TLS_PORT,
+        SmppSettings,
+        open_smpp,
+    )
+
+    settings = SmppSettings(
+        host=said.host,
+        port=said.port or (SMPP_TLS_PORT if said.tls else SMPP_PORT),
+        system_id=said.system_id,
+        password=said.password,
+        sender=said.sender,
+        system_type=said.system_type,
+        tls=said.tls,
+        is_asked=said.asked,
+        decimal_receipts=said.decimal_receipts,
+    )
+    pace = Pace(window=said.window, per_second=said.per_second)
+    return Setup(CarrierTraits(name=name, kind="smpp", price=said.price, pace=pace), lambda: open_smpp(settings))
+
+
+def _android(name: str, said: Android) -> Setup:
+    from answerback.transport.carriers.android_gateway import (  # noqa: PLC0415 - see _made
+        AndroidSettings,
+        open_android,
+    )
+
+    settings = AndroidSettings(
+        url=said.url,
+        username=said.username,
+        password=said.password,
+        webhook_url=said.webhook_url,
+        webhook_listen=said.webhook_listen,
+        webhook_key=said.webhook_key,
+    )
+    traits = CarrierTraits(
+        name=name,
+        kind="android",
+        price=said.price,
+        is_confirming=settings.is_confirming,
+        cut=Cut.THERE,
+        pace=Pace(window=4),
+    )
+    return Setup(traits, lambda: open_android(settings))
+
+
+def _gammu(name: str, said: Gammu) -> Setup:
+    from answerback.transport.carriers.gammu import GammuSettings, open_gammu  # noqa: PLC0415 - see _made
+
+    settings = GammuSettings(command=said.command)
+    pace = Pace(window=1, answer_s=MODEM_ANSWER_S)
+    traits = CarrierTraits(name=name, kind="gammu", price=said.price, is_confirming=False, cut=Cut.THERE, pace=pace)
+    return Setup(traits, lambda: open_gammu(settings))
+
+
+def _apprise(name: str, said: Apprise) -> Setup:
+    from answerback.transport.carriers.apprise_services import (  # noqa: PLC0415 - see _made
+        AppriseSettings,
+        open_apprise,
+    )
+
+    settings = AppriseSettings(url=said.url)
+    pace = Pace(window=2, answer_s=SERVICE_ANSWER_S)
+    traits = CarrierTraits(name=name, kind="apprise", price=said.price, is_confirming=False, cut=Cut.NOWHERE, pace=pace)
+    return Setup(traits, lambda: open_apprise(settings))
