@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import smpp34
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from answerback.model.errors import UsageError
 from answerback.model.handle import Handle, parse_handle
@@ -293,3 +296,31 @@ def test_what_the_protocol_cannot_say_is_refused(wrong: dict[str, object]) -> No
 def test_the_password_is_not_shown() -> None:
     assert "secret" not in repr(settings(1))
     assert "hello" not in repr(HELLO)
+
+
+@given(st.lists(st.binary(max_size=80) | st.sampled_from([pdus.DELIVER_SM, pdus.ENQUIRE_LINK, 0x103]), max_size=6))
+@settings_of(max_examples=60, deadline=None)
+def test_whatever_a_centre_says_the_road_ends_in_a_sentence(said: list[bytes | int]) -> None:
+    packets = [
+        packed(each, sequence=1) if isinstance(each, int) else packed(pdus.DELIVER_SM, sequence=2, body=each)
+        for each in said
+    ]
+    stream = b"".join(packets) + b"".join(each for each in said if isinstance(each, bytes))
+
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(stream)
+        writer.close()
+
+    async def story() -> None:
+        async with impolite(talk) as port:
+            road = await open_smpp(settings(port))
+            with pytest.raises(RoadClosed):
+                await heard_to_the_end(road)
+            await road.close()
+
+    asyncio.run(story())
+
+
+async def heard_to_the_end(road: SmppRoad) -> None:
+    async for event in road.events():
+        event.heard()
