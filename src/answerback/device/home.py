@@ -5,15 +5,18 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from answerback.crypto.primitives import argon2id
-from answerback.device.carriers_file import Carriers, open_carriers, read_carriers
 from answerback.model.errors import StorageError, StoreCorruptError, UsageError
 from answerback.storage.history import History
 from answerback.storage.journal import Journal
 from answerback.storage.layout import JOURNAL_FILE
 from answerback.storage.repair import Repaired, repair_journal
 from answerback.storage.vault import KeySource, create_key, key_source, keyring_usable, open_key
+
+if TYPE_CHECKING:
+    from answerback.device.carriers_file import Carriers
 
 FOLDER_VARIABLE = "ANSWERBACK_HOME"
 CHECK_BYTES_MAX = 32 * 1024 * 1024
@@ -80,8 +83,11 @@ def _advised() -> Iterator[None]:
         raise StoreCorruptError(f"{error}; `answerback repair` saves what can be read of it") from error
 
 
-def own_carriers(folder: Path, *, passphrase: str | None = None) -> Carriers:
+def own_carriers(folder: Path, *, passphrase: str | None = None) -> "Carriers":
     """Set up what carries texts for this device, as its `carriers.toml` says. Raises as `open_carriers` does."""
+    # not above: most commands only read, and need not load what connects
+    from answerback.device.carriers_file import Carriers, open_carriers, read_carriers  # noqa: PLC0415
+
     return open_carriers(folder, key=_key(folder, passphrase)) if read_carriers(folder) else Carriers((), None)
 
 
