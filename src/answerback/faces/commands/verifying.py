@@ -1,5 +1,6 @@
 """Verifies: shows what two people compare, compares it, and says what has changed."""
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -114,7 +115,8 @@ def _compare(ctx: click.Context, remote: Remote, contact: str, *, as_json: bool)
         elif turn.state == "shown":
             click.echo(f"\nYour code:  {click.style(turn.code or '', bold=True)}\n")
             same = click.confirm("Read it to each other. Are both the same?", err=True)
-            remote.say(ContactAsked(contact, same=same))
+            with contextlib.suppress(UsageError):  # they were quicker, or the time is over: the next turn says which
+                remote.say(ContactAsked(contact, same=same))
         elif turn.state == "done":
             say(click.style(f"{plain_line(contact)} is verified", fg="green") + ", on all your devices.")
         else:
