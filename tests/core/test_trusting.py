@@ -116,16 +116,19 @@ def test_whoever_compares_the_new_key_has_agreed() -> None:
     assert other.texts == ["secret"]
 
 
-def test_a_contact_that_was_never_verified_is_followed_with_a_warning_that_stays() -> None:
+def test_a_contact_that_was_never_verified_is_not_followed_without_a_word_either() -> None:
     world, ann, bea = friends(verified=False)
     other = moved_handle(world, bea)
     asks(world, ann)
     ann.crash()
     change = ann.engine.machines.trust.change("bea")
     assert change is not None
-    assert (change.before, change.after, change.held) == (bea.own.account, other.own.account, False)
+    assert (change.before, change.after, change.held) == (bea.own.account, other.own.account, True)
     assert warned(ann) == [Cause.TRUST_CONTACT_CHANGED]
     message = ann.send("bea", text="hi")
+    world.run(5)
+    assert (ann.stage(message), other.texts) == (Stage.QUEUED, [])
+    ann.carry_out(ann.engine.trusted(Agreed("bea"), now=ann.now))
     world.run(5)
     assert ann.stage(message) is Stage.DELIVERED
     assert other.texts == ["hi"]

@@ -8,6 +8,7 @@ from answerback.core.effects import (
     Arrived,
     CodeMoved,
     FileReady,
+    HandleChanged,
     LinkChanged,
     ModeChanged,
     News,
@@ -22,6 +23,7 @@ from answerback.faces.ledger import Ledger
 from answerback.faces.news import told_news
 from answerback.model.causes import Cause
 from answerback.model.fallback import AsideStage, AsideStep
+from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, MessageId
 from answerback.model.message import Message, Urgency
 from answerback.model.stamp import Stamp
@@ -61,6 +63,7 @@ SENT = AsideStep(AsideStage.SENT, Evidence.CARRIER, 5, "taken")
 SAMPLES: dict[type, tuple[News, str]] = {
     Arrived: (Arrived(message()), "arrived"),
     Progressed: (Progressed(MESSAGE, DEVICE, Step(Stage.READ, Evidence.RECEIPT, 5)), "progressed"),
+    HandleChanged: (HandleChanged("a@b.c", HandleState.LEFT, AccountId(b"o" * 16), 5), "handle"),
     LinkChanged: (LinkChanged(connected=False, cause=Cause.NETWORK_STALLED), "link"),
     ModeChanged: (ModeChanged(Posture(Mode.ECONOMICAL, Why.BATTERY_LOW)), "mode"),
     Answered: (Answered("bea@example.org", None, Cause.RECIPIENT_HANDLE_UNKNOWN), "answered"),

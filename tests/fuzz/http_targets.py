@@ -15,7 +15,6 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from answerback.model.causes import Cause
@@ -26,6 +25,7 @@ from answerback.relay.blobs import BlobLimits
 from answerback.relay.http import HttpLimits, http_runner
 from answerback.relay.limits import Rate
 from answerback.relay.rooms import HttpNeeds, HttpSide
+from answerback.relay.serve import frames_route
 from answerback.storage.database import open_database
 from answerback.wire.connection import FRAMES_PATH
 from answerback.wire.requests import RefusalBody, decode_json
@@ -80,7 +80,7 @@ class RelayInside:
             )
         )
         side.door.long_lived.add(FRAMES_PATH)
-        side.application.add_routes([web.get(FRAMES_PATH, self.node.frames, allow_head=False)])
+        side.add(frames_route(self.node.frames))
         runner = http_runner(side.application)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

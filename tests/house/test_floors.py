@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "storage.turns",
         "storage.blobs",  # attachments
         "storage.account_store",
+        "storage.handle_store",  # handles on their way from one account to another
         "storage.group_commit",
         "storage.relay_commands",
         "storage.relay_directory",

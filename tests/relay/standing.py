@@ -25,6 +25,7 @@ from answerback.relay.rooms import HttpNeeds, HttpSide
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database, open_database
 from answerback.storage.group_commit import GroupCommit
+from answerback.storage.handle_store import NoticeRow
 from answerback.storage.relay_store import RelayStore
 from answerback.wire.codec import encode
 
@@ -42,6 +43,8 @@ class Standing:
     side: HttpSide
     codes: "asyncio.Queue[tuple[Handle, str]]"
     tokens: dict[bytes, DeviceId] = field(default_factory=dict)
+    told: list[NoticeRow] = field(default_factory=list)
+    """What devices are told of their handles."""
 
     async def code_for(self, handle: str, **more: str) -> str:
         """Ask for a code and return it, as its owner would read it."""
@@ -52,7 +55,7 @@ class Standing:
         assert sent_to.text == handle
         return code
 
-    async def create(self, handle: str, code: str, signed: Signed, **more: str) -> tuple[int, dict[str, Any]]:
+    async def create(self, handle: str, code: str, signed: Signed, **more: object) -> tuple[int, dict[str, Any]]:
         """Ask for an account; return status and body."""
         body = {"handle": handle, "code": code, "list": listed(signed), **more}
         async with self.web.post(self.url + "/v1/accounts", json=body) as response:
@@ -98,6 +101,7 @@ async def standing(
     """Run the HTTP side until the block ends."""
     codes: asyncio.Queue[tuple[Handle, str]] = asyncio.Queue()
     known = tokens if tokens is not None else {}
+    told: list[NoticeRow] = []
 
     async def keep(handle: Handle, code: str) -> None:
         codes.put_nowait((handle, code))
@@ -117,6 +121,7 @@ async def standing(
             is_open=is_open,
             courier=courier or keep,
             device_of_token=known.get,
+            tell=told.extend,
             registry=registry,
             http_limits=limits,
             blob_limits=blob_limits or BlobLimits(),
@@ -131,7 +136,7 @@ async def standing(
     try:
         async with aiohttp.ClientSession() as session:
             host, actual = runner.addresses[0][:2]
-            yield Standing(f"http://{host}:{actual}", session, database, registry, side, codes, known)
+            yield Standing(f"http://{host}:{actual}", session, database, registry, side, codes, known, told)
     finally:
         tending.cancel()
         with suppress(asyncio.CancelledError):

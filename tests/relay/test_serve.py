@@ -106,7 +106,7 @@ def test_an_invited_person_joins_over_tls_with_nothing_but_the_link(tmp_path: Pa
                 code = await asyncio.wait_for(codes.get(), 10)
                 signed = first_list()
                 account = await relay.create_account(handle, code=code, first_list=signed, invitation=link.token)
-                assert len(account) == 16
+                assert len((account).account) == 16
                 assert (await relay.health()).well
 
     asyncio.run(run())

@@ -36,7 +36,7 @@ def test_a_person_joins(tmp_path: Path) -> None:
             with pytest.raises(RefusedError) as refused:
                 await relay.create_account(ANN, code="not it", first_list=first_list())
             assert refused.value.cause is Cause.ACCOUNT_CODE_WRONG
-            assert len(await relay.create_account(ANN, code=code, first_list=first_list())) == 16
+            assert len((await relay.create_account(ANN, code=code, first_list=first_list())).account) == 16
 
     asyncio.run(run())
 

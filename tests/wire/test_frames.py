@@ -8,6 +8,7 @@ import pytest
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery, Envelope
+from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, envelope_id
 from answerback.model.message import Lane
 from answerback.wire.codec import decode_client_frame, decode_relay_frame, encode
@@ -24,6 +25,7 @@ from answerback.wire.frames import (
     ClientFrame,
     Deliver,
     Farewell,
+    HandleNotice,
     Hello,
     Inquire,
     Listed,
@@ -104,6 +106,7 @@ FROM_RELAYS: tuple[RelayFrame, ...] = (
     Claimed(3, PHONE, None, Cause.RECIPIENT_NO_KEYS.value),
     Published(4, 100),
     Announced(5, 2),
+    HandleNotice("ann@example.org", HandleState.LEAVING, ANN, CLOCK_MS),
     Pong(6, CLOCK_MS),
 )
 

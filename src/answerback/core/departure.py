@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from answerback.core.effects import Effect, Moment, Progressed, Save, Tell, Transmit
 from answerback.core.facts import DropDraft, KeepDraft, KeepMessage, KeepOutgoing, KeepRatchet, KeepStep
 from answerback.core.fanout import targets
+from answerback.core.handle_book import HandleBook
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.outbox import Copy, Promise
@@ -59,27 +60,30 @@ class Departure:
     drafts: dict[MessageId, KeepDraft] = field(default_factory=dict)
     contacts: dict[str, AccountId] = field(default_factory=dict, repr=False)
     """Which account each handle stood for when the relay was last asked."""
+    book: HandleBook = field(default_factory=HandleBook)
 
     # ---- promising
 
     def draft(self, draft: KeepDraft, *, now: Moment) -> list[Effect]:
-        """Promise a message; it becomes one as soon as every handle is known."""
+        """Promise a message; it becomes one as soon as every handle is known, and none has moved unheard."""
         known = self.contacts | {self.machines.own.handle: self.machines.own.account}
         missing = [handle for handle in draft.handles if handle not in known]
         is_held = self.machines.trust.holds(draft.handles, draft.accounts)
+        now_ms = self.machines.clock.stamp_ms(now)
+        old = [
+            handle for handle in draft.handles if handle in self.contacts and self.book.is_due(handle, now_ms=now_ms)
+        ]
+        asked = [effect for handle in (*missing, *old) for effect in self.want_account(handle)]
         if not missing and not is_held:
             accounts = frozenset((*draft.accounts, *(known[handle] for handle in draft.handles)))
-            return self._promise(draft, accounts, now=now)
+            return [*self._promise(draft, accounts, now=now), *asked]
         first = draft.id not in self.drafts
         self.drafts[draft.id] = draft
-        effects: list[Effect] = []
-        if first:
-            cause = Cause.TRUST_CONTACT_CHANGED if is_held else Cause.QUEUE_FETCHING_KEYS
-            step = Step(Stage.QUEUED, Evidence.JOURNAL, now.wall_ms, cause)
-            effects += [Save(draft), Save(KeepStep(draft.id, None, step)), Tell(Progressed(draft.id, None, step))]
-        for handle in missing:
-            effects += self.want_account(handle)
-        return effects
+        if not first:
+            return asked
+        cause = Cause.TRUST_CONTACT_CHANGED if is_held else Cause.QUEUE_FETCHING_KEYS
+        step = Step(Stage.QUEUED, Evidence.JOURNAL, now.wall_ms, cause)
+        return [Save(draft), Save(KeepStep(draft.id, None, step)), Tell(Progressed(draft.id, None, step)), *asked]
 
     def draft_failed(self, draft: KeepDraft, cause: Cause, *, now: Moment) -> list[Effect]:
         """One of its handles is nobody's: this message will not leave."""

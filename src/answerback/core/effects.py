@@ -13,6 +13,7 @@ from answerback.core.waking import Reason as Reason  # noqa: PLC0414 - known her
 from answerback.core.waking import Wake as Wake  # noqa: PLC0414 - as above
 from answerback.model.causes import Cause
 from answerback.model.fallback import AsideStep
+from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import Message
 from answerback.model.moment import Moment as Moment  # noqa: PLC0414 - known here to all that take effects
@@ -208,6 +209,18 @@ class CodeMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class HandleChanged:
+    """What became of a handle of this account, or is about to."""
+
+    handle: str = field(repr=False)
+    state: HandleState
+    account: AccountId
+    """The account on the other side of a move; empty where there is none."""
+    at_ms: int
+    """Since when; for what is still to come, from when on."""
+
+
+@dataclass(frozen=True, slots=True)
 class TextProgressed:
     """A message has come further beside the road, or another way was offered for it."""
 
@@ -248,6 +261,7 @@ News = (
     | TextCame
     | TextMerged
     | CodeMoved
+    | HandleChanged
 )
 
 

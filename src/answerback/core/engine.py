@@ -60,6 +60,7 @@ from answerback.wire.frames import (
     Claimed,
     Deliver,
     Farewell,
+    HandleNotice,
     Listed,
     Located,
     Pong,
@@ -340,6 +341,8 @@ class Engine:
                 is_newest = self._lookup.asks_newest(frame)
                 effects = [*self._lookup.announced(frame, now=now), *self._ownership.look(now=now)]
                 return [*effects, *self.renewing.announced(frame, is_newest=is_newest, now=now)]
+            case HandleNotice():
+                return self._lookup.noticed(frame)
             case Pong():
                 return self._reaching.ponged(line, frame, now=now)
             case _:

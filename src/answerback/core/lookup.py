@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
-from answerback.core.effects import Answered, Effect, Moment, Save, Tell, Transmit, Warned
+from answerback.core.effects import Answered, Effect, HandleChanged, Moment, Save, Tell, Transmit, Warned
 from answerback.core.facts import KeepOwnList
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
@@ -23,7 +23,7 @@ from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
 from answerback.model.errors import TrustError
 from answerback.model.message import Lane
-from answerback.wire.frames import Announce, Announced, Claimed, ClientFrame, Listed, Published, Resolved
+from answerback.wire.frames import Announce, Announced, Claimed, ClientFrame, HandleNotice, Listed, Published, Resolved
 
 DEVICE_LIST = "device list"
 """What `Answered` answers when it is about our own new device list."""
@@ -78,16 +78,26 @@ class Lookup:
         if not isinstance(question, WantAccount) or question.handle != frame.handle:
             return []
         effects: list[Effect] = []
+        self.departure.book.checked(frame.handle, now_ms=self.machines.clock.stamp_ms(now))
         if frame.account:
             effects += self.arrival.trusting.resolved(frame.handle, frame.account, now=now)
-        cause = None if frame.account else Cause.RECIPIENT_HANDLE_UNKNOWN
-        effects.append(Tell(Answered(frame.handle, frame.account or None, cause)))
+        # A relay that knows nobody by a handle takes no contact away: it may have lost its store.
+        account = self.departure.contacts.get(frame.handle)
+        cause = Cause.RECIPIENT_HANDLE_UNKNOWN if account is None else None
+        effects.append(Tell(Answered(frame.handle, frame.account or account, cause)))
         for draft in [draft for draft in self.departure.drafts.values() if frame.handle in draft.handles]:
-            if frame.account:
+            if account is not None:
                 effects += self.departure.draft(draft, now=now)
             else:
                 effects += self.departure.draft_failed(draft, Cause.RECIPIENT_HANDLE_UNKNOWN, now=now)
         return effects
+
+    def noticed(self, frame: HandleNotice) -> list[Effect]:
+        """The relay says what became of a handle of ours."""
+        kept = self.departure.book.noticed(frame)
+        if kept is None:
+            return []
+        return [Save(kept), Tell(HandleChanged(frame.handle, frame.state, frame.account, frame.at_ms))]
 
     def claimed(self, frame: Claimed, *, now: Moment) -> list[Effect]:
         """A pre-key has come, or none is left."""

@@ -31,7 +31,7 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
         machines.store, machines.boot = memory.relay.store, memory.relay.boot
         machines.clock.offset_ms, machines.life = memory.relay.offset_ms, memory.relay.life
     for note in memory.notes:
-        _take_note(machines, note)
+        _take_note(machines, departure, note)
     if memory.lease is not None:
         machines.lease.kept = memory.lease
     machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
@@ -53,7 +53,7 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
             departure.queue(held)
 
 
-def _take_note(machines: Machines, note: KeepNote) -> None:
+def _take_note(machines: Machines, departure: Departure, note: KeepNote) -> None:
     match note.kind:
         case NoteKind.ROOT:
             machines.root = note.value
@@ -65,6 +65,8 @@ def _take_note(machines: Machines, note: KeepNote) -> None:
             machines.registration.ended = Cause.DEVICE_RESTORED
         case NoteKind.NEXT_DEVICE:
             pass  # it is the shell's
+        case NoteKind.OWN_HANDLE:
+            departure.book.told[note.about] = note.value
         case NoteKind.FORMER_DEVICE:
             machines.roster.former[DeviceId(note.about)] = AccountId(note.value)
         case _:

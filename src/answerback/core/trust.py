@@ -2,9 +2,9 @@
 
 Theory. An account is its root key, so an account that was verified stays so: what can change is *which account a
 handle stands for*. That is the relay's word, and the first one is believed. A second, different one is never followed
-in silence. Where the account before was verified, the handle keeps standing for it here, and messages wait until the
-person agrees; where it was not, the handle follows and the person is told until they have agreed to it. The latest mark
-counts, by the relay's clock, whichever of the person's devices it was made on.
+in silence: the handle keeps standing for the account before, and messages wait until the person agrees, unless they
+have verified the account that it stands for now. The latest mark counts, by the relay's clock, whichever of the
+person's devices it was made on.
 """
 
 from collections.abc import Iterable
@@ -87,7 +87,7 @@ class Trust:
         first = known.before if known is not None else before
         if first is None or after == before or (known is not None and known.after == after):
             return None
-        held = self.verified(first) is not None and self.verified(after) is None
+        held = self.verified(after) is None
         self._changes[handle] = KeepChange(handle, first, after, at_ms, held)
         return self._changes[handle]
 

@@ -33,6 +33,7 @@ from answerback.device.fallbacks import Consent, Fallbacks
 from answerback.device.hearing import Hearing
 from answerback.device.home import default_folder, open_journal, own_carriers
 from answerback.device.linking import Linking
+from answerback.device.own_handles import OwnHandles
 from answerback.device.profile import own_platform, profile_of
 from answerback.device.renewing import AGAIN_S, renew
 from answerback.device.reports import Status, path_statuses, timeline
@@ -44,7 +45,7 @@ from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
 from answerback.model.errors import AnswerbackError, RefusedError, StorageError, UsageError
-from answerback.model.handle import parse_handle
+from answerback.model.handle import read_handle
 from answerback.model.ids import ID_BYTES, AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import LIFETIME_S, RECIPIENTS_MAX, TEXT_BYTES_MAX, Attachment, Message, Urgency
 from answerback.model.registration import Standing
@@ -117,6 +118,7 @@ class Client:
         self.trust: Final = Trusting(self)
         self.archive: Final = Archive(journal)
         approach = Approach(identity.relay_url, pin=identity.relay_pin)
+        self.approach: Final = approach
         carrier = FileCarrier(
             journal,
             self.staging,
@@ -219,7 +221,7 @@ class Client:
         A private one never goes by a carrier. Raises `UsageError` for what no relay could carry, `StorageError` if this
         disk refuses.
         """
-        handles = [parse_handle(recipient).text for recipient in recipients]
+        handles = [self._typed(recipient) for recipient in recipients]
         if not handles:
             raise UsageError("nobody to send it to")
         if len(set(handles)) > RECIPIENTS_MAX:
@@ -248,6 +250,12 @@ class Client:
         return await self._promise(
             (), others, text=text, file=file, urgency=urgency, lifetime_s=lifetime_s, is_private=is_private
         )
+
+    def _typed(self, recipient: str) -> str:
+        try:
+            return read_handle(recipient).text
+        except UsageError:  # a number without its country, or no handle at all
+            return self.handles.typed(recipient).text
 
     async def _promise(
         self,
@@ -407,6 +415,11 @@ class Client:
     async def revoke(self, device: DeviceId, *, keep_root: bool = False, timeout_s: float = 60.0) -> None:
         """Remove a device from the account, and change the root key that it knows; see `own_devices.revoke`."""
         await own_devices.revoke(self.agent, self._announce, device, keep_root=keep_root, timeout_s=timeout_s)
+
+    @property
+    def handles(self) -> OwnHandles:
+        """The handles of this account."""
+        return OwnHandles(self.agent, self.journal, self.approach)
 
     # ---- linking
 

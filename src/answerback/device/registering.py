@@ -56,14 +56,19 @@ async def register(
     device_name: str,
     source: KeySource,
     passphrase: str | None = None,
+    move: bool = False,
     now_ms: int,
 ) -> Identity:
-    """Make the account. Raises `RefusedError` with its cause, `Unreachable`, or `UsageError` if there is one."""
+    """Make the account. Raises `RefusedError` with its cause, `Unreachable`, or `UsageError` if there is one.
+
+    With `move` a handle that another account has is taken over from there, after the relay's waiting period: whether it
+    is this account's yet, `OwnHandles.told` says.
+    """
     journal = make_journal(folder, source=source, passphrase=passphrase)
     try:
         identity, first_list = _prepared(journal, relay, handle, device_name, now_ms)
         async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
-            await http.create_account(handle, code=code, first_list=first_list, invitation=invitation)
+            await http.create_account(handle, code=code, first_list=first_list, invitation=invitation, move=move)
         registered = replace(identity, registered_ms=now_ms)
         journal.keep_identity(registered)
         return registered

@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
             "Sign out and in again with fresh keys; nothing is lost.",
         ),
         "link": Place(f"{_COMMANDS}.linking", "link", "Add another device to your account: run it on both."),
+        "handles": Place(f"{_COMMANDS}.handles", "handles", "List, add, move and remove what people find you by."),
         "devices": Place(
             f"{_COMMANDS}.devices", "devices", "List the devices of your account; name this one, or remove another."
         ),

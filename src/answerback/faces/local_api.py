@@ -26,6 +26,7 @@ from answerback.device.signing_in import give_back_here
 from answerback.device.wishes import keep_wish
 from answerback.faces.ledger import READ_SETTING, Ledger
 from answerback.faces.local_fallback import FallbackRoom
+from answerback.faces.local_handles import HandleRoom
 from answerback.faces.local_link import LinkRoom
 from answerback.faces.local_trust import TrustRoom
 from answerback.faces.news import told_link, told_news
@@ -72,6 +73,7 @@ class LocalApi:
         self._ledger: Final = Ledger(client.journal, client.identity, client=client)
         self._links: Final = LinkRoom(client)
         self._fallbacks: Final = FallbackRoom(client, self._ledger)
+        self._handles: Final = HandleRoom(client)
         self._on_stop: Final = on_stop
         self._place = Place(pid=os.getpid())
 
@@ -110,6 +112,8 @@ class LocalApi:
             web.post("/v1/mode", self._choose),
             web.post("/v1/re-register", self._register_again),
             web.post("/v1/stop", self._stop),
+            web.get("/v1/handles", self._handles.tell),
+            web.post("/v1/handles", self._handles.change),
             web.post("/v1/link", self._links.begin),
             web.post("/v1/link/confirm", self._links.confirm),
             *TrustRoom(self._client).routes(),

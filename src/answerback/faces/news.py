@@ -7,6 +7,7 @@ from answerback.core.effects import (
     Arrived,
     CodeMoved,
     FileReady,
+    HandleChanged,
     LinkChanged,
     ModeChanged,
     News,
@@ -73,6 +74,9 @@ def told_news(news: News, *, history: History, ledger: Ledger) -> EventTold:
             return EventTold("warned", cause=_id(cause), contact=contact)
         case CodeMoved(account, state, code):
             return EventTold("code", contact=ledger.name(account), state=state.value, code=code or None)
+        case HandleChanged(handle, standing, other, at_ms):
+            account_id = other.hex() if other else None
+            return EventTold("handle", handle=handle, state=standing.name.lower(), at_ms=at_ms, other=account_id)
         case _:
             assert_never(news)
 

@@ -26,6 +26,8 @@ from answerback.faces.told import (
     EventTold,
     FallbackAsked,
     FallbackTold,
+    HandleAsked,
+    HandlesTold,
     LinkTold,
     MessageTold,
     ReadAsked,
@@ -147,6 +149,18 @@ class Remote:
     def answer(self, asked: ConsentAsked) -> TimelineTold:
         """Say yes or no to one message's other way."""
         return self._ask("POST", "/v1/consent", TimelineTold, body=asked)
+
+    def handles(self) -> HandlesTold:
+        """The handles of this account."""
+        return self._ask("GET", "/v1/handles", HandlesTold)
+
+    def handle_code(self, handle: str) -> CodeTold:
+        """Have a one-time code sent to a handle."""
+        return self._ask("POST", "/v1/handles", CodeTold, body=HandleAsked("code", handle))
+
+    def change_handle(self, asked: HandleAsked) -> HandlesTold:
+        """Do one thing with a handle."""
+        return self._ask("POST", "/v1/handles", HandlesTold, body=asked)
 
     def stop(self) -> None:
         """Ask the agent to end."""

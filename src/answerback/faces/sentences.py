@@ -201,6 +201,16 @@ CAUSES: dict[Cause, Advice] = {
         "Nothing was changed.",
         "Use the phrase that was written down after that. If that was not you, tell your contacts by another way.",
     ),
+    Cause.ACCOUNT_HANDLES_FULL: Advice(
+        "This account has as many handles as one may have.",
+        "Nothing was changed.",
+        "Remove one you no longer use: `answerback handles remove HANDLE`.",
+    ),
+    Cause.ACCOUNT_HANDLE_LOCKED: Advice(
+        "The account that has this handle has said that it keeps it.",
+        "Nothing was changed. For a month it does not move by a code alone.",
+        "If both accounts are yours, on a device of that one: `answerback handles give HANDLE`.",
+    ),
     Cause.ACCOUNT_RATE_LIMITED: Advice(
         "That was too much in a short time.",
         "The relay lets nobody hurry it: this keeps codes from being guessed and mailboxes from being flooded.",
@@ -274,7 +284,7 @@ CAUSES: dict[Cause, Advice] = {
     ),
     Cause.TRUST_CONTACT_CHANGED: Advice(
         "The safety number of this contact has changed: they set up a new account, or somebody else has their handle.",
-        "If you had verified them, what you write to them waits here until you agree; otherwise we only warn.",
+        "What you write to them waits here until you agree; the conversation you have stays as it is.",
         "Ask them, not by this way. Then `answerback verify CONTACT` compares anew, and `--agree` lets messages go.",
     ),
     Cause.TRUST_DEVICE_ADDED: Advice(

@@ -62,6 +62,8 @@ class Cause(Enum):
     ACCOUNT_PHRASE_WRONG = "account.phrase_wrong"
     ACCOUNT_PHRASE_VOID = "account.phrase_void"
     ACCOUNT_RATE_LIMITED = "account.rate_limited"
+    ACCOUNT_HANDLES_FULL = "account.handles_full"
+    ACCOUNT_HANDLE_LOCKED = "account.handle_locked"
     RECIPIENT_HANDLE_UNKNOWN = "recipient.handle_unknown"
     RECIPIENT_NO_DEVICES = "recipient.no_devices"
     RECIPIENT_DEVICE_AWAY = "recipient.device_away"

@@ -18,3 +18,5 @@ class NoteKind(Enum):
     """Another state of this device has spoken since this one: what this one may never do again."""
     FORMER_DEVICE = "former device"
     """A device that an account's list no longer names; the note is the account."""
+    OWN_HANDLE = "own handle"
+    """What the relay has told last of a handle of this account, so that it is told people once."""

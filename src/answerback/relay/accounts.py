@@ -21,32 +21,23 @@ from answerback.crypto.identity import check_device_lists
 from answerback.model.causes import Cause
 from answerback.model.devices import DEVICES_MAX, DeviceList, Signed
 from answerback.model.errors import AnswerbackError, PeerError
-from answerback.model.handle import Handle, parse_handle
-from answerback.model.ids import ID_BYTES, AccountId
-from answerback.relay.codes import (
-    CODE_LIFETIME_MS,
-    CODE_RANDOM_BYTES,
-    CODES_PER_HANDLE_MAX,
-    CODES_WINDOW_MS,
-    KeptCode,
-    Verdict,
-    code_mac,
-    judge,
-    new_code,
-    wait_ms,
-)
-from answerback.relay.http import Door, Refusal, answer, read_body
-from answerback.storage.account_store import AccountStore, CodeRow
-from answerback.storage.turns import Turns
+from answerback.model.handle import Handle, wire_handle
+from answerback.model.ids import ID_BYTES, AccountId, DeviceId
+from answerback.relay.codes import CODE_LIFETIME_MS, CODE_RANDOM_BYTES, CODES_WINDOW_MS, Verdict
+from answerback.relay.handle_turns import HandleTurns
+from answerback.relay.handles import Handles
+from answerback.relay.http import Door, Refusal
+from answerback.relay.proving import Proving
+from answerback.relay.routes import Proof, Route, json_route
+from answerback.relay.tokens import DeviceOfToken, asking_device
+from answerback.storage.account_store import AccountStore
 from answerback.wire.codec import decode
 from answerback.wire.requests import (
     ACCOUNT_BYTES_MAX,
-    JSON_BYTES_MAX,
     AccountCreated,
     AccountRequest,
     CodeRequest,
     CodeSent,
-    decode_json,
 )
 
 _log = logging.getLogger(__name__)
@@ -71,6 +62,8 @@ class Claim:
     token: str
     lists: Sequence[Listed]
     """One, unless the account is older than this relay's store."""
+    move: bool = False
+    """Whether the handle is to come from the account that has it."""
 
     @property
     def account(self) -> AccountId:
@@ -78,60 +71,79 @@ class Claim:
         return self.lists[0][1].account
 
 
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What became of a claim: with a cause, no account."""
+
+    cause: Cause | None = None
+    coming_ms: int = 0
+    """When the handle becomes the account's; 0 if it is already."""
+
+
 class Accounts:
     """What is decided about accounts; each verb runs inside one transaction, time and randomness are handed in."""
 
-    def __init__(self, store: AccountStore, *, secret: bytes, is_open: bool, keep_lists: FirstLists) -> None:
+    def __init__(
+        self, store: AccountStore, *, proving: Proving, handles: Handles, is_open: bool, keep_lists: FirstLists
+    ) -> None:
         self._store = store
-        self._secret = secret
+        self._proving = proving
+        self._handles = handles
         self._is_open = is_open
         self._keep_lists = keep_lists
 
-    def ask(self, handle: Handle, *, token: str, randomness: bytes, now_ms: int) -> str:
-        """Return a new code for a handle, or raise a Refusal; what is raised must not depend on who has accounts."""
-        if not self._is_invited(token, now_ms=now_ms):
+    def ask(self, handle: Handle, *, token: str, randomness: bytes, now_ms: int, device: DeviceId | None = None) -> str:
+        """Return a new code for a handle, or raise a Refusal; what is raised must not depend on who has accounts.
+
+        A device of an account needs no invitation.
+        """
+        is_known = device is not None and self._handles.is_device(device)
+        if not is_known and not self._is_invited(token, now_ms=now_ms):
             raise Refusal(Cause.ACCOUNT_INVITATION_NEEDED)
-        window_ms = now_ms - CODES_WINDOW_MS
-        sent_ms = self._store.codes_sent_ms(handle.text, after_ms=window_ms, count_max=CODES_PER_HANDLE_MAX)
-        if wait := wait_ms(sent_ms, now_ms=now_ms):
-            raise Refusal(Cause.ACCOUNT_RATE_LIMITED, "too many codes for this handle", retry_after_ms=wait)
-        code = new_code(randomness)
-        mac = code_mac(self._secret, handle=handle.text, code=code)
-        self._store.keep_code(handle.text, mac=mac, now_ms=now_ms)
-        return code
+        return self._proving.ask(handle, randomness=randomness, now_ms=now_ms)
 
-    def create(self, claim: Claim, *, now_ms: int) -> Cause | None:
+    def create(self, claim: Claim, *, now_ms: int) -> Created:
         """Make the account, or return why not: a return, because a wrong try must be counted for good."""
-        handle, account = claim.handle.text, claim.account
-        row = self._store.code(handle)
-        mac = code_mac(self._secret, handle=handle, code=claim.code)
-        verdict = judge(_kept(row), mac=mac, now_ms=now_ms)
-        if row is not None and row.used_by and verdict is Verdict.RIGHT:
-            return None if row.used_by == account == self._store.account_of(handle) else Cause.ACCOUNT_CODE_WRONG
+        account = claim.account
+        verdict, used_by = self._proving.look(claim.handle, claim.code, now_ms=now_ms)
+        if used_by and verdict is Verdict.RIGHT:
+            return self._again(claim, now_ms=now_ms) if used_by == account else Created(Cause.ACCOUNT_CODE_WRONG)
         if not self._is_invited(claim.token, now_ms=now_ms):
-            return Cause.ACCOUNT_INVITATION_NEEDED
-        if verdict is Verdict.EXPIRED:
-            return Cause.ACCOUNT_CODE_EXPIRED
-        if verdict is Verdict.WRONG:
-            self._store.count_wrong_try(handle)
-            return Cause.ACCOUNT_CODE_WRONG
-        self._store.use_code(handle, account)
-        return self._found(claim, now_ms=now_ms)
+            return Created(Cause.ACCOUNT_INVITATION_NEEDED)
+        cause = self._proving.settle(claim.handle, verdict, account, now_ms=now_ms)
+        return Created(cause) if cause is not None else self._found(claim, now_ms=now_ms)
 
-    def _found(self, claim: Claim, *, now_ms: int) -> Cause | None:
+    def _again(self, claim: Claim, *, now_ms: int) -> Created:
+        """Answer a request again whose answer was lost, or that asks for a move now that it has heard why."""
+        handle, account = claim.handle.text, claim.account
+        holder = self._store.account_of(handle)
+        if holder == account:
+            return Created()
+        if coming_ms := self._handles.coming_ms(handle, account):
+            return Created(coming_ms=coming_ms)
+        if claim.move and holder is not None and self._is_invited(claim.token, now_ms=now_ms):
+            return self._found(claim, now_ms=now_ms)
+        return Created(Cause.ACCOUNT_CODE_WRONG)
+
+    def _found(self, claim: Claim, *, now_ms: int) -> Created:
         owner = self._store.account_of(claim.handle.text)
         if owner == claim.account:
-            return None  # it has it already: the answer to an earlier try was lost, and this code was sent since
-        if owner is not None:
-            return Cause.ACCOUNT_HANDLE_TAKEN
+            return Created()  # it has it already: the answer to an earlier try was lost, and this code was sent since
+        is_taken = owner is not None
+        if is_taken and not claim.move:
+            return Created(Cause.ACCOUNT_HANDLE_TAKEN)
+        if is_taken and self._handles.is_locked(claim.handle.text, now_ms=now_ms):
+            return Created(Cause.ACCOUNT_HANDLE_LOCKED)
         if not self._keep_lists(claim.lists):
-            return Cause.ACCOUNT_HANDLE_TAKEN  # the account has a handle: another device of it is linked, not made
-        claimed = self._store.claim(claim.handle.text, claim.account, now_ms=now_ms)
-        assert claimed, "nobody else writes within this transaction"
+            return Created(Cause.ACCOUNT_HANDLE_TAKEN)  # the account exists: another device of it is linked, not made
         if not self._is_open:
             used = self._store.use_invitation(token_hash(claim.token), now_ms=now_ms)
             assert used, "it was good a moment ago, within this transaction"
-        return None
+        if is_taken:
+            return Created(coming_ms=self._handles.begin_move(claim.handle.text, claim.account, now_ms=now_ms))
+        claimed = self._store.claim(claim.handle.text, claim.account, now_ms=now_ms)
+        assert claimed, "nobody else writes within this transaction"
+        return Created()
 
     def _is_invited(self, token: str, *, now_ms: int) -> bool:
         return self._is_open or (bool(token) and self._store.is_invited(token_hash(token), now_ms=now_ms))
@@ -144,39 +156,66 @@ class Accounts:
 class AccountRoutes:
     """Accounts over HTTP."""
 
-    def __init__(self, door: Door, *, turns: Turns, accounts: Accounts, errands: "Errands") -> None:
+    def __init__(
+        self,
+        door: Door,
+        *,
+        turns: HandleTurns,
+        accounts: Accounts,
+        errands: "Errands",
+        device_of_token: DeviceOfToken,
+    ) -> None:
         self._door = door
+        self._device_of_token = device_of_token
         self._turns = turns
         self._accounts = accounts
         self._errands = errands
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """Name the routes."""
-        return [web.post("/v1/codes", self.ask), web.post("/v1/accounts", self.create)]
+        asking = json_route(
+            "/v1/codes",
+            self.ask,
+            takes=CodeRequest,
+            status=202,
+            gives=CodeSent,
+            refuses=(401, 403),
+            proof=Proof.DEVICE_OR_NOTHING,
+        )
+        creation = json_route(
+            "/v1/accounts",
+            self.create,
+            takes=AccountRequest,
+            status=201,
+            gives=AccountCreated,
+            refuses=(403, 409),
+            bytes_max=ACCOUNT_BYTES_MAX,
+        )
+        return [asking, creation]
 
-    async def ask(self, request: web.Request) -> web.Response:
-        """Send a code."""
+    async def ask(self, request: web.Request, asked: CodeRequest) -> CodeSent:
+        """Send a one-time code to a handle."""
         self._door.charge(request)
-        asked = decode_json(await read_body(request, bytes_max=JSON_BYTES_MAX), CodeRequest)
-        handle = parse_handle(asked.handle)
+        handle = wire_handle(asked.handle)
         randomness = secrets.token_bytes(CODE_RANDOM_BYTES)
+        device = asking_device(request, self._device_of_token) if "Authorization" in request.headers else None
         code = await self._turns.take(
-            lambda: self._accounts.ask(handle, token=asked.invitation, randomness=randomness, now_ms=_wall_ms())
+            lambda: self._accounts.ask(
+                handle, token=asked.invitation, randomness=randomness, now_ms=_wall_ms(), device=device
+            )
         )
         self._errands.send(handle, code)
-        return answer(CodeSent(CODE_LIFETIME_MS // 1000), status=202)
+        return CodeSent(CODE_LIFETIME_MS // 1000)
 
-    async def create(self, request: web.Request) -> web.Response:
-        """Make an account."""
+    async def create(self, request: web.Request, asked: AccountRequest) -> AccountCreated:
+        """Make an account for a handle whose code is given."""
         self._door.charge(request)
-        body = await read_body(request, bytes_max=ACCOUNT_BYTES_MAX)
-        asked = decode_json(body, AccountRequest, bytes_max=ACCOUNT_BYTES_MAX)
         lists = _first_lists([asked.list, *asked.newer])
-        claim = Claim(parse_handle(asked.handle), asked.code, asked.invitation, lists)
-        cause = await self._turns.take(lambda: self._accounts.create(claim, now_ms=_wall_ms()))
-        if cause is not None:
-            raise Refusal(cause)
-        return answer(AccountCreated(claim.account), status=201)
+        claim = Claim(wire_handle(asked.handle), asked.code, asked.invitation, lists, asked.move)
+        created = await self._turns.take(lambda: self._accounts.create(claim, now_ms=_wall_ms()))
+        if created.cause is not None:
+            raise Refusal(created.cause)
+        return AccountCreated(claim.account, created.coming_ms)
 
 
 class Errands:
@@ -231,10 +270,6 @@ def _first_lists(signed: Sequence[Signed]) -> list[Listed]:
         listed.append((each, devices))
         known = each
     return listed
-
-
-def _kept(row: CodeRow | None) -> KeptCode | None:
-    return KeptCode(row.mac, row.issued_ms, row.wrong_tries) if row else None
 
 
 def _wall_ms() -> int:

@@ -34,6 +34,7 @@ from answerback.relay.switchboard import Address
 from answerback.storage.database import Database, open_database
 from answerback.storage.durable import create_file
 from answerback.storage.group_commit import Committed, GroupCommit
+from answerback.storage.handle_store import NoticeRow
 from answerback.storage.push_store import PushStore
 from answerback.storage.relay_commands import PutList
 from answerback.storage.relay_store import LEAP_MAX, HandleLookup, RelayStore
@@ -201,6 +202,18 @@ class RelayNode:
     def put_list(self, signed: Signed, devices: DeviceList) -> None:
         """Keep a list that came another way than on a device's connection, and end the devices that it leaves out."""
         self._carry_out([Ask(PutList(NO_CONNECTION, 0, signed, devices))])
+
+    def is_here(self, device: DeviceId) -> bool:
+        """Whether a device is connected now; asked from the store's thread, too."""
+        return self.exchange.conversations.live(device) is not None
+
+    def remember_notices(self, rows: Sequence[NoticeRow]) -> None:
+        """Know what devices are to be told of their handles."""
+        self.exchange.noticing.put(rows)
+
+    def tell(self, rows: Sequence[NoticeRow]) -> None:
+        """Tell the devices that are here what became of their handles."""
+        self._carry_out(self.exchange.tell(rows))
 
     def gate_of(self, device: DeviceId) -> Gate:
         """Bound a device's files by the flight of its mail, as long as it is connected, and let mail go first."""

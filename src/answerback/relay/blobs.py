@@ -19,6 +19,8 @@ from answerback.model.errors import StorageError, StoreCorruptError
 from answerback.model.ids import BlobId, DeviceId
 from answerback.relay.addresses import Presence
 from answerback.relay.http import Refusal, answer, read_body, too_large
+from answerback.relay.routes import OCTETS, Asked, Given, Proof, Route
+from answerback.relay.tokens import DeviceOfToken, asking_device
 from answerback.storage.blobs import BlobObjects, BlobRow, BlobRows, Piece, piece_name
 from answerback.storage.turns import Turns
 from answerback.wire.requests import (
@@ -38,10 +40,7 @@ READ_BYTES = 256 * 1024
 WRITE_S_MAX = READ_BYTES / (4 * 1024)
 """How long a reader may take for that: as slow as we let senders be."""
 SWEEP_EVERY_S = 600.0
-_BEARER = re.compile(r"Bearer ([0-9a-f]{2,256})", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,12}", re.ASCII)
-
-DeviceOfToken = Callable[[bytes], DeviceId | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +168,47 @@ class BlobRoutes:
         self._limits = limits
         self._downloads = Presence(each_max=limits.downloads_per_device_max, all_max=limits.downloads_max)
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """Name the routes; an id of another shape is no route at all, so it never becomes a path."""
         path = "/v1/blobs/{blob:[0-9a-f]{32}}"
-        return [web.put(path, self.put), web.head(path, self.head), web.get(path, self.get, allow_head=False)]
+        named = (Asked("blob", "The blob's id, which its author makes up.", "[0-9a-f]{32}", "path"),)
+        offset = Asked("offset", "Where the piece begins.", "[0-9]{1,12}", most=BLOB_BYTES_MAX)
+        total = Asked("total", "How many bytes the whole blob has.", "[0-9]{1,12}", least=1, most=BLOB_BYTES_MAX)
+        wanted = Asked("Range", "The bytes wanted (RFC 9110).", "bytes=[0-9]*-[0-9]*", "header", is_needed=False)
+        progress = (OFFSET_HEADER, LENGTH_HEADER)
+        return [
+            Route(
+                method="PUT",
+                path=path,
+                words="Take one piece of a blob.",
+                serve=self.put,
+                gives={200: Given(PieceKept, headers=progress)},
+                refuses=frozenset({400, 401, 404, 408, 409, 413}),
+                takes_octets=PIECE_BYTES_MAX,
+                asked=(*named, offset, total),
+                proof=Proof.DEVICE,
+            ),
+            Route(
+                method="HEAD",
+                path=path,
+                words="Say how far a blob is.",
+                serve=self.head,
+                gives={200: Given(headers=progress)},
+                refuses=frozenset({401, 404}),
+                asked=named,
+                proof=Proof.DEVICE,
+            ),
+            Route(
+                method="GET",
+                path=path,
+                words="Give a whole blob, or a range of it.",
+                serve=self.get,
+                gives={200: Given(media=OCTETS), 206: Given(media=OCTETS, headers=("Content-Range",))},
+                refuses=frozenset({401, 404, 416}),
+                asked=(*named, wanted),
+                proof=Proof.DEVICE,
+            ),
+        ]
 
     async def put(self, request: web.Request) -> web.Response:
         """Take one piece."""
@@ -180,7 +216,9 @@ class BlobRoutes:
         upload = Upload(
             _blob(request), device, offset=_number(request, "offset"), total_bytes=_number(request, "total")
         )
-        if not 0 < upload.total_bytes <= self._limits.blob_bytes_max:
+        if not upload.total_bytes:
+            raise Refusal(Cause.RELAY_INCOMPATIBLE, "a blob has at least one byte")
+        if upload.total_bytes > self._limits.blob_bytes_max:
             raise too_large(upload.total_bytes, self._limits.blob_bytes_max)
         content = await read_body(request, bytes_max=PIECE_BYTES_MAX)
         row = await self._shelf.keep(upload, content)
@@ -240,15 +278,6 @@ class BlobRoutes:
 
     def _device(self, request: web.Request) -> DeviceId:
         return asking_device(request, self._device_of_token)
-
-
-def asking_device(request: web.Request, device_of_token: DeviceOfToken) -> DeviceId:
-    """Tell which device asks, or raise a Refusal."""
-    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-    device = device_of_token(bytes.fromhex(match[1])) if match and len(match[1]) % 2 == 0 else None
-    if device is None:
-        raise Refusal(Cause.ACCOUNT_NOT_REGISTERED, "this token is not known (any more)")
-    return device
 
 
 def find_visible(rows: BlobRows, blob: BlobId, device: DeviceId, *, now_ms: int) -> BlobRow:

@@ -17,6 +17,7 @@ from answerback.model.causes import Cause
 from answerback.relay.addresses import Buckets, Presence
 from answerback.relay.http import Door, Refusal, read_body
 from answerback.relay.limits import Rate
+from answerback.relay.routes import OCTETS, Asked, Given, Route
 from answerback.wire.requests import BOX_BYTES_MAX, BOX_SLOTS, BOX_WAIT_S_MAX
 
 BOX_LIFETIME_S = 600.0
@@ -84,10 +85,34 @@ class BoxRoutes:
         self._waiting = Presence(each_max=WAITING_PER_ADDRESS_MAX, all_max=WAITING_MAX)
         self._waiters: dict[tuple[bytes, int], set[asyncio.Event]] = {}
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """Name the routes; an id or slot of another shape is no route at all."""
         path = f"/v1/boxes/{{box:[0-9a-f]{{32}}}}/{{slot:[0-{BOX_SLOTS - 1}]}}"
-        return [web.put(path, self.put), web.get(path, self.get, allow_head=False)]
+        named = (
+            Asked("box", "The box, which comes out of the link code.", "[0-9a-f]{32}", "path"),
+            Asked("slot", "Which of its slots.", f"[0-{BOX_SLOTS - 1}]", "path"),
+        )
+        waits = Asked("wait_s", "How long to wait for it to be filled (s).", "[0-9]{1,2}", is_needed=False, most=99)
+        filling = Route(
+            method="PUT",
+            path=path,
+            words="Fill a slot; the same bytes again are no error.",
+            serve=self.put,
+            gives={201: Given(words="It was empty."), 200: Given(words="These very bytes were there.")},
+            refuses=frozenset({400, 408, 409, 413}),
+            takes_octets=BOX_BYTES_MAX,
+            asked=named,
+        )
+        looking = Route(
+            method="GET",
+            path=path,
+            words="Give what is in a slot, waiting for it if asked to.",
+            serve=self.get,
+            gives={200: Given(media=OCTETS), 204: Given(words="Nothing came.")},
+            refuses=frozenset({400}),
+            asked=(*named, waits),
+        )
+        return [filling, looking]
 
     @property
     def waiting_count(self) -> int:
@@ -109,6 +134,8 @@ class BoxRoutes:
             if wait_s:
                 raise Refusal(Cause.ACCOUNT_RATE_LIMITED, "too many boxes", retry_after_ms=int(wait_s * 1000) + 1)
         content = await read_body(request, bytes_max=BOX_BYTES_MAX)
+        if not content:
+            raise Refusal(Cause.RELAY_INCOMPATIBLE, "a slot is filled with something")
         is_new = self._boxes.put(box, slot, content, now_s=time.monotonic())
         for waiter in self._waiters.get((box, slot), ()):
             waiter.set()

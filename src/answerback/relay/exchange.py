@@ -19,8 +19,10 @@ from answerback.relay.effects import Ask, Effect, Moment, Send
 from answerback.relay.knocking import Knocking
 from answerback.relay.limits import SWEEP_S, WATCH_S, RelayLimits
 from answerback.relay.mailboxes import Mailboxes
+from answerback.relay.noticing import Noticing
 from answerback.relay.resumption import TICKET_KEY_BYTES, Resumption, TicketKeys
 from answerback.relay.urgency import Urgency
+from answerback.storage.handle_store import NoticeRow
 from answerback.storage.relay_commands import (
     AddKeys,
     Answer,
@@ -86,6 +88,7 @@ class Exchange:
     ) -> None:
         self.admission = Admission(chance)
         self.knocking = Knocking()
+        self.noticing = Noticing()
         self.conversations = Conversations(
             relay=relay,
             store=store,
@@ -209,6 +212,15 @@ class Exchange:
             effects += self._end(connection, Cause.RELAY_STOPPING, moment)
         return effects
 
+    def tell(self, rows: Sequence[NoticeRow]) -> list[Effect]:
+        """Tell the devices that are here what became of their account's handles, and the others when they come."""
+        news = self.noticing.put(rows)
+        return [
+            Send(connection.number, notice)
+            for connection in self.conversations.open_connections()
+            for notice in news.get(connection.account, ())
+        ]
+
     def device_of_token(self, token: bytes) -> DeviceId | None:
         """Tell which device a bearer token was given to in this run of the relay."""
         return self.conversations.device_of_token(token)
@@ -321,6 +333,7 @@ class Exchange:
         for each in earlier:
             if self.conversations.get(each.number) is None:
                 self._gone(each, heir=None, moment=moment)
+        effects += [Send(connection.number, notice) for notice in self.noticing.of(connection.account)]
         if self.conversations.live(command.device) is connection:
             self.mailboxes.opened(connection, answer, moment=moment)
             self.knocking.connected(command.device)

@@ -20,15 +20,14 @@ from answerback.relay.addresses import Presence
 from answerback.relay.blobs import (
     BlobLimits,
     BlobShelf,
-    DeviceOfToken,
     Upload,
-    asking_device,
     check_finished,
     find_visible,
     no_such_blob,
     read_parts,
 )
 from answerback.relay.http import Refusal, refusal_of, too_large
+from answerback.relay.tokens import DeviceOfToken, asking_device
 from answerback.storage.blobs import BlobObjects, BlobRow, BlobRows
 from answerback.transport.chunks import ChunkLine, Gate, OwnGate
 from answerback.transport.sockets import hold_little

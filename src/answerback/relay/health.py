@@ -6,7 +6,7 @@ import importlib.metadata
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,6 +16,7 @@ from answerback.model.causes import Cause
 from answerback.model.errors import StorageError, StoreFullError
 from answerback.relay.addresses import is_loopback
 from answerback.relay.http import Refusal, answer
+from answerback.relay.routes import Given, Proof, Route, Serve
 from answerback.wire.requests import Health
 
 FRESH_S = 1.0
@@ -60,13 +61,15 @@ class HealthRoutes:
         self._asked = asyncio.Lock()
         self._said: tuple[float, Health] | None = None
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """Name the routes."""
+        health = {200: Given(Health), 503: Given(Health, words="It is not well.")}
+        metrics = {200: Given(media="text/plain")}
         return [
-            web.get("/", self.page),
-            web.get("/page.css", self.style),
-            web.get("/v1/health", self.health),
-            web.get("/metrics", self.metrics),
+            _route("/", "Tell people what this is.", self.page, {200: Given(media="text/html")}),
+            _route("/page.css", "Make that page pleasant to read.", self.style, {200: Given(media="text/css")}),
+            _route("/v1/health", "Say how the relay is.", self.health, health),
+            _route("/metrics", "Give Prometheus its numbers.", self.metrics, metrics, Proof.OPERATOR),
         ]
 
     async def page(self, _request: web.Request) -> web.Response:
@@ -131,6 +134,13 @@ class HealthRoutes:
         # A proxy on this machine connects from it too: what it passes on comes from elsewhere.
         is_passed_on = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
         return is_loopback(request.remote or "") and not is_passed_on
+
+
+def _route(path: str, words: str, serve: Serve, gives: Mapping[int, Given], proof: Proof = Proof.NOTHING) -> Route:
+    refuses = frozenset({403} if proof is Proof.OPERATOR else ())
+    return Route(
+        method="GET", path=path, words=words, serve=serve, gives=gives, refuses=refuses, proof=proof, also_head=True
+    )
 
 
 def _version() -> str:

@@ -41,12 +41,15 @@ STOPPED_MS = 3_000
 
 STATUS = {
     Cause.ACCOUNT_NOT_REGISTERED: 401,
+    Cause.ACCOUNT_DEVICE_REVOKED: 401,
     Cause.ACCOUNT_INVITATION_NEEDED: 403,
     Cause.ACCOUNT_CODE_WRONG: 403,
     Cause.ACCOUNT_CODE_EXPIRED: 403,
     Cause.ACCOUNT_PHRASE_WRONG: 403,
     Cause.ACCOUNT_PHRASE_VOID: 403,
     Cause.ACCOUNT_HANDLE_TAKEN: 409,
+    Cause.ACCOUNT_HANDLE_LOCKED: 409,
+    Cause.ACCOUNT_HANDLES_FULL: 409,
     Cause.ACCOUNT_RATE_LIMITED: 429,
     Cause.MESSAGE_FILE_MISSING: 404,
     Cause.MESSAGE_TOO_LARGE: 413,
@@ -153,9 +156,9 @@ class Door:
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "none"
-        if route in self.long_lived:
-            return await handler(request)
         try:
+            if route in self.long_lived:
+                return await handler(request)
             if "Content-Encoding" in request.headers:
                 raise Refusal(Cause.RELAY_INCOMPATIBLE, "compressed requests are not taken", status=415)
             with self._place(request):
@@ -256,4 +259,6 @@ def _refuse_if_waiting(wait_s: float) -> None:
 
 def _refusal_of_aiohttp(error: web.HTTPException) -> Refusal:
     cause = Cause.MESSAGE_FILE_MISSING if error.status == web.HTTPNotFound.status_code else Cause.RELAY_INCOMPATIBLE
-    return Refusal(cause, error.reason.lower(), status=error.status)
+    refusal = Refusal(cause, error.reason.lower(), status=error.status)
+    refusal.headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}  # RFC 9110 §15.5.6
+    return refusal

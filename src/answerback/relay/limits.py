@@ -90,6 +90,11 @@ class Bucket:
             return 0.0
         return max((needed - self._left) / self._rate.per_s, 0.001)
 
+    def wait_s(self, *, now_s: float) -> float:
+        """Say in how many seconds there will be one, and take none."""
+        self._refill(now_s)
+        return 0.0 if self._left >= 1 else max((1 - self._left) / self._rate.per_s, 0.001)
+
     def reserve(self, *, now_s: float) -> float:
         """Take one in any case, and say how many seconds its turn is away."""
         self._refill(now_s)

@@ -18,7 +18,8 @@ from answerback.model.devices import DEVICES_MAX, DeviceList, Signed
 from answerback.model.errors import PeerError, TrustError
 from answerback.model.handle import parse_handle
 from answerback.model.ids import ID_BYTES, AccountId
-from answerback.relay.http import Door, Refusal, answer, read_body
+from answerback.relay.http import Door, Refusal
+from answerback.relay.routes import Route, json_route
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database
 from answerback.storage.relay_commands import Newest
@@ -26,13 +27,11 @@ from answerback.storage.relay_directory import lists_after, newest_list
 from answerback.storage.turns import Turns
 from answerback.wire.codec import decode
 from answerback.wire.requests import (
-    JSON_BYTES_MAX,
     Asked,
     ListKept,
     ListRequest,
     ListsFound,
     ListsRequest,
-    decode_json,
 )
 
 LOOK_S = 0.01
@@ -51,21 +50,22 @@ class RecoveryRoutes:
         self._accounts = AccountStore(database)
         self._put_list = put_list
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """Name the routes."""
-        return [web.post("/v1/recoveries", self.ask), web.post("/v1/lists", self.put)]
+        asking = json_route("/v1/recoveries", self.ask, takes=ListsRequest, status=200, gives=ListsFound, refuses=(403,))
+        putting = json_route("/v1/lists", self.put, takes=ListRequest, status=201, gives=ListKept, refuses=(403,))
+        return [asking, putting]
 
-    async def ask(self, request: web.Request) -> web.Response:
+    async def ask(self, request: web.Request, said: ListsRequest) -> ListsFound:
         """Give an account's lists to whoever holds its root key."""
         self._door.charge(request)
-        said = decode_json(await read_body(request, bytes_max=JSON_BYTES_MAX), ListsRequest)
         asked = decode(verify(said.asked, key=said.root_key, purpose=Purpose.RECOVERY), Asked)
-        return answer(await self._turns.take(lambda: self._found(asked, said.root_key)))
+        return await self._turns.take(lambda: self._found(asked, said.root_key))
 
-    async def put(self, request: web.Request) -> web.Response:
+    async def put(self, request: web.Request, asked: ListRequest) -> ListKept:
         """Make a list the account's newest."""
         self._door.charge(request)
-        signed = decode_json(await read_body(request, bytes_max=JSON_BYTES_MAX), ListRequest).list
+        signed = asked.list
         account = AccountId(decode(signed.body, DeviceList).account)
         read_device_list(account, signed)  # before the store is asked anything
         newest = await self._newest(account)
@@ -76,7 +76,7 @@ class RecoveryRoutes:
             newest = await self._followed(account, newest.version)
             if newest.signed is None or newest.signed.body != signed.body:
                 raise Refusal(Cause.TRUST_KEYS_CHANGED, "another list was quicker")
-        return answer(ListKept(newest.version), status=201)
+        return ListKept(newest.version)
 
     async def _followed(self, account: AccountId, version: int) -> Newest:
         """Wait until the store has kept a newer list than this version, from wherever it came."""

@@ -22,9 +22,12 @@ from answerback.relay.blobs import BlobLimits
 from answerback.relay.certificate import Certificate, CertificateFiles, hosts_of, own_certificate
 from answerback.relay.codes import CODE_LIFETIME_MS, SECRET_BYTES
 from answerback.relay.entrance import Entrance
+from answerback.relay.handles import HandleLimits
 from answerback.relay.http import HttpLimits, answer, http_runner
 from answerback.relay.limits import RelayLimits
+from answerback.relay.proving import ProvingLimits
 from answerback.relay.rooms import HttpNeeds, HttpSide
+from answerback.relay.routes import Given, Route, Serve
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database, open_database
 from answerback.storage.durable import create_file
@@ -90,6 +93,8 @@ class RelaySettings:
     mail_road: RelayLimits = field(default_factory=RelayLimits)
     http: HttpLimits = field(default_factory=HttpLimits)
     blobs: BlobLimits = field(default_factory=BlobLimits)
+    handles: HandleLimits = field(default_factory=HandleLimits)
+    proving: ProvingLimits = field(default_factory=ProvingLimits)
 
     def __post_init__(self) -> None:
         if (self.tls is Tls.FILES) != (self.certificate is not None):
@@ -136,7 +141,7 @@ async def run_relay(
             if (settings.folder / STORE_FILE).stat().st_size <= CHECK_BYTES_MAX:
                 node.database.check()
         side = _http_side(settings, node, on_code=on_code, stack=stack)
-        side.application.add_routes([web.get(PUSH_KEY_PATH, pusher_key(pusher.public_key))])
+        side.add(_push_key_route(pusher.public_key))
         stack.push_async_callback(side.close, within_s=STOP_S_MAX)
         runners.append(http_runner(side.application))
         await runners[0].setup()
@@ -174,12 +179,40 @@ def _http_side(
             blob_limits=settings.blobs,
             metrics_token=settings.metrics_token,
             put_list=node.put_list,
+            handle_limits=settings.handles,
+            proving_limits=settings.proving,
+            is_here=node.is_here,
+            tell=node.tell,
             gate_of=node.gate_of,
         )
     )
     side.door.long_lived.add(FRAMES_PATH)
-    side.application.add_routes([web.get(FRAMES_PATH, node.frames, allow_head=False)])
+    side.add(frames_route(node.frames))
+    node.remember_notices(side.handles.store.notices())
     return side
+
+
+def frames_route(serve: Serve) -> Route:
+    """Name the route of the mail road."""
+    return Route(
+        method="GET",
+        path=FRAMES_PATH,
+        words="Begin a WebSocket for mail: docs/protocol.md.",
+        serve=serve,
+        gives={101: Given(words="It is a WebSocket now.")},
+        refuses=frozenset({400}),
+    )
+
+
+def _push_key_route(key: str) -> Route:
+    return Route(
+        method="GET",
+        path=PUSH_KEY_PATH,
+        words="Say what push services know this relay by.",
+        serve=pusher_key(key),
+        gives={200: Given(PushKey)},
+        also_head=True,
+    )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from answerback.model.causes import Cause, cause_of
 from answerback.model.devices import Signed
 from answerback.model.errors import PeerError, RefusedError, UsageError
 from answerback.model.handle import Handle
-from answerback.model.ids import ID_BYTES, AccountId, BlobId
+from answerback.model.ids import ID_BYTES, BlobId
 from answerback.model.paths import ANY_PATH
 from answerback.transport.approach import Approach
 from answerback.transport.failures import Deferred, TokenStale, unreachable
@@ -34,6 +34,10 @@ from answerback.wire.requests import (
     Body,
     CodeRequest,
     CodeSent,
+    HandleAnswer,
+    HandleClaim,
+    HandleRemoval,
+    HandlesTold,
     Health,
     ListKept,
     ListRequest,
@@ -88,16 +92,40 @@ class RelayHttp:
         if self._approach is not None and self._approach is not self._known_approach:
             await self._approach.close()
 
-    async def request_code(self, handle: Handle, *, invitation: str = "") -> CodeSent:
-        """Have a one-time code sent to a handle."""
-        return await self._post("/v1/codes", CodeRequest(handle.text, invitation), CodeSent)
+    async def request_code(self, handle: Handle, *, invitation: str = "", token: bytes = b"") -> CodeSent:
+        """Have a one-time code sent to a handle; a device of an account needs no invitation."""
+        return await self._post("/v1/codes", CodeRequest(handle.text, invitation), CodeSent, token=token)
 
     async def create_account(
-        self, handle: Handle, *, code: str, first_list: Signed, invitation: str = "", newer: Sequence[Signed] = ()
-    ) -> AccountId:
+        self,
+        handle: Handle,
+        *,
+        code: str,
+        first_list: Signed,
+        invitation: str = "",
+        newer: Sequence[Signed] = (),
+        move: bool = False,
+    ) -> AccountCreated:
         """Make an account with its first device; the same request may be sent again if its answer was lost."""
-        request = AccountRequest(handle.text, code, first_list, invitation, list(newer))
-        return (await self._post("/v1/accounts", request, AccountCreated)).account
+        request = AccountRequest(handle.text, code, first_list, invitation, list(newer), move)
+        return await self._post("/v1/accounts", request, AccountCreated)
+
+    async def handles(self, *, token: bytes) -> HandlesTold:
+        """List the handles of the account whose device has this token."""
+        async with self._ask("GET", "/v1/handles", token=token) as response:
+            return decode_json(await _read(response, bytes_max=JSON_BYTES_MAX), HandlesTold)
+
+    async def add_handle(self, handle: Handle, *, code: str, move: bool, token: bytes) -> HandlesTold:
+        """Let a proven handle point to the account; the same request may be sent again if its answer was lost."""
+        return await self._post("/v1/handles", HandleClaim(handle.text, code, move), HandlesTold, token=token)
+
+    async def remove_handle(self, handle: Handle, *, token: bytes) -> HandlesTold:
+        """Let a handle of the account point to nobody, or give up one that is on its way to it."""
+        return await self._post("/v1/handles/remove", HandleRemoval(handle.text), HandlesTold, token=token)
+
+    async def answer_move(self, handle: Handle, *, give: bool, token: bytes) -> HandlesTold:
+        """Let a handle that another account has proven go at once, or keep it."""
+        return await self._post("/v1/handles/answer", HandleAnswer(handle.text, give), HandlesTold, token=token)
 
     async def account_lists(self, asked: Signed, *, root_key: bytes) -> ListsFound:
         """Have an account's lists after a version, as the holder of its root key; see `wire.requests.Asked`."""
@@ -153,9 +181,11 @@ class RelayHttp:
         async with self._ask("GET", "/v1/health", differs=503) as response:
             return decode_json(await _read(response, bytes_max=JSON_BYTES_MAX), Health)
 
-    async def _post(self, path: str, body: Body, kind: type[_B], *, bytes_max: int = JSON_BYTES_MAX) -> _B:
+    async def _post(
+        self, path: str, body: Body, kind: type[_B], *, token: bytes = b"", bytes_max: int = JSON_BYTES_MAX
+    ) -> _B:
         headers = {"Content-Type": "application/json"}
-        async with self._ask("POST", path, data=encode_json(body), headers=headers) as response:
+        async with self._ask("POST", path, data=encode_json(body), headers=headers, token=token) as response:
             return decode_json(await _read(response, bytes_max=bytes_max), kind, bytes_max=bytes_max)
 
     @asynccontextmanager

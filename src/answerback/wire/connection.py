@@ -23,6 +23,7 @@ from answerback.wire.frames import (
     Deliver,
     Farewell,
     Frame,
+    HandleNotice,
     Hello,
     Inquire,
     Listed,
@@ -94,6 +95,7 @@ _REPLIES: Final[tuple[type[Frame], ...]] = (
     Claimed,
     Published,
     Announced,
+    HandleNotice,
     Pong,
 )
 

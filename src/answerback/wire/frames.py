@@ -12,6 +12,8 @@ import msgspec
 from answerback.model.bounds import Instant, ItsAccount, ItsDevice, ItsEnvelope, Key, Natural, NaturalOrNone
 from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery, Envelope
+from answerback.model.handle import HANDLE_CHARACTERS_MAX
+from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId
 from answerback.model.message import Lane
 
@@ -359,6 +361,21 @@ class Announced(Frame, frozen=True, array_like=True, tag=True):
     cause: str = ""
 
 
+class HandleNotice(Frame, frozen=True, array_like=True, tag=True):
+    """How a handle of this device's own account stands, if there is news of it; said again after each `Welcome`."""
+
+    handle: Annotated[str, msgspec.Meta(max_length=HANDLE_CHARACTERS_MAX)]
+    state: HandleState
+    account: AccountId
+    """The account on the other side of a move; empty where there is none."""
+    at_ms: Instant
+    """Since when; for what is still to come, from when on."""
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is."""
+        return f"HandleNotice({self.state.name})"
+
+
 # ---- time ----------------------------------------------------------------------------------------------------------
 
 
@@ -404,5 +421,6 @@ RelayFrame = (
     | Claimed
     | Published
     | Announced
+    | HandleNotice
     | Pong
 )

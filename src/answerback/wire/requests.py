@@ -11,7 +11,8 @@ import msgspec
 from answerback.model.bounds import Natural
 from answerback.model.devices import Signed
 from answerback.model.errors import PeerError
-from answerback.model.handle import HANDLE_CHARACTERS_MAX
+from answerback.model.handle import HANDLE_CHARACTERS_MAX, HANDLE_PATTERN
+from answerback.model.handle_state import HandleState
 from answerback.model.ids import ID_BYTES, AccountId
 from answerback.wire.frames import LISTS_MAX
 
@@ -36,6 +37,7 @@ OFFSET_HEADER = "Upload-Offset"
 LENGTH_HEADER = "Upload-Length"
 
 _T = TypeVar("_T")
+ItsHandle = Annotated[str, msgspec.Meta(pattern=HANDLE_PATTERN, max_length=HANDLE_CHARACTERS_MAX)]
 NewerLists = Annotated[list[Signed], msgspec.Meta(max_length=LISTS_MAX - 1)]
 
 
@@ -46,7 +48,7 @@ class Body(msgspec.Struct, frozen=True):
 class CodeRequest(Body, frozen=True):
     """Send a one-time code to this handle."""
 
-    handle: str
+    handle: ItsHandle
     invitation: str = ""
 
     def __repr__(self) -> str:
@@ -63,12 +65,15 @@ class CodeSent(Body, frozen=True):
 class AccountRequest(Body, frozen=True):
     """Make an account for a handle whose code is given, with its first signed device list."""
 
-    handle: str
+    handle: ItsHandle
     code: str
     list: Signed
     invitation: str = ""
     newer: NewerLists = []
     """The lists that follow, of an account whose relay has lost everything."""
+    move: bool = False
+    """If the handle has an account already, take it over from there: after a waiting period in which that one may
+    object."""
 
     def __repr__(self) -> str:
         """Say nothing of whose handle it is, nor its code."""
@@ -79,6 +84,63 @@ class AccountCreated(Body, frozen=True):
     """The account and its first device are on the relay's disk."""
 
     account: AccountId
+    coming_ms: int = 0
+    """When the handle becomes this account's, unless the one that has it objects; 0 if it is already."""
+
+
+class HandleClaim(Body, frozen=True):
+    """Let a handle whose code is given point to the account of the device that asks."""
+
+    handle: ItsHandle
+    code: str
+    move: bool = False
+    """As in `AccountRequest`."""
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is, nor its code."""
+        return "HandleClaim(…)"
+
+
+class HandleRemoval(Body, frozen=True):
+    """Let a handle of this account point to nobody; or give up one that is on its way here."""
+
+    handle: ItsHandle
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is."""
+        return "HandleRemoval(…)"
+
+
+class HandleAnswer(Body, frozen=True):
+    """Let a handle that another account has proven go at once, or keep it."""
+
+    handle: ItsHandle
+    give: bool
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is."""
+        return f"HandleAnswer(…, {self.give})"
+
+
+class HandleTold(Body, frozen=True):
+    """How one handle stands for this account."""
+
+    handle: ItsHandle
+    state: HandleState
+    at_ms: int
+    """Since when; for what is still to come, from when on."""
+    other: AccountId = AccountId(b"")
+    """The account on the other side of a move; empty where there is none."""
+
+    def __repr__(self) -> str:
+        """Say nothing of whose handle it is."""
+        return f"HandleTold(…, {self.state.name})"
+
+
+class HandlesTold(Body, frozen=True):
+    """Every handle of this account: those it has, those on their way, and what became of others lately."""
+
+    handles: list[HandleTold]
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):

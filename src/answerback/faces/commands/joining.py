@@ -32,6 +32,8 @@ KEYS = ("keyring", "passphrase", "file")
 @click.option("--name", metavar="NAME", help="What to call this device; its computer's name if not given.")
 @click.option("--key", type=click.Choice(KEYS), help="Where the key to this device's messages is kept.")
 @click.option("--code", metavar="CODE", help="The code you were sent; without it one is sent and asked for.")
+@click.option("--region", metavar="REGION", default="", help="Where a number without a country is dialled: DE, US.")
+@click.option("--move", is_flag=True, help="Take the handle over from the account that has it, after a week.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.pass_context
 def register(
@@ -42,6 +44,8 @@ def register(
     name: str | None,
     key: str | None,
     code: str | None,
+    region: str,
+    move: bool,
     as_json: bool,
 ) -> None:
     """Make an account, with this as its first device.
@@ -50,10 +54,10 @@ def register(
     yours. INVITATION is the link you were given (answerback://…).
     """
     from answerback.device.registering import register as make_account
-    from answerback.model.handle import parse_handle
+    from answerback.model.handle import read_handle
 
     relay, token, handle_text = _destination(words, relay_url)
-    handle = parse_handle(handle_text)
+    handle = read_handle(handle_text, region=region)
     folder = device_folder(ctx.obj)
     if is_registered(folder):
         raise UsageError(f"there is a registered device in {folder} already; give another --home for another one")
@@ -73,6 +77,7 @@ def register(
             device_name=name,
             source=source,
             passphrase=passphrase,
+            move=move,
             now_ms=wall_ms(),
         )
         return asyncio.run(making)
@@ -82,6 +87,9 @@ def register(
     told = {"handle": handle.text, "account": identity.account.hex(), "device": identity.device.hex()}
     if as_json:
         tell_json({**told, "device_name": identity.device_name, "relay": identity.relay_url, "home": str(folder)})
+        return
+    if move:
+        say(f"Welcome. This is {identity.device_name}; `answerback handles` says from when on {handle.text} is yours.")
         return
     say(f"Welcome. You are {handle.text}, and this is {identity.device_name}.")
     say("`answerback daemon` keeps you connected; `answerback link` adds another device.")

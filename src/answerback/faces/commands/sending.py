@@ -114,8 +114,10 @@ def _addressed(words: tuple[str, ...], given_text: str | None, *, has_file: bool
             raise UsageError("nothing to send: give a text after the handle, or --file")
         if _is_handle(text):
             raise UsageError(f"{text!r} looks like one more handle. If it is the text, write: --text '{text}'")
-    handles = [parse_handle(handle).text for handle in to]
-    return handles, _piped() if text == "-" else _encodable(text, "the text")
+    for handle in to:
+        if handle.strip().startswith("+") or "@" in handle or not any(letter.isdigit() for letter in handle):
+            parse_handle(handle)  # wrong here and now; numbers without a country only the agent can read
+    return to, _piped() if text == "-" else _encodable(text, "the text")
 
 
 def _piped() -> str:

@@ -4,6 +4,7 @@ import click
 
 from answerback.faces.access import agent_at, device_folder
 from answerback.faces.aside_sentences import stage_words
+from answerback.faces.handle_words import state_words, words_of
 from answerback.faces.output import ends_by_hand, note, plain_line, say_beside, tell_json, wall_ms
 from answerback.faces.sentences import CAUSES, EVIDENCE, STAGES
 from answerback.faces.times import clock
@@ -69,6 +70,10 @@ def event_line(event: EventTold) -> str | None:
             return f"{click.style('note', fg='yellow')}  {of}{cause}"
         case "code" if event.state == "waiting":
             return f"{plain_line(event.contact or '')} wants to compare a code: `answerback verify CONTACT --code`"
+        case "handle" if event.handle and event.state:
+            said = words_of(event.state, other=event.other, at_ms=event.at_ms or 0)
+            advice = " ".join(line.format(handle=event.handle) for line in state_words(event.state).advice)
+            return f"{click.style('note', fg='yellow')}  {plain_line(event.handle)} {said}. {advice}".rstrip()
         case _:
             return None
 

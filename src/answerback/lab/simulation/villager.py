@@ -7,7 +7,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from answerback.core.effects import Arrived, FileReady, LinkChanged, ModeChanged, News, Progressed, Warned
+from answerback.core.effects import (
+    Arrived,
+    FileReady,
+    HandleChanged,
+    LinkChanged,
+    ModeChanged,
+    News,
+    Progressed,
+    Warned,
+)
 from answerback.core.facts import Fact, KeepDeviceKeys, KeepSealSecret
 from answerback.core.network.modes import Wish
 from answerback.core.network.platforms import Profile
@@ -396,6 +405,8 @@ class Villager:
                 chronicle.say(self.name, f"the file of {chronicle.name(message_id)} is {what}")
             case ModeChanged(posture):
                 chronicle.say(self.name, f"is {posture.mode.value} ({posture.why.value})")
+            case HandleChanged(_, state):
+                chronicle.say(self.name, f"hears of a handle: {state.name.lower()}")
             case Warned(cause):
                 chronicle.say(self.name, f"warns: {cause.value}")
             case _:
