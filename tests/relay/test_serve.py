@@ -82,7 +82,7 @@ def test_a_code_for_a_phone_number_goes_by_text_message_and_to_no_terminal(tmp_p
                 ((destination, body),) = centre.rows()
                 assert destination == "49301234567"
                 account = await relay.create_account(handle, code=body[:6].decode(), first_list=first_list())
-                assert len(account) == 16
+                assert len(account.account) == 16
                 assert shown.empty()
                 await relay.request_code(parse_handle("ann@example.org"))
                 assert len(await asyncio.wait_for(shown.get(), 10)) == 6
@@ -106,7 +106,7 @@ def test_an_invited_person_joins_over_tls_with_nothing_but_the_link(tmp_path: Pa
                 code = await asyncio.wait_for(codes.get(), 10)
                 signed = first_list()
                 account = await relay.create_account(handle, code=code, first_list=signed, invitation=link.token)
-                assert len((account).account) == 16
+                assert len(account.account) == 16
                 assert (await relay.health()).well
 
     asyncio.run(run())

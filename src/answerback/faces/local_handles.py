@@ -7,7 +7,7 @@ from aiohttp import web
 
 from answerback.device.client import Client
 from answerback.device.typed_handles import keep_region, kept_region
-from answerback.faces.told import CodeTold, HandleAsked, HandlesTold, OwnHandleTold
+from answerback.faces.told import CodeSentTold, HandleAsked, HandlesTold, OwnHandleTold
 from answerback.model.errors import UsageError
 from answerback.wire.requests import HandleTold
 
@@ -35,7 +35,7 @@ class HandleRoom:
         handle = own.typed(asked.handle)
         match asked.do:
             case "code":
-                return _json(CodeTold(handle.text, await own.request_code(handle)))
+                return _json(CodeSentTold(handle.text, await own.request_code(handle)))
             case "add" | "move":
                 await own.add(handle, code=asked.code, move=asked.do == "move")
             case "remove":

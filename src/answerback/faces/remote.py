@@ -17,6 +17,7 @@ import msgspec
 
 from answerback.faces.place import Place, read_place
 from answerback.faces.told import (
+    CodeSentTold,
     CodeTold,
     ConsentAsked,
     ContactAsked,
@@ -154,9 +155,9 @@ class Remote:
         """The handles of this account."""
         return self._ask("GET", "/v1/handles", HandlesTold)
 
-    def handle_code(self, handle: str) -> CodeTold:
+    def handle_code(self, handle: str) -> CodeSentTold:
         """Have a one-time code sent to a handle."""
-        return self._ask("POST", "/v1/handles", CodeTold, body=HandleAsked("code", handle))
+        return self._ask("POST", "/v1/handles", CodeSentTold, body=HandleAsked("code", handle))
 
     def change_handle(self, asked: HandleAsked) -> HandlesTold:
         """Do one thing with a handle."""

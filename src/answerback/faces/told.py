@@ -441,7 +441,7 @@ class HandleAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: str = ""
 
 
-class CodeTold(msgspec.Struct, frozen=True):
+class CodeSentTold(msgspec.Struct, frozen=True):
     """A code is on its way."""
 
     handle: str

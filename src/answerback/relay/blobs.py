@@ -174,7 +174,6 @@ class BlobRoutes:
         named = (Asked("blob", "The blob's id, which its author makes up.", "[0-9a-f]{32}", "path"),)
         offset = Asked("offset", "Where the piece begins.", "[0-9]{1,12}", most=BLOB_BYTES_MAX)
         total = Asked("total", "How many bytes the whole blob has.", "[0-9]{1,12}", least=1, most=BLOB_BYTES_MAX)
-        wanted = Asked("Range", "The bytes wanted (RFC 9110).", "bytes=[0-9]*-[0-9]*", "header", is_needed=False)
         progress = (OFFSET_HEADER, LENGTH_HEADER)
         return [
             Route(
@@ -201,11 +200,11 @@ class BlobRoutes:
             Route(
                 method="GET",
                 path=path,
-                words="Give a whole blob, or a range of it.",
+                words="Give a whole blob, or the range of it that a Range header asks for (RFC 9110).",
                 serve=self.get,
                 gives={200: Given(media=OCTETS), 206: Given(media=OCTETS, headers=("Content-Range",))},
                 refuses=frozenset({401, 404, 416}),
-                asked=(*named, wanted),
+                asked=named,
                 proof=Proof.DEVICE,
             ),
         ]

@@ -52,7 +52,9 @@ class RecoveryRoutes:
 
     def routes(self) -> list[Route]:
         """Name the routes."""
-        asking = json_route("/v1/recoveries", self.ask, takes=ListsRequest, status=200, gives=ListsFound, refuses=(403,))
+        asking = json_route(
+            "/v1/recoveries", self.ask, takes=ListsRequest, status=200, gives=ListsFound, refuses=(403,)
+        )
         putting = json_route("/v1/lists", self.put, takes=ListRequest, status=201, gives=ListKept, refuses=(403,))
         return [asking, putting]
 
