@@ -89,7 +89,7 @@ def test_numbers_are_read_as_dialled_from_where_the_person_is(tmp_path: Path) ->
             client.handles.typed("030 1234567")
         assert keep_region(client.journal, "de") == kept_region(client.journal) == "DE"
         assert client.handles.typed("030 1234567").text == "+49301234567"
-        assert client._typed("+44 20 7946 0958") == "+442079460958"
+        assert client.handles.typed("+44 20 7946 0958").text == "+442079460958"
         with pytest.raises(UsageError, match="not a region"):
             keep_region(client.journal, "Germany")
         keep_region(client.journal, "")

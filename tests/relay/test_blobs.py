@@ -186,7 +186,7 @@ def test_what_is_too_large_or_too_small_is_refused_before_it_is_kept(tmp_path: P
             assert (await put(relay, url, bytes(PIECE_BYTES_MAX + 1), offset=0, total=huge - 1, token=token))[0] == 413
             assert (await put(relay, url, b"tiny", offset=0, total=100_000, token=token))[0] == 400
             assert (await put(relay, url, b"", offset=0, total=5, token=token))[0] == 400
-            assert (await put(relay, url, b"", offset=0, total=0, token=token))[0] == 413
+            assert (await put(relay, url, b"", offset=0, total=0, token=token))[0] == 400
             for bad in ("-1", "x", "1e9", "9" * 30, ""):
                 async with relay.web.put(url, params={"offset": bad, "total": "5"}, headers=token) as response:
                     assert response.status == 400

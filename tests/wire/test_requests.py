@@ -26,7 +26,7 @@ def test_old_bytes_open_for_ever() -> None:
 
 @given(st.binary(max_size=99), st.binary(max_size=99), st.text(max_size=30))
 def test_a_request_is_read_as_it_was_written(body: bytes, signature: bytes, text: str) -> None:
-    request = AccountRequest(text, text, Signed(body, signature), text)
+    request = AccountRequest("ann@example.org", text, Signed(body, signature), text)
     assert decode_json(encode_json(request), AccountRequest) == request
 
 

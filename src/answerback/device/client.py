@@ -45,7 +45,7 @@ from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
 from answerback.model.errors import AnswerbackError, RefusedError, StorageError, UsageError
-from answerback.model.handle import read_handle
+from answerback.model.handle import read_handle_here
 from answerback.model.ids import ID_BYTES, AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import LIFETIME_S, RECIPIENTS_MAX, TEXT_BYTES_MAX, Attachment, Message, Urgency
 from answerback.model.registration import Standing
@@ -117,8 +117,7 @@ class Client:
         self.staging: Final = Staging(folder)
         self.trust: Final = Trusting(self)
         self.archive: Final = Archive(journal)
-        approach = Approach(identity.relay_url, pin=identity.relay_pin)
-        self.approach: Final = approach
+        self.approach: Final = (approach := Approach(identity.relay_url, pin=identity.relay_pin))
         carrier = FileCarrier(
             journal,
             self.staging,
@@ -221,7 +220,7 @@ class Client:
         A private one never goes by a carrier. Raises `UsageError` for what no relay could carry, `StorageError` if this
         disk refuses.
         """
-        handles = [self._typed(recipient) for recipient in recipients]
+        handles = [read_handle_here(recipient, lambda: self.handles.region).text for recipient in recipients]
         if not handles:
             raise UsageError("nobody to send it to")
         if len(set(handles)) > RECIPIENTS_MAX:
@@ -250,12 +249,6 @@ class Client:
         return await self._promise(
             (), others, text=text, file=file, urgency=urgency, lifetime_s=lifetime_s, is_private=is_private
         )
-
-    def _typed(self, recipient: str) -> str:
-        try:
-            return read_handle(recipient).text
-        except UsageError:  # a number without its country, or no handle at all
-            return self.handles.typed(recipient).text
 
     async def _promise(
         self,

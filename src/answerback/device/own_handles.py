@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from answerback.device.agent import Agent
-from answerback.device.typed_handles import typed_handle
+from answerback.device.typed_handles import kept_region
 from answerback.model.causes import Cause
 from answerback.model.errors import UsageError
-from answerback.model.handle import Handle
+from answerback.model.handle import Handle, read_handle_here, region_of
 from answerback.model.handle_state import HandleState
 from answerback.storage.journal import Journal
 from answerback.transport.approach import Approach
@@ -34,9 +34,14 @@ class OwnHandles:
         self._journal = journal
         self._approach = approach
 
+    @property
+    def region(self) -> str:
+        """From where numbers without a country are dialled; empty if nobody knows."""
+        return kept_region(self._journal) or region_of(self._agent.identity.handle)
+
     def typed(self, text: str) -> Handle:
         """Read a handle as it is typed on this device."""
-        return typed_handle(text, history=self._journal, own=self._agent.identity.handle)
+        return read_handle_here(text, lambda: self.region)
 
     async def told(self) -> list[HandleTold]:
         """Ask the relay for this account's handles, and what became of others lately."""

@@ -1,27 +1,12 @@
-"""Reads handles as the person of this device types them: numbers without a country are read as dialled from here."""
+"""Keeps from where a person dials: numbers that are typed without a country are read as dialled from there."""
 
 from typing import Final
 
-from answerback.model.errors import UsageError
-from answerback.model.handle import Handle, check_region, read_handle, region_of
+from answerback.model.handle import check_region
 from answerback.storage.history import History
 from answerback.storage.journal import Journal
 
 REGION_SETTING: Final = "handles.region"
-
-
-def typed_handle(text: str, *, history: History, own: Handle) -> Handle:
-    """Read one handle; the region is the one that was chosen, else that of this account's own number.
-
-    Raises `UsageError` that says what is wrong with it.
-    """
-    try:
-        return read_handle(text)
-    except UsageError:
-        region = kept_region(history) or region_of(own)
-        if not region or text.strip().startswith("+"):
-            raise
-    return read_handle(text, region=region)
 
 
 def kept_region(history: History) -> str:

@@ -6,6 +6,7 @@ knows the numbering plan of every country (libphonenumber's), which is loaded wh
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from answerback.model.errors import UsageError
@@ -80,6 +81,17 @@ def read_handle(text: str, *, region: str = "") -> Handle:
     if squeezed.lower().startswith("tel:"):  # RFC 3966, as links and contacts write it
         squeezed = squeezed[len("tel:") :]
     return Handle(_dialled(squeezed, region.upper()))
+
+
+def read_handle_here(text: str, region: Callable[[], str]) -> Handle:
+    """As `read_handle`; where the person is, is asked only for a number without its country."""
+    try:
+        return read_handle(text)
+    except UsageError:
+        here = "" if text.strip().startswith("+") else region()
+        if not here:
+            raise
+    return read_handle(text, region=here)
 
 
 def check_region(region: str) -> str:
