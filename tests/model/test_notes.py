@@ -11,4 +11,5 @@ def test_a_kind_is_called_on_the_disk_what_it_always_was() -> None:
         "NEXT_DEVICE": "next device",
         "SUPERSEDED": "superseded",
         "FORMER_DEVICE": "former device",
+        "OWN_HANDLE": "own handle",
     }
