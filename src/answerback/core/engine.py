@@ -331,8 +331,8 @@ class Engine:
                 return self._confirmation.located(frame, now=now)
             case Listed():
                 return [*self._lookup.listed(frame, now=now), *self._ownership.look(now=now)]
-            case Resolved():
-                return self._lookup.resolved(frame, now=now)
+            case Resolved() | HandleNotice():
+                return self._lookup.of_handle(frame, now=now)
             case Claimed():
                 return self._lookup.claimed(frame, now=now)
             case Published():
@@ -341,8 +341,6 @@ class Engine:
                 is_newest = self._lookup.asks_newest(frame)
                 effects = [*self._lookup.announced(frame, now=now), *self._ownership.look(now=now)]
                 return [*effects, *self.renewing.announced(frame, is_newest=is_newest, now=now)]
-            case HandleNotice():
-                return self._lookup.noticed(frame)
             case Pong():
                 return self._reaching.ponged(line, frame, now=now)
             case _:

@@ -92,6 +92,10 @@ class Lookup:
                 effects += self.departure.draft_failed(draft, Cause.RECIPIENT_HANDLE_UNKNOWN, now=now)
         return effects
 
+    def of_handle(self, frame: Resolved | HandleNotice, *, now: Moment) -> list[Effect]:
+        """The relay says something of a handle: of somebody's that was asked about, or of ours."""
+        return self.resolved(frame, now=now) if isinstance(frame, Resolved) else self.noticed(frame)
+
     def noticed(self, frame: HandleNotice) -> list[Effect]:
         """The relay says what became of a handle of ours."""
         kept = self.departure.book.noticed(frame)

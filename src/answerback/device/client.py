@@ -109,15 +109,13 @@ class Client:
     ) -> None:
         identity = journal.identity()
         if identity is None or not identity.registered_ms:
-            raise UsageError(
-                f"the device in {folder} is not registered yet: `answerback register` or `answerback link` finishes it"
-            )
+            raise UsageError(f"the device in {folder} is not registered yet: `register` or `link` finishes it")
         self.journal: Final = journal
         self._renewer: asyncio.Task[None] | None = None
         self.staging: Final = Staging(folder)
         self.trust: Final = Trusting(self)
         self.archive: Final = Archive(journal)
-        self.approach: Final = (approach := Approach(identity.relay_url, pin=identity.relay_pin))
+        approach = Approach(identity.relay_url, pin=identity.relay_pin)
         carrier = FileCarrier(
             journal,
             self.staging,
@@ -136,6 +134,7 @@ class Client:
             push=kept_push(journal),
         )
         self.fallbacks: Final = Fallbacks(self.agent)
+        self.handles: Final = OwnHandles(self.agent, journal, approach)
         if ports is None:
             self.agent.senses = Senses(approach, self.agent.sensed, key=identity.device)
 
@@ -408,11 +407,6 @@ class Client:
     async def revoke(self, device: DeviceId, *, keep_root: bool = False, timeout_s: float = 60.0) -> None:
         """Remove a device from the account, and change the root key that it knows; see `own_devices.revoke`."""
         await own_devices.revoke(self.agent, self._announce, device, keep_root=keep_root, timeout_s=timeout_s)
-
-    @property
-    def handles(self) -> OwnHandles:
-        """The handles of this account."""
-        return OwnHandles(self.agent, self.journal, self.approach)
 
     # ---- linking
 
