@@ -3,7 +3,7 @@
 import pytest
 
 from answerback.faces.handle_words import STATES, handle_line, words_of
-from answerback.faces.told import OwnHandleTold
+from answerback.faces.handles_told import OwnHandleTold
 from answerback.model.handle_state import HandleState
 
 

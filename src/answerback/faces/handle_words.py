@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from answerback.faces.handles_told import OwnHandleTold
 from answerback.faces.output import plain_line, wall_ms
 from answerback.faces.times import clock
-from answerback.faces.told import OwnHandleTold
 from answerback.model.handle_state import HandleState
 
 

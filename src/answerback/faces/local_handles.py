@@ -7,7 +7,7 @@ from aiohttp import web
 
 from answerback.device.client import Client
 from answerback.device.typed_handles import keep_region, kept_region
-from answerback.faces.told import CodeSentTold, HandleAsked, HandlesTold, OwnHandleTold
+from answerback.faces.handles_told import CodeSentTold, HandleAsked, HandlesTold, OwnHandleTold
 from answerback.model.errors import UsageError
 from answerback.wire.requests import HandleTold
 

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from answerback.faces.handles_told import CodeSentTold, HandleAsked, HandlesTold
 from answerback.faces.place import Place, read_place
 from answerback.faces.told import (
-    CodeSentTold,
     CodeTold,
     ConsentAsked,
     ContactAsked,
@@ -27,8 +27,6 @@ from answerback.faces.told import (
     EventTold,
     FallbackAsked,
     FallbackTold,
-    HandleAsked,
-    HandlesTold,
     LinkTold,
     MessageTold,
     ReadAsked,

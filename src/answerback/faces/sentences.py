@@ -7,21 +7,13 @@ after a command that was refused. Nothing here promises what the code does not d
 from dataclasses import dataclass
 
 from answerback.core.network.modes import Change, Mode, Why
+from answerback.faces.handle_causes import HANDLE_CAUSES
+from answerback.faces.handle_causes import Advice as Advice  # noqa: PLC0414 - known here to all that say causes
 from answerback.model.causes import Cause, Owner
 from answerback.model.timeline import Evidence, Stage
 
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """One cause in words."""
-
-    sentence: str
-    """What happened."""
-    we_do: str
-    you_can: str
-
-
 CAUSES: dict[Cause, Advice] = {
+    **HANDLE_CAUSES,
     # ---- nothing is wrong
     Cause.QUEUE_BEHIND_OTHERS: Advice(
         "It waits its turn on this device.",
@@ -200,16 +192,6 @@ CAUSES: dict[Cause, Advice] = {
         "The account has a newer root key than this one: a device was removed since.",
         "Nothing was changed.",
         "Use the phrase that was written down after that. If that was not you, tell your contacts by another way.",
-    ),
-    Cause.ACCOUNT_HANDLES_FULL: Advice(
-        "This account has as many handles as one may have.",
-        "Nothing was changed.",
-        "Remove one you no longer use: `answerback handles remove HANDLE`.",
-    ),
-    Cause.ACCOUNT_HANDLE_LOCKED: Advice(
-        "The account that has this handle has said that it keeps it.",
-        "Nothing was changed. For a month it does not move by a code alone.",
-        "If both accounts are yours, on a device of that one: `answerback handles give HANDLE`.",
     ),
     Cause.ACCOUNT_RATE_LIMITED: Advice(
         "That was too much in a short time.",

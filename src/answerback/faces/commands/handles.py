@@ -6,9 +6,9 @@ import click
 
 from answerback.faces.access import agent_at, device_folder
 from answerback.faces.handle_words import handle_line, state_words
+from answerback.faces.handles_told import HandleAsked, HandlesTold
 from answerback.faces.output import is_person, note, say, tell_json
 from answerback.faces.times import span
-from answerback.faces.told import HandleAsked, HandlesTold
 from answerback.model.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
