@@ -1,5 +1,6 @@
 """Proves where a device lives, where its key is kept, and that what goes wrong is said in plain words."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from answerback.device.home import (
     make_journal,
     open_history,
     open_journal,
+    own_carriers,
     usual_key_source,
 )
 from answerback.model.errors import StorageError, StoreLockedError, UsageError
@@ -93,3 +95,20 @@ def test_a_key_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
             with pytest.raises(StorageError) as failed:
                 opening(tmp_path)
             assert str(tmp_path) in str(failed.value)
+
+
+def test_a_device_has_the_carriers_that_its_file_names_and_none_without(tmp_path: Path) -> None:
+    make_journal(tmp_path, source=KeySource.FILE).close()
+    assert own_carriers(tmp_path).each == ()
+    file = tmp_path / "carriers.toml"
+    file.write_text(
+        '[sms]\nkind = "smpp"\nhost = "127.0.0.1"\nsystem_id = "a"\npassword = "x"\nsender = "+49"\nprice = "7 ct"\n'
+    )
+    file.chmod(0o600)
+
+    async def run() -> None:
+        carriers = own_carriers(tmp_path)
+        assert [(each.name, each.price, each.parts("x" * 200)) for each in carriers.each] == [("sms", "7 ct", 2)]
+        await carriers.close()
+
+    asyncio.run(run())
