@@ -12,6 +12,7 @@ from itertools import islice
 from answerback.core.departure import Departure
 from answerback.core.effects import Arrived, Effect, Moment, Save, Tell, Transmit, Warned
 from answerback.core.facts import KeepDeviceKeys, KeepMessage
+from answerback.core.healing import Healed
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.ownership import Ownership
@@ -277,6 +278,7 @@ class Arrival:
                 effects += outbox.failed(copy, Cause.RECIPIENT_CANNOT_OPEN, now=now)
                 continue
             lanes.add(copy.lane)
+            self.machines.healing.count(Healed.SESSION, device)
             effects += self.departure.again(copy, reseal=True)
         for lane in lanes:
             until_s = self.machines.sessions.replace(device, lane, now=now)
@@ -290,6 +292,7 @@ class Arrival:
             elif copy.stage is Stage.ACCEPTED:
                 # Where is it? A relay that handed it over keeps it from coming twice: the same bytes would not help.
                 copy.missed = True
+                self.machines.healing.count(Healed.GAP, device)
                 self.machines.catchup.doubt([copy])
         if void:
             effects += self.departure.control(Void(void), (device,), now=now)

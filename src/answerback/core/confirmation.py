@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from answerback.core.catchup import RENEW_AFTER_INQUIRIES, RESEAL_AFTER_INQUIRIES, answer_due_s
 from answerback.core.departure import Departure
 from answerback.core.effects import Effect, Moment, Save, Transmit
+from answerback.core.healing import Healed
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.network.recovery import TOLD_S_MAX
@@ -95,6 +96,7 @@ class Confirmation:
                 effects.append(Save(copy.fact()))
             elif not entry.taken or is_missed or copy.inquiries >= RESEAL_AFTER_INQUIRIES:
                 copy.cause = None if entry.taken else Cause.RELAY_LOST_IT
+                machines.healing.count(Healed.RECEIPT if entry.taken else Healed.LOST_MAIL, copy.device)
                 renew = copy.inquiries >= RENEW_AFTER_INQUIRIES
                 if renew:
                     effects += self.departure.want_list(copy.account)

@@ -11,6 +11,7 @@ from answerback.core.effects import Effect, Moment, Progressed, Save, Tell, Tran
 from answerback.core.facts import DropDraft, KeepDraft, KeepMessage, KeepOutgoing, KeepRatchet, KeepStep
 from answerback.core.fanout import targets
 from answerback.core.handle_book import HandleBook
+from answerback.core.healing import Healed
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
 from answerback.core.outbox import Copy, Promise
@@ -226,6 +227,8 @@ class Departure:
         machines.roster.heard(account, version)
         if not machines.roster.stale(account):
             return []
+        if not was_stale:
+            machines.healing.count(Healed.DEVICE_LIST)
         for promise in () if was_stale else machines.outbox:
             if account in promise.letter.recipients or account == machines.own.account:
                 machines.outbox.unaddress(promise.id)

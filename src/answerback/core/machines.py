@@ -7,6 +7,7 @@ from answerback.core.catchup import Catchup
 from answerback.core.comparing import Comparing
 from answerback.core.facts import KeepRelay
 from answerback.core.fallback import Fallback
+from answerback.core.healing import Healing
 from answerback.core.inbox import Inbox
 from answerback.core.lanes import Lanes
 from answerback.core.lease import Lease
@@ -62,6 +63,7 @@ class Machines:
     roster: Roster = field(default_factory=Roster)
     registration: Registration = field(default_factory=Registration)
     lease: Lease = field(default_factory=Lease)
+    healing: Healing = field(default_factory=Healing)
     catchup: Catchup = field(default_factory=Catchup)
     transfers: Transfers = field(default_factory=Transfers)
     threads: Threads = field(default_factory=Threads)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from answerback.core.departure import Departure
 from answerback.core.effects import Close, Effect, Moment, Save, Tell, Transmit, Warned
+from answerback.core.healing import Healed
 from answerback.core.machines import Machines
 from answerback.core.questions import WantKeysPublished, WantListAnnounced
 from answerback.core.reaching import Reaching
@@ -44,6 +45,7 @@ class Renewing:
         )
         effects: list[Effect] = [Save(kept)]
         if welcome.lapsed_ms:  # its keys are gone from the relay, and are made anew by themselves
+            machines.healing.count(Healed.KEYS)
             effects.append(Tell(Warned(Cause.ACCOUNT_REGISTRATION_EXPIRED)))
         if machines.lease.step is Step.SIGN_IN:
             if not self.reaching.greeting.signed_anew(line):  # it was begun before this was asked for

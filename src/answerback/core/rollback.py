@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from answerback.core.departure import Departure
 from answerback.core.effects import Effect, Save, Tell, Transmit, Warned
 from answerback.core.facts import KeepNote, KeepOwnList
+from answerback.core.healing import Healed
 from answerback.core.machines import Machines
 from answerback.core.questions import WantListAnnounced
 from answerback.model.causes import Cause
@@ -47,6 +48,7 @@ class Rollback:
             effects += [Save(cursor) for cursor in machines.inbox.catch_up(welcome.taken)]
         effects += [Save(fact) for fact in machines.sessions.forget_all()]
         machines.registration.begin_anew()
+        machines.healing.count(Healed.KEYS)
         return effects
 
     def of_mailbox(self, welcome: Welcome) -> list[Effect]:

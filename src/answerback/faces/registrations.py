@@ -2,6 +2,8 @@
 
 import time
 
+import msgspec
+
 from answerback.core.facts import KeepLease
 from answerback.core.lease import Lease
 from answerback.core.memory import Memory
@@ -15,7 +17,8 @@ from answerback.model.registration import Registered, Standing
 
 def told_registration(client: Client) -> RegistrationTold:
     """Tell how a device at work stands."""
-    return _told(client.standing(), client.agent.engine.machines.lease.kept)
+    machines = client.agent.engine.machines
+    return msgspec.structs.replace(_told(client.standing(), machines.lease.kept), healed=machines.healing.totals)
 
 
 def _told(standing: Standing, kept: KeepLease) -> RegistrationTold:
@@ -45,6 +48,8 @@ def registration_lines(told: RegistrationTold, *, now_ms: int) -> list[tuple[str
     if told.ends_ms is not None and told.state in (Registered.REGISTERED.value, Registered.STALE.value):
         ends = f"; without contact it ends {from_now(told.ends_ms, now_ms=now_ms)}"
     lines = [("registered" if told.state == Registered.REGISTERED.value else "standing", f"{told.state}{since}{ends}")]
+    if told.healed:
+        lines.append(("healed", ", ".join(f"{kind} {count}" for kind, count in sorted(told.healed.items()))))
     if told.cause is not None:
         words = CAUSES[cause_of(told.cause)]
         lines += [("why", words.sentence), ("we", f"{told.doing}. {words.we_do}"), ("you can", words.you_can)]

@@ -210,6 +210,8 @@ class RegistrationTold(msgspec.Struct, frozen=True):
     """Whether it is being made anew because a person asked for it."""
     renewed_ms: int | None = None
     """When that was last done."""
+    healed: dict[str, int] = {}
+    """What the agent has healed between this device and others since it started, by kind."""
 
 
 class StatusTold(msgspec.Struct, frozen=True):
