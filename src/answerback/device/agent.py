@@ -79,12 +79,15 @@ class Agent:
         profile: Profile | None = None,
         wish: Wish | None = None,
         push: Subscribe | None = None,
+        renews: bool = False,
     ) -> None:
+        """`renews`: somebody makes it a new device when it turns out to be a copy (`own_devices`)."""
         self.journal: Final = journal
         self.identity = identity
         self._files: Final = files
         self._ports: Final = ports
         self._profile: Final = profile
+        self._renews: Final = renews
         self.wish: Wish = wish or Wish()
         """How eager a person wants this device to be."""
         self.push: Subscribe | None = push
@@ -292,10 +295,10 @@ class Agent:
             profile=self._profile,
             wish=self.wish,
         )
-        now_ms = self._ports.wall_ms()
-        holds_root = bool(engine.machines.root or identity.root_seed)
-        count = len(engine.machines.roster.devices(identity.account))
-        engine.machines.may_renew = may_renew(self.journal, holds_root=holds_root, count=count, now_ms=now_ms)
+        if self._renews:
+            holds_root, now_ms = bool(engine.machines.root or identity.root_seed), self._ports.wall_ms()
+            count = len(engine.machines.roster.devices(identity.account))
+            engine.machines.may_renew = may_renew(self.journal, holds_root=holds_root, count=count, now_ms=now_ms)
         engine.machines.root = engine.machines.root or identity.root_seed or b""
         for given in self._couriers.given:
             engine.beside(given, now=self.now)

@@ -132,6 +132,7 @@ class Client:
             profile=profile_of(own_platform()),
             wish=kept_wish(journal),
             push=kept_push(journal),
+            renews=True,
         )
         self.fallbacks: Final = Fallbacks(self.agent)
         self.handles: Final = OwnHandles(self.agent, journal, approach)
