@@ -28,6 +28,7 @@ from answerback.core.facts import (
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPast,
     KeepPrivate,
     KeepRatchet,
     KeepRelay,
@@ -81,6 +82,9 @@ class Disk:
                 if (message.author, message.id) not in self.messages:
                     self.messages[message.author, message.id] = message
                     self.arrivals.append(message.id)
+            case KeepPast(message):
+                if (message.author, message.id) not in self.messages:
+                    self.messages = {(message.author, message.id): message} | self.messages
             case KeepStep(message_id, device, step):
                 self.steps.append((message_id, device, step))
             case RaiseStage(message_id, device, step):

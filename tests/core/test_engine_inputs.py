@@ -22,6 +22,7 @@ from answerback.core.lanes import Hold
 from answerback.core.memory import Memory
 from answerback.core.network.recovery import TOLD_S_MAX
 from answerback.core.outbox import LETTERS_MAX
+from answerback.core.resting import ENDED_S
 from answerback.model.causes import Cause
 from answerback.model.errors import UsageError
 from answerback.model.ids import EnvelopeId, MessageId
@@ -329,7 +330,9 @@ def test_a_farewell_is_obeyed_within_reason_and_told_if_a_person_must_act() -> N
     third.connects(1.0)
     effects = third.engine.received(third.line, Farewell(Cause.ACCOUNT_DEVICE_REVOKED.value, 0), now=at(9.0))
     assert Warned(Cause.ACCOUNT_DEVICE_REVOKED) in told(effects)
-    assert third.engine.wake_at is None, "it was removed: it does not knock again by itself"
+    assert third.engine.wake_at == Wake(9.0 + ENDED_S, Reason.TURN), "it was removed: it knocks once in a day"
+    third.engine.wake(now=at(9.0 + ENDED_S))
+    assert third.engine.wake_at == Wake(9.0 + ENDED_S, Reason.CONNECT_FIRST), "a relay may have been wrong"
     fourth = Device()
     fourth.connects(1.0)
     fourth.engine.received(fourth.line, Farewell(Cause.ACCOUNT_NOT_REGISTERED.value, 0), now=at(9.0))

@@ -9,6 +9,7 @@ from answerback.core.effects import (
     CodeMoved,
     FileReady,
     HandleChanged,
+    HistoryMoved,
     LinkChanged,
     ModeChanged,
     News,
@@ -26,6 +27,7 @@ from answerback.model.fallback import AsideStage, AsideStep
 from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, MessageId
 from answerback.model.message import Message, Urgency
+from answerback.model.notes import HistoryState
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Evidence, Stage, Step
 from answerback.storage.history import History
@@ -68,6 +70,7 @@ SAMPLES: dict[type, tuple[News, str]] = {
     ModeChanged: (ModeChanged(Posture(Mode.ECONOMICAL, Why.BATTERY_LOW)), "mode"),
     Answered: (Answered("bea@example.org", None, Cause.RECIPIENT_HANDLE_UNKNOWN), "answered"),
     FileReady: (FileReady(MESSAGE, BlobId(bytes(16))), "file"),
+    HistoryMoved: (HistoryMoved(DEVICE, True, 3, 5, HistoryState.MOVING), "history"),  # noqa: FBT003 - as it is told
     Warned: (Warned(Cause.CLOCK_SKEWED), "warned"),
     TextProgressed: (TextProgressed(MESSAGE, 7, "sms", True, SENT), "aside"),  # noqa: FBT003
     TextCame: (TextCame(message(), "sms"), "text"),

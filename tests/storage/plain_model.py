@@ -28,6 +28,7 @@ from answerback.core.facts import (
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPast,
     KeepPrivate,
     KeepRatchet,
     KeepRelay,
@@ -105,6 +106,13 @@ class PlainModel:
         match fact:
             case KeepMessage():
                 self.messages.setdefault((fact.message.author, fact.message.id), fact)
+            case KeepPast(message, arrived_ms, copies, steps):
+                if (message.author, message.id) not in self.messages:
+                    known = {(message.author, message.id): KeepMessage(message, arrived_ms)}
+                    self.messages = known | self.messages
+                    self.steps += steps
+                    for copy in copies:
+                        self.copies.setdefault((copy.message, copy.device), copy)
             case KeepSeen():
                 self.seen.setdefault(fact.id, fact)
             case KeepStep():

@@ -29,6 +29,7 @@ from answerback.core.facts import (
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPast,
     KeepPrivate,
     KeepRatchet,
     KeepRelay,
@@ -208,6 +209,7 @@ _aside_steps = st.builds(
 
 FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(KeepMessage, _kept_messages, _small),
+    st.builds(KeepPast, _kept_messages, _small, st.just(()), st.just(())),
     st.builds(
         KeepDraft, _messages, st.lists(st.text()).map(tuple), _people, st.text(), _attachments,
         st.sampled_from(Urgency), _stamps, _small, _numbers,

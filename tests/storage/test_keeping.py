@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from answerback.core.facts import Fact, KeepMessage, KeepOwnList, RaiseStage
+from answerback.core.facts import Fact, KeepMessage, KeepOwnList, KeepPast, KeepStep, RaiseStage
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.ids import MessageId
@@ -79,7 +79,7 @@ def test_a_receipt_for_what_was_never_sent_there_changes_nothing(journal: Journa
 def test_every_kind_of_fact_has_statements() -> None:
     kept = {type(fact) for fact in golden_facts()}
     gone = {kind for kind in get_args(Fact) if kind.__name__.startswith("Drop")}
-    assert kept | gone | {RaiseStage, KeepOwnList} == set(get_args(Fact))
+    assert kept | gone | {RaiseStage, KeepOwnList, KeepPast} == set(get_args(Fact))
     listed = KeepOwnList(4, Signed(b"list", b"signature"))  # younger than the first golden files
     assert all(list(statements(fact)) for fact in [*golden_facts(), listed])
 
@@ -88,3 +88,21 @@ def test_a_copy_that_is_sealed_anew_has_the_new_bytes(journal: Journal) -> None:
     journal.commit([outgoing_of(1), copy_of(1, Stage.SEALED, sealed=b"old")])
     journal.commit([copy_of(1, Stage.SEALED, sealed=b"new")])
     assert [copy.sealed for copy in journal.load().copies] == [b"new"]
+
+
+def test_history_stands_behind_everything_and_a_known_message_keeps_what_is_known_of_it(journal: Journal) -> None:
+    known, past = message_of(1), message_of(2)
+    journal.commit([KeepMessage(known, 11)])
+    step = KeepStep(known.id, None, Step(Stage.QUEUED, Evidence.JOURNAL, 5))
+    late = KeepStep(past.id, None, Step(Stage.READ, Evidence.RECEIPT, 6))
+    facts = [
+        KeepPast(known, 3, (copy_of(1, Stage.READ),), (step,)),
+        KeepPast(past, 4, (copy_of(2, Stage.READ),), (late,)),
+    ]
+    for _ in range(2):  # once is as good as twice
+        journal.commit(facts)
+    assert [(kept.arrival, kept.arrived_wall_ms) for kept in journal.messages()] == [(1, 11), (-1, 4)]
+    assert (journal.steps(known.id), journal.copies(known.id)) == ([], [])
+    assert journal.steps(past.id) == [late]
+    assert [copy.stage for copy in journal.copies(past.id)] == [Stage.READ]
+    assert journal.load().past == ((past.author, past.id),)

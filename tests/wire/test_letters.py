@@ -9,6 +9,7 @@ import pytest
 from answerback.model.ids import AccountId, BlobId, ConversationId, DeviceId, EnvelopeId, MessageId
 from answerback.model.message import Attachment, Lane, Urgency
 from answerback.model.stamp import Stamp
+from answerback.model.timeline import Evidence, Stage
 from answerback.model.trust import How, Vouched
 from answerback.wire.codec import decode_inner, decode_letter, decode_slip, encode
 from answerback.wire.letters import (
@@ -18,6 +19,11 @@ from answerback.wire.letters import (
     Heirloom,
     Inner,
     Nack,
+    Page,
+    PageTaken,
+    PastCopy,
+    PastMessage,
+    PastStep,
     Post,
     Receipt,
     Slip,
@@ -51,6 +57,26 @@ LETTERS: tuple[AnyLetter, ...] = (
     Vouch([Vouched(BEA, How.CODE, 1_800_000_000_000, b"R" * 32)]),
     Comparison(b"S" * 16, Turn.ASK, b"v" * 32, 1_800_000_000_000),
     Heirloom(b"r" * 32),
+    Page(
+        1,
+        2,
+        -3,
+        [
+            PastMessage(
+                POST,
+                ANN,
+                PHONE,
+                1_800_000_000_001,
+                [PastCopy(BEA, LAPTOP, Lane.NORMAL, Stage.READ)],
+                [PastStep(None, Stage.QUEUED, Evidence.JOURNAL, 5, "unknown", 0)],
+            )
+        ],
+        [("bea@example.org", BEA)],
+        [(LAPTOP, "Ann's laptop")],
+        b"d" * 32,
+        is_last=True,
+    ),
+    PageTaken(1, -3, 1, b"d" * 32),
 )
 SLIP = Slip(MESSAGE, b"k" * 32, b"h" * 32, 7, ANN, PHONE, BEA, LAPTOP, 2, "Ann's phone", b"seal key")
 SHORTER_SLIP = bytes.fromhex(

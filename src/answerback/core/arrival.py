@@ -12,6 +12,7 @@ from itertools import islice
 from answerback.core.departure import Departure
 from answerback.core.effects import Arrived, Effect, Moment, Save, Tell, Transmit, Warned
 from answerback.core.facts import KeepDeviceKeys, KeepMessage
+from answerback.core.handover import Handover
 from answerback.core.healing import Healed
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
@@ -30,7 +31,7 @@ from answerback.model.message import Lane, Message
 from answerback.model.timeline import Stage
 from answerback.wire.codec import decode_letter
 from answerback.wire.frames import Taken, Took
-from answerback.wire.letters import Comparison, Gap, Heirloom, Inner, Nack, Post, Receipt, Void, Vouch
+from answerback.wire.letters import Comparison, Gap, Heirloom, Inner, Nack, Page, PageTaken, Post, Receipt, Void, Vouch
 from answerback.wire.requests import BLOB_BYTES_MAX
 
 PARKED_MAX = 1024
@@ -62,6 +63,7 @@ class Arrival:
     machines: Machines
     departure: Departure
     ownership: Ownership = field(init=False)
+    handover: Handover = field(init=False)
     unreadable: int = 0
     """Envelopes whose outer seal did not open, or that nobody provably sent."""
     read_early: set[PostKey] = field(default_factory=set)
@@ -75,6 +77,7 @@ class Arrival:
     def __post_init__(self) -> None:
         self.trusting = Trusting(self.machines, self.departure)
         self.ownership = Ownership(self.machines, self.departure)
+        self.handover = Handover(self.machines, self.departure)
 
     def deliver(self, deliveries: Sequence[Delivery], *, now: Moment) -> list[Effect]:
         """Take in what the mailbox handed over."""
@@ -199,6 +202,8 @@ class Arrival:
                 effects += machines.outbox.answered(letter.read, device, Stage.READ, now=now)
             case Nack():
                 effects += self._repair(letter, device, now=now)
+            case Page() | PageTaken():
+                effects += self.handover.heard(letter, device, now=now)
             case Heirloom():
                 effects += self.ownership.heard(letter, device, now=now)
             case Void():

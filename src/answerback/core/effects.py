@@ -17,6 +17,7 @@ from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import Message
 from answerback.model.moment import Moment as Moment  # noqa: PLC0414 - known here to all that take effects
+from answerback.model.notes import HistoryState
 from answerback.model.texts import TextOrder
 from answerback.model.timeline import Step
 from answerback.wire.frames import ClientFrame, Resume, Ticket
@@ -190,6 +191,18 @@ class FileReady:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryMoved:
+    """History has moved between this device and another one of ours."""
+
+    device: DeviceId
+    giving: bool
+    done: int
+    """Messages."""
+    total: int
+    state: HistoryState
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something a person should know that is about no single message."""
 
@@ -262,6 +275,7 @@ News = (
     | TextMerged
     | CodeMoved
     | HandleChanged
+    | HistoryMoved
 )
 
 

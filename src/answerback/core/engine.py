@@ -92,7 +92,7 @@ class Engine:
         self.machines = Machines(own, Sessions(keys, pickle_key), randomness)
         self._departure = Departure(self.machines)
         self._arrival = Arrival(self.machines, self._departure)
-        self._ownership = self._arrival.ownership
+        self.ownership, self.handover = self._arrival.ownership, self._arrival.handover
         self._confirmation = Confirmation(self.machines, self._departure)
         self._rollback = Rollback(self.machines, self._departure)
         self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
@@ -107,6 +107,7 @@ class Engine:
         self._look_at_s = 0.0
         if memory is not None:
             restore(self.machines, self._departure, memory)
+            self.handover.restore(memory.notes)
 
     # ---- people and programs
 
@@ -150,12 +151,11 @@ class Engine:
 
     def announce(self, signed: Signed, *, next_root: bytes = b"", now: Moment) -> list[Effect]:
         """Make a device list, signed by our root, the account's newest; a new root key is kept first."""
-        prepared = self._ownership.prepare(next_root) if next_root else []
-        return self._then([*prepared, *self._lookup.announce(signed)], now)
+        return self._then([*self.ownership.prepare(next_root), *self._lookup.announce(signed)], now)
 
-    def rename(self, name: str, *, now: Moment) -> list[Effect]:
-        """Call this device otherwise."""
-        return self._then(self._ownership.rename(name, now=now), now)
+    def then(self, effects: list[Effect], *, now: Moment) -> list[Effect]:
+        """Go on after a verb of a composer that is asked by itself: `handover`, `ownership`."""
+        return self._then(effects, now)
 
     def register_again(self, *, gentle: bool, now: Moment) -> list[Effect]:
         """Sign out and in again, with fresh keys and sessions unless it is `gentle`; nothing queued or waiting goes."""
@@ -330,7 +330,7 @@ class Engine:
             case Located():
                 return self._confirmation.located(frame, now=now)
             case Listed():
-                return [*self._lookup.listed(frame, now=now), *self._ownership.look(now=now)]
+                return [*self._lookup.listed(frame, now=now), *self.ownership.look(now=now)]
             case Resolved() | HandleNotice():
                 return self._lookup.of_handle(frame, now=now)
             case Claimed():
@@ -339,7 +339,7 @@ class Engine:
                 return [*self._lookup.published(frame), *self.renewing.published(now=now)]
             case Announced():
                 is_newest = self._lookup.asks_newest(frame)
-                effects = [*self._lookup.announced(frame, now=now), *self._ownership.look(now=now)]
+                effects = [*self._lookup.announced(frame, now=now), *self.ownership.look(now=now)]
                 return [*effects, *self.renewing.announced(frame, is_newest=is_newest, now=now)]
             case Pong():
                 return self._reaching.ponged(line, frame, now=now)
@@ -371,7 +371,7 @@ class Engine:
         effects += [Transmit(question) for question in machines.questions.again()]
         effects += self._rollback.of_lists(frame.list_version)
         self._confirmation.doubt_earlier_runs(now=now)
-        effects += self._ownership.look(now=now)
+        effects += self.ownership.look(now=now)
         return [*effects, *self._look_around(now)]
 
     def _learn_time(self, frame: Welcome, now: Moment) -> list[Effect]:
@@ -409,6 +409,7 @@ class Engine:
             effects += self._departure.draft(draft, now=now)
         self._confirmation.doubt_overdue(now=now)
         effects += self.renewing.go_on()
+        effects += self.handover.look(now=now)
         return [*effects, *(Save(learned) for learned in machines.paths.learned())]
 
     def _then(self, effects: list[Effect], now: Moment) -> list[Effect]:

@@ -27,6 +27,16 @@ class KeepMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepPast:
+    """A message that is history, from another device of ours: kept behind all others. A known one changes nothing."""
+
+    message: Message
+    arrived_wall_ms: int
+    copies: tuple["KeepCopy", ...]
+    steps: tuple["KeepStep", ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KeepDraft:
     """A message promised to handles nobody has looked up yet: `send` works without a network, also to new people."""
 
@@ -416,35 +426,9 @@ class DropTextMessage:
 
 
 AsideFact = KeepFallback | KeepConsent | KeepText | KeepTextStep | KeepPrivate | KeepTextArrival | DropTextMessage
-Fact = (
-    KeepMessage
-    | KeepDraft
-    | DropDraft
-    | KeepOutgoing
-    | DropOutgoing
-    | KeepCopy
-    | KeepStep
-    | RaiseStage
-    | KeepRatchet
-    | DropRatchet
-    | KeepDeviceKeys
-    | KeepSealSecret
-    | DropSealSecret
-    | KeepDeviceList
-    | KeepOwnList
-    | KeepSealKey
-    | KeepContact
-    | KeepVerified
-    | KeepChange
-    | DropChange
-    | KeepDeviceName
-    | KeepStream
-    | KeepSeen
-    | KeepCursor
-    | KeepRelay
-    | KeepLease
-    | KeepNetwork
-    | KeepNote
-    | KeepTransfer
-    | AsideFact
-)
+_Some = KeepMessage | KeepPast | KeepDraft | DropDraft | KeepOutgoing | DropOutgoing | KeepCopy | KeepStep
+_More = RaiseStage | KeepRatchet | DropRatchet | KeepDeviceKeys | KeepSealSecret | DropSealSecret
+_Further = KeepDeviceList | KeepOwnList | KeepSealKey | KeepContact | KeepVerified | KeepChange | DropChange
+_Others = KeepDeviceName | KeepStream | KeepSeen | KeepCursor | KeepRelay | KeepLease | KeepNetwork
+_Rest = KeepNote | KeepTransfer | AsideFact
+Fact = _Some | _More | _Further | _Others | _Rest

@@ -30,6 +30,7 @@ from answerback.core.facts import (
     KeepTransfer,
     KeepVerified,
 )
+from answerback.model.ids import AccountId, MessageId
 from answerback.model.message import Message
 from answerback.model.stamp import Stamp
 
@@ -86,5 +87,7 @@ class Memory:
     """The newest messages of others, oldest first, to know again what comes a second time by a carrier."""
     recent: tuple[Message, ...] = ()
     """The last messages of each conversation, to know what a new one is written after."""
+    past: tuple[tuple[AccountId, MessageId], ...] = ()
+    """The newest messages that came as history: should one come by mail as well, it is known."""
     last_stamp: Stamp = START
     """The highest stamp our clock gave out or was allowed to follow."""

@@ -32,7 +32,9 @@ class Ownership:
     """Root keys that the other devices were asked for in this run."""
 
     def prepare(self, seed: bytes) -> list[Effect]:
-        """Keep the root key that a list about to be announced is signed with."""
+        """Keep the root key that a list about to be announced is signed with, if that is a new one."""
+        if not seed:
+            return []
         self.machines.next_root = seed
         return [Save(KeepNote(NoteKind.NEXT_ROOT, b"", seed))]
 

@@ -6,8 +6,8 @@ later the connection is closed. It is begun again when there is something to say
 calls. A person who chose to be offline is obeyed at once, and whatever waits, waits. The surprising rule: a device that
 merely has no network does not rest; it goes on looking for one.
 
-A device that was removed from its account rests for good: what it would say at the door is known. It tries once more
-when it is started, or when a person acts here, and no oftener.
+A device that was removed from its account rests: what it would say at the door is known. It tries once more when it
+is started, when a person acts here, and once in a day, for a relay may have said so by mistake; no oftener.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from answerback.core.network.modes import NO_BOUND, Mode, Why
 from answerback.model.causes import Cause
 from answerback.wire.frames import Pace
 
+ENDED_S = 86_400.0
+"""How long a device believes that it was removed: a relay that lied, or was restored, must not end it for good."""
 BYE_S = 1.0
 """Between the last word and the end of the connection: it has left by then, on all but the slowest links."""
 
@@ -31,6 +33,8 @@ class Resting:
     adapting: Adapting
     is_resting: bool = False
     _bye_s: float | None = None
+    _ended_s: float = 0.0
+    """When the relay last said that this device was removed."""
 
     @property
     def _is_offline(self) -> bool:
@@ -63,7 +67,14 @@ class Resting:
         """Let go, or connect again."""
         ended = self.machines.registration.ended
         if ended is not None:
-            return [] if self.is_resting else self._rest(ended, now)
+            if not self.is_resting:
+                self._ended_s = now.now_s
+                return self._rest(ended, now)
+            if ended is Cause.DEVICE_RESTORED or now.now_s < self._ended_s + ENDED_S:
+                return []
+            self.machines.registration.ended = None
+            self._go_on(now)
+            return []
         if not self._may_rest or self._has_work:
             self._bye_s = None
             if self.is_resting:
@@ -82,6 +93,8 @@ class Resting:
     @property
     def wake_at(self) -> Wake | None:
         """When the connection has been quiet for long enough."""
+        if self.is_resting and self.machines.registration.ended is Cause.ACCOUNT_DEVICE_REVOKED:
+            return Wake(self._ended_s + ENDED_S, Reason.TURN)
         if self.is_resting or not self._may_rest or self._has_work:
             return None
         due_s = self._due_s

@@ -27,6 +27,8 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
         author = machines.roster.account_of(kept.device) if kept.device else None
         if author is not None and kept.message is not None:
             machines.threads.remember(author, kept.message)
+    for author, identity in memory.past:
+        machines.threads.remember(author, identity)
     if memory.relay is not None:
         machines.store, machines.boot = memory.relay.store, memory.relay.boot
         machines.clock.offset_ms, machines.life = memory.relay.offset_ms, memory.relay.life
@@ -63,10 +65,10 @@ def _take_note(machines: Machines, departure: Departure, note: KeepNote) -> None
             machines.own = replace(machines.own, device_name=note.value.decode())
         case NoteKind.SUPERSEDED:
             machines.registration.ended = Cause.DEVICE_RESTORED
-        case NoteKind.NEXT_DEVICE:
-            pass  # it is the shell's
         case NoteKind.OWN_HANDLE:
             departure.book.told[note.about] = note.value
+        case NoteKind.NEXT_DEVICE | NoteKind.HISTORY_GIVEN | NoteKind.HISTORY_TAKEN:
+            pass  # the shell's, and the handover's
         case NoteKind.FORMER_DEVICE:
             machines.roster.former[DeviceId(note.about)] = AccountId(note.value)
         case _:

@@ -42,6 +42,7 @@ from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
 from answerback.device.couriers import Couriers
 from answerback.device.lines import Lines
+from answerback.device.linking import NO_HISTORY_SETTING
 from answerback.device.renewing import may_renew
 from answerback.device.senses import Senses
 from answerback.model.causes import Cause
@@ -299,6 +300,7 @@ class Agent:
             holds_root, now_ms = bool(engine.machines.root or identity.root_seed), self._ports.wall_ms()
             count = len(engine.machines.roster.devices(identity.account))
             engine.machines.may_renew = may_renew(self.journal, holds_root=holds_root, count=count, now_ms=now_ms)
+        engine.handover.is_welcome = self.journal.setting(NO_HISTORY_SETTING) is None
         engine.machines.root = engine.machines.root or identity.root_seed or b""
         for given in self._couriers.given:
             engine.beside(given, now=self.now)

@@ -8,7 +8,6 @@ async with Client.open() as me:
 """
 
 import asyncio
-import contextlib
 import logging
 import mimetypes
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -25,8 +24,8 @@ from answerback.core.network.recovery import Evidence
 from answerback.core.sensing import FileAsked, Hinted, PushGiven
 from answerback.crypto.files import make_file_key, seal_file
 from answerback.crypto.primitives import random_bytes
-from answerback.device import own_devices
-from answerback.device.agent import Agent, AgentEnded
+from answerback.device import handover, own_devices
+from answerback.device.agent import Agent
 from answerback.device.archive import Archive
 from answerback.device.carrier import FileCarrier
 from answerback.device.fallbacks import Consent, Fallbacks
@@ -35,7 +34,6 @@ from answerback.device.home import default_folder, open_journal, own_carriers
 from answerback.device.linking import Linking
 from answerback.device.own_handles import OwnHandles
 from answerback.device.profile import own_platform, profile_of
-from answerback.device.renewing import AGAIN_S, renew
 from answerback.device.reports import Status, path_statuses, timeline
 from answerback.device.senses import Senses
 from answerback.device.signing_in import sign_in_again
@@ -44,7 +42,7 @@ from answerback.device.waking import keep_push, kept_push
 from answerback.device.wishes import kept_wish
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
-from answerback.model.errors import AnswerbackError, RefusedError, StorageError, UsageError
+from answerback.model.errors import RefusedError, UsageError
 from answerback.model.handle import read_handle_here
 from answerback.model.ids import ID_BYTES, AccountId, BlobId, DeviceId, MessageId
 from answerback.model.message import LIFETIME_S, RECIPIENTS_MAX, TEXT_BYTES_MAX, Attachment, Message, Urgency
@@ -56,7 +54,6 @@ from answerback.storage.messages import KeptMessage
 from answerback.storage.staging import Staging
 from answerback.transport.approach import Approach
 from answerback.transport.dialling import Dialler
-from answerback.transport.failures import Deferred, Unreachable
 from answerback.transport.ports import Carrier, Ports
 from answerback.wire.frames import Subscribe
 from answerback.wire.requests import BLOB_BYTES_MAX
@@ -111,7 +108,7 @@ class Client:
         if identity is None or not identity.registered_ms:
             raise UsageError(f"the device in {folder} is not registered yet: `register` or `link` finishes it")
         self.journal: Final = journal
-        self._renewer: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.staging: Final = Staging(folder)
         self.trust: Final = Trusting(self)
         self.archive: Final = Archive(journal)
@@ -166,7 +163,10 @@ class Client:
             self.staging.tidy()
             self.staging.keep_staged(self.agent.files_wanted)
             self.agent.start()
-            self._renewer = asyncio.create_task(self._renew_when_superseded(), name="renew")
+            self._tasks = [
+                asyncio.create_task(own_devices.renew_when_superseded(self.agent, self.hearing()), name="renew"),
+                asyncio.create_task(handover.serve(self.agent), name="history"),
+            ]
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -176,9 +176,9 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let go of connection and journal; everything promised is on disk."""
-        if self._renewer is not None:
-            self._renewer.cancel()
-            await asyncio.wait([self._renewer])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.agent.stop()
         self.journal.close()
 
@@ -186,23 +186,6 @@ class Client:
     def identity(self) -> Identity:
         """Who this device is; a copy of a device becomes another one."""
         return self.agent.identity
-
-    async def _renew_when_superseded(self) -> None:
-        """Become a new device when this one turns out to be a copy of one that has gone on."""
-        agent, superseded = self.agent, Cause.DEVICE_RESTORED
-        with self.hearing() as news, contextlib.suppress(AgentEnded):
-            while True:
-                while agent.engine.machines.registration.ended is not superseded:
-                    await news.get()
-                try:
-                    renewed = await renew(self.journal, agent.identity, now_ms=agent.now.wall_ms)
-                    agent.become(renewed)
-                except (Unreachable, Deferred, StorageError) as error:
-                    log.warning("= a new device could not be made yet: %s", error)
-                    await asyncio.sleep(AGAIN_S)
-                except AnswerbackError as error:
-                    log.error("! no new device can be made of this copy: %s", error)  # noqa: TRY400 - it says all
-                    return
 
     # ---- sending
 
@@ -403,11 +386,15 @@ class Client:
     def name(self, name: str) -> None:
         """Call this device otherwise; contacts learn it with the next letter. Raises `UsageError` for no name."""
         wanted = own_devices.checked_name(name)
-        self.agent.change(lambda engine, now: engine.rename(wanted, now=now))
+        self.agent.change(lambda engine, now: engine.then(engine.ownership.rename(wanted, now=now), now=now))
 
     async def revoke(self, device: DeviceId, *, keep_root: bool = False, timeout_s: float = 60.0) -> None:
         """Remove a device from the account, and change the root key that it knows; see `own_devices.revoke`."""
         await own_devices.revoke(self.agent, self._announce, device, keep_root=keep_root, timeout_s=timeout_s)
+
+    def offer_history(self, device: DeviceId) -> int:
+        """Offer all messages to another device of ours; returns how many. Goes on by itself until it is there."""
+        return handover.offer(self.agent, device)
 
     # ---- linking
 

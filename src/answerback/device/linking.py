@@ -41,6 +41,7 @@ WAITS_MAX = 24
 """Long polls of 25 s: ten minutes, as long as a box and its code live."""
 DECLINED = b""
 SCHEME = "answerback://link"
+NO_HISTORY_SETTING = "history.declined"
 
 
 class Offer(msgspec.Struct, frozen=True, array_like=True):
@@ -169,9 +170,13 @@ async def join(
     device_name: str,
     source: KeySource,
     passphrase: str | None = None,
+    history: bool = True,
     now_ms: int,
 ) -> Identity:
-    """Become one of an account's devices. Raises `TrustError` if relay or account are not those of the offer."""
+    """Become one of an account's devices, which takes the history if one is offered.
+
+    Raises `TrustError` if relay or account are not those of the offer.
+    """
     code = parse_link_code(code_text)
     journal = make_journal(folder, source=source, passphrase=passphrase)
     try:
@@ -196,6 +201,8 @@ async def join(
             raise TrustError("what the other device handed over does not make this device one of its account's")
         own = KeepOwnList(newest.version, grant.list)
         journal.commit([KeepDeviceList(offer.account, newest.version, grant.list), own])
+        if not history:
+            journal.keep_setting(NO_HISTORY_SETTING, "yes")
         linked = replace(identity, root_seed=grant.root_seed, registered_ms=now_ms)
         journal.keep_identity(linked)
         return linked

@@ -1,16 +1,22 @@
 """Names and removes the devices of an account, from one of them."""
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import Protocol, Self
 
+from answerback.core.effects import News
 from answerback.crypto.identity import RootKey, next_device_list, read_device_list
-from answerback.device.agent import Agent
+from answerback.device.agent import Agent, AgentEnded
+from answerback.device.renewing import AGAIN_S, renew
 from answerback.model.causes import Cause
 from answerback.model.devices import DEVICE_NAME_CHARACTERS_MAX, Signed
-from answerback.model.errors import RefusedError, UsageError
+from answerback.model.errors import AnswerbackError, RefusedError, StorageError, UsageError
 from answerback.model.ids import DeviceId
+from answerback.transport.failures import Deferred, Unreachable
 
+log = logging.getLogger(__name__)
 TRIES_MAX = 4
 """Another device may announce a list at the same moment: then the newest is fetched, and this one follows it."""
 LOOK_S = 0.05
@@ -21,6 +27,22 @@ class Announcing(Protocol):
 
     def __call__(self, signed: Signed, *, next_root: bytes = b"") -> Awaitable[None]:
         """Announce it, with the root key that signed it if that is a new one."""
+        ...
+
+
+class Hearing(Protocol):
+    """The news of one listener, in order."""
+
+    def __enter__(self) -> Self:
+        """Begin to hear."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Hear no more."""
+        ...
+
+    async def get(self) -> News:
+        """Wait for the next piece of news. Raises `AgentEnded` once none can come."""
         ...
 
 
@@ -79,3 +101,19 @@ async def _announced_without(agent: Agent, announce: Announcing, device: DeviceI
             await asyncio.sleep(LOOK_S)
         return False
     return True
+
+
+async def renew_when_superseded(agent: Agent, hearing: Hearing) -> None:
+    """Become a new device when this one turns out to be a copy of one that has gone on; for as long as it runs."""
+    with hearing as news, contextlib.suppress(AgentEnded):
+        while True:
+            while agent.engine.machines.registration.ended is not Cause.DEVICE_RESTORED:
+                await news.get()
+            try:
+                agent.become(await renew(agent.journal, agent.identity, now_ms=agent.now.wall_ms))
+            except (Unreachable, Deferred, StorageError) as error:
+                log.warning("= a new device could not be made yet: %s", error)
+                await asyncio.sleep(AGAIN_S)
+            except AnswerbackError as error:
+                log.error("! no new device can be made of this copy: %s", error)  # noqa: TRY400 - it says all
+                return

@@ -9,6 +9,7 @@ import msgspec
 from answerback.core.facts import KeepDraft
 from answerback.crypto.identity import read_device_list
 from answerback.device.client import Client
+from answerback.device.handover import histories
 from answerback.device.reports import AGENT_STOPPED, Status, timeline
 from answerback.device.wishes import kept_wish
 from answerback.faces.asides import life_marked, marked, told_fallback
@@ -20,6 +21,7 @@ from answerback.faces.told import (
     DeviceTold,
     FallbackTold,
     FileTold,
+    HistoryTold,
     MessageTold,
     StatusTold,
     StepTold,
@@ -165,7 +167,7 @@ class Ledger:
         names = {known.device: known.name for known in self._history.device_names()}
         names[own.device] = own.device_name
         listed = self._own_devices()
-        heard = self._history.heard([device.id for device in listed])
+        moved, heard = histories(self._history), self._history.heard([device.id for device in listed])
         return [
             DeviceTold(
                 id=device.id.hex(),
@@ -173,6 +175,7 @@ class Ledger:
                 added_ms=device.added_ms,
                 this=device.id == own.device,
                 heard_ms=heard.get(device.id),
+                history=HistoryTold(*moved[device.id]) if device.id in moved else None,
             )
             for device in listed
         ]

@@ -33,6 +33,7 @@ from answerback.faces.news import told_link, told_news
 from answerback.faces.place import TOKEN_BYTES, Place, forget_place, has_unix_sockets, socket_path, write_place
 from answerback.faces.told import (
     DeviceNamed,
+    HistoryAsked,
     ReadAsked,
     RegisterAsked,
     RevokeAsked,
@@ -102,6 +103,7 @@ class LocalApi:
             web.get("/v1/devices", self._devices),
             web.post("/v1/devices/name", self._name_device),
             web.post("/v1/devices/revoke", self._revoke_device),
+            web.post("/v1/devices/history", self._offer_history),
             web.get("/v1/messages", self._messages),
             web.get("/v1/timeline", self._timeline),
             web.get("/v1/reached", self._reached),
@@ -234,6 +236,10 @@ class LocalApi:
 
     async def _name_device(self, request: web.Request) -> web.Response:
         self._client.name((await _body(request, DeviceNamed)).name)
+        return _json(self._ledger.devices())
+
+    async def _offer_history(self, request: web.Request) -> web.Response:
+        self._client.offer_history(self._ledger.find_device((await _body(request, HistoryAsked)).device))
         return _json(self._ledger.devices())
 
     async def _revoke_device(self, request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from answerback.core.effects import (
     CodeMoved,
     FileReady,
     HandleChanged,
+    HistoryMoved,
     LinkChanged,
     ModeChanged,
     News,
@@ -69,6 +70,8 @@ def told_news(news: News, *, history: History, ledger: Ledger) -> EventTold:
             return EventTold("text", message=shown, message_id=message_id_text(message.id), carrier=carrier)
         case TextMerged(message_id, _, carrier):
             return EventTold("merged", message_id=message_id_text(message_id), carrier=carrier)
+        case HistoryMoved(device, _, done, total, state):
+            return EventTold("history", device=device.hex(), state=state.value, done=done, total=total)
         case Warned(cause, account, handle):
             contact = handle or (ledger.name(account) if account else None)
             return EventTold("warned", cause=_id(cause), contact=contact)

@@ -27,6 +27,7 @@ from answerback.faces.told import (
     EventTold,
     FallbackAsked,
     FallbackTold,
+    HistoryAsked,
     LinkTold,
     MessageTold,
     ReadAsked,
@@ -131,6 +132,10 @@ class Remote:
     def name_device(self, name: str) -> list[DeviceTold]:
         """Call this device otherwise."""
         return self._ask("POST", "/v1/devices/name", list[DeviceTold], body=DeviceNamed(name))
+
+    def offer_history(self, device: str) -> list[DeviceTold]:
+        """Offer all messages to another device of the account."""
+        return self._ask("POST", "/v1/devices/history", list[DeviceTold], body=HistoryAsked(device))
 
     def revoke_device(self, device: str, *, keep_root: bool) -> list[DeviceTold]:
         """Remove a device from the account."""

@@ -148,6 +148,17 @@ class MessageTold(msgspec.Struct, frozen=True):
     """It came by a carrier only: unencrypted, and nobody proved who sent it."""
 
 
+class HistoryTold(msgspec.Struct, frozen=True):
+    """How far the history is on its way to another device of the account, or from it."""
+
+    giving: bool
+    done: int
+    """Messages."""
+    total: int
+    state: str
+    """`offered`, `moving`, `done`, `declined` or `broken`."""
+
+
 class DeviceTold(msgspec.Struct, frozen=True):
     """One device of this account."""
 
@@ -157,6 +168,8 @@ class DeviceTold(msgspec.Struct, frozen=True):
     this: bool
     heard_ms: int | None = None
     """When something of it was last opened here; of this device itself, and of one not yet heard of: null."""
+    history: HistoryTold | None = None
+    """How far the history is that goes to it or comes from it; null if none does."""
     standing: str = "linked"
     """`linked`, or `removed`."""
 
@@ -165,6 +178,12 @@ class DeviceNamed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What this device is to be called."""
 
     name: str
+
+
+class HistoryAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which device is to be offered the history."""
+
+    device: str
 
 
 class RevokeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -284,6 +303,9 @@ class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
     confirms: bool | None = None
     handle: str | None = None
     other: str | None = None
+    done: int | None = None
+    """Messages of the history that are there."""
+    total: int | None = None
 
 
 class LinkTold(msgspec.Struct, frozen=True, omit_defaults=True):

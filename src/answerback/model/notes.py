@@ -4,6 +4,19 @@ from enum import Enum, unique
 
 
 @unique
+class HistoryState(Enum):
+    """How the history of one device stands with another of the same account."""
+
+    OFFERED = "offered"
+    MOVING = "moving"
+    DONE = "done"
+    """All of it is there, and every byte is what was sent."""
+    DECLINED = "declined"
+    BROKEN = "broken"
+    """What came is not what was sent; what is there is kept."""
+
+
+@unique
 class NoteKind(Enum):
     """What a note is about."""
 
@@ -16,6 +29,10 @@ class NoteKind(Enum):
     """The keys of the new device that this one is about to become, and with which key they are encrypted."""
     SUPERSEDED = "superseded"
     """Another state of this device has spoken since this one: what this one may never do again."""
+    HISTORY_GIVEN = "history given"
+    """How far the history is with another device of ours."""
+    HISTORY_TAKEN = "history taken"
+    """How far the history of another device of ours is here."""
     FORMER_DEVICE = "former device"
     """A device that an account's list no longer names; the note is the account."""
     OWN_HANDLE = "own handle"

@@ -13,6 +13,7 @@ from answerback.core.facts import (
     KeepDeviceName,
     KeepDraft,
     KeepFallback,
+    KeepNote,
     KeepOwnList,
     KeepStep,
     KeepText,
@@ -37,6 +38,7 @@ from answerback.storage.snapshot import (
     read_contacts,
     read_device_names,
     read_drafts,
+    read_notes,
     read_own_lists,
     read_snapshot,
     read_transfers,
@@ -196,11 +198,21 @@ class History:
         """Return what other devices call themselves."""
         return read_device_names(self._database)
 
+    def extent(self) -> tuple[int, int]:
+        """Say how many messages there are, and the arrival that none of them has reached yet."""
+        row = self._database.row("SELECT count(*), coalesce(max(arrival), 0) + 1 FROM messages")
+        assert row is not None
+        return int(row[0]), int(row[1])
+
     def heard(self, devices: Sequence[DeviceId]) -> dict[DeviceId, int]:
         """Say when something of each of these devices was last opened here, in milliseconds of the wall clock."""
         marks = ", ".join("?" for _ in devices)
         sql = f"SELECT device, max(wall_ms) FROM seen WHERE device IN ({marks}) AND opened GROUP BY device"  # noqa: S608
         return dict(self._database.rows(sql, tuple(devices)))
+
+    def notes(self) -> tuple[KeepNote, ...]:
+        """Return the small things that machines remember."""
+        return read_notes(self._database)
 
     def own_lists(self) -> tuple[KeepOwnList, ...]:
         """Return this account's own device lists, oldest first."""

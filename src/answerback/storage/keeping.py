@@ -29,6 +29,7 @@ from answerback.core.facts import (
     KeepNote,
     KeepOutgoing,
     KeepOwnList,
+    KeepPast,
     KeepPrivate,
     KeepRatchet,
     KeepRelay,
@@ -58,6 +59,20 @@ _MESSAGE = """
         stamp_ms, stamp_counter, written_after, expires_ms, arrived_ms)
     VALUES (?, ?, ?, ?, EXISTS (SELECT 1 FROM identity WHERE account = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (author, id) DO NOTHING"""
+_IS_NEW = "NOT EXISTS (SELECT 1 FROM messages WHERE author = ? AND id = ?)"
+_PAST = """
+    INSERT INTO messages (arrival, id, conversation, author, author_device, mine, recipients, text, attachment, urgency,
+        stamp_ms, stamp_counter, written_after, expires_ms, arrived_ms)
+    VALUES ((SELECT min(0, coalesce(min(arrival), 0)) - 1 FROM messages), ?, ?, ?, ?,
+        EXISTS (SELECT 1 FROM identity WHERE account = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (author, id) DO NOTHING"""
+_PAST_STEP = f"""
+    INSERT INTO steps (message, device, stage, evidence, wall_ms, cause, attempt)
+    SELECT ?, ?, ?, ?, ?, ?, ? WHERE {_IS_NEW}"""
+_PAST_COPY = f"""
+    INSERT INTO copies (message, device, account, lane, stage, attempts, sequence, envelope, cause, boot, accepted_ms)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE {_IS_NEW}
+    ON CONFLICT (message, device) DO NOTHING"""
 _DRAFT = """
     INSERT INTO drafts (id, handles, accounts, text, attachment, urgency, stamp_ms, stamp_counter, lifetime_s,
         accepted_ms)
@@ -159,6 +174,8 @@ def statements(fact: Fact) -> Iterator[Statement]:
     match fact:
         case KeepMessage():
             yield _MESSAGE, _message(fact)
+        case KeepPast():
+            yield from _past(fact)
         case KeepDraft():
             yield _DRAFT, _draft(fact)
         case DropDraft(identity):
@@ -257,6 +274,17 @@ def _key_material(
             return _DEVICE_NAME, (device, name)
         case _:
             assert_never(fact)
+
+
+def _past(fact: KeepPast) -> Iterator[Statement]:
+    """The message last: whether it was known decides about its timeline, too."""
+    known = fact.message.author, fact.message.id
+    for step in fact.steps:
+        yield _PAST_STEP, (step.message, step.device, *_step(step.step), *known)
+    for copy in fact.copies:
+        ((_, values),) = _copy(copy)
+        yield _PAST_COPY, (*values, *known)
+    yield _PAST, _message(KeepMessage(fact.message, fact.arrived_wall_ms))
 
 
 def _message(fact: KeepMessage) -> Sequence[Value]:

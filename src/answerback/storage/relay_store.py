@@ -199,7 +199,7 @@ class RelayStore:
     def _append(self, command: Append) -> Answer:
         if self._is_short:
             return Denied(Cause.RELAY_STORE_FULL)
-        sender = self._mailbox(command.sender) if command.life else None
+        sender = self._mailbox(command.sender) if command.sender else None
         if sender is not None and sender.revoked:  # it said this while the list that removes it was being kept
             return Denied(Cause.ACCOUNT_DEVICE_REVOKED)
         if sender is not None and command.life > sender.life:

@@ -30,7 +30,7 @@ from answerback.core.facts import (
 from answerback.core.memory import ENDED_MAX, Memory
 from answerback.model.causes import cause_of
 from answerback.model.devices import Signed
-from answerback.model.ids import AccountId, DeviceId
+from answerback.model.ids import AccountId, DeviceId, MessageId
 from answerback.model.message import WRITTEN_AFTER_MAX, Attachment, Lane, Message, Urgency
 from answerback.model.notes import NoteKind
 from answerback.model.stamp import DRIFT_MS_MAX, Stamp
@@ -51,6 +51,8 @@ SEEN_MAX = 100_000
 """Envelopes remembered as taken. The relay hands out again only what lies beyond the cursor, at most one unfinished
 batch; a hundred thousand covers months of a busy device even with a relay restored from a backup, in about 6 MB."""
 
+PAST_MAX = 10_000
+"""Messages that came as history and are known by id: more than are on their way to one device at once."""
 _account_ids: Final = msgspec.msgpack.Decoder(tuple[AccountId, ...])
 _device_ids: Final = msgspec.msgpack.Decoder(tuple[DeviceId, ...])
 _texts: Final = msgspec.msgpack.Decoder(tuple[str, ...])
@@ -86,7 +88,7 @@ def read_snapshot(database: Database) -> Memory:
             relay=_relay(database),
             lease=_lease(database),
             networks=_networks(database),
-            notes=_notes(database),
+            notes=read_notes(database),
             transfers=read_transfers(database),
             fallbacks=read_fallbacks(database),
             consents=read_consents(database),
@@ -95,6 +97,7 @@ def read_snapshot(database: Database) -> Memory:
             text_arrivals=read_text_arrivals(database),
             lately=read_lately(database),
             recent=_recent(database),
+            past=_past(database),
             last_stamp=_last_stamp(database),
         )
 
@@ -140,7 +143,8 @@ def read_device_names(database: Database) -> tuple[KeepDeviceName, ...]:
     return tuple(KeepDeviceName(*row) for row in database.rows("SELECT device, name FROM device_names"))
 
 
-def _notes(database: Database) -> tuple[KeepNote, ...]:
+def read_notes(database: Database) -> tuple[KeepNote, ...]:
+    """Return the small things that machines remember."""
     rows = database.rows("SELECT kind, about, value FROM notes ORDER BY rowid")
     return tuple(KeepNote(NoteKind(kind), about, value) for kind, about, value in rows)
 
@@ -280,6 +284,11 @@ def _recent(database: Database) -> tuple[Message, ...]:
     only = "WHERE arrival IN (SELECT arrival FROM placed WHERE place <= ?) ORDER BY arrival"
     rows = database.rows(f"{newest} {MESSAGES} {only}", (WRITTEN_AFTER_MAX,))
     return tuple(kept_message(row).message for row in rows)
+
+
+def _past(database: Database) -> tuple[tuple[AccountId, MessageId], ...]:
+    sql = "SELECT author, id FROM messages WHERE arrival < 0 ORDER BY arrival DESC LIMIT ?"
+    return tuple((author, identity) for author, identity in database.rows(sql, (PAST_MAX,)))
 
 
 def _relay(database: Database) -> KeepRelay | None:

@@ -3,7 +3,7 @@
 sealed  = HPKE X-Wing( Inner ), padded                          seen by the relay
 Inner   = who claims to send, lane, an Olm message, the encrypted letter
 Slip    = inside the Olm message: the letter's key and hash, ids, sequence number, both identities
-Letter  = Post | Receipt | Nack | Void | Vouch | Comparison | Heirloom, encrypted once under one key for all
+Letter  = Post, Receipt, Nack, Void, Vouch, Comparison, Heirloom, Page or PageTaken, under one key for all
 """
 
 from enum import IntEnum, unique
@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from answerback.model.bounds import (
+    NATURAL_MAX,
     Instant,
     ItsAccount,
     ItsBlob,
@@ -26,6 +27,7 @@ from answerback.model.devices import DEVICE_NAME_CHARACTERS_MAX
 from answerback.model.handle import HANDLE_CHARACTERS_MAX
 from answerback.model.message import RECIPIENTS_MAX, WRITTEN_AFTER_MAX, Attachment, Lane, Urgency
 from answerback.model.stamp import Stamp
+from answerback.model.timeline import Evidence, Stage
 from answerback.model.trust import VouchedList
 
 
@@ -48,6 +50,9 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
 KEY_ID_BYTES_MAX = 32
 ItsSession = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 ROOT_SEED_BYTES = 32
+PAST_MAX = 1024
+"""Of each in one page; its bytes end it sooner."""
+CAUSE_CHARACTERS_MAX = 64
 
 
 class Slip(msgspec.Struct, frozen=True, array_like=True):
@@ -178,4 +183,66 @@ class Comparison(Letter, frozen=True, array_like=True, tag=True):
     __repr__ = Letter.__repr__
 
 
-AnyLetter = Post | Receipt | Nack | Void | Vouch | Comparison | Heirloom
+class PastCopy(msgspec.Struct, frozen=True, array_like=True):
+    """How far one copy of a message had come."""
+
+    account: ItsAccount
+    device: ItsDevice
+    lane: Lane
+    stage: Stage
+
+
+class PastStep(msgspec.Struct, frozen=True, array_like=True):
+    """One line of a timeline, of a copy or of the message as a whole."""
+
+    device: ItsDevice | None
+    stage: Stage
+    evidence: Evidence
+    wall_ms: Natural
+    cause: Annotated[str, msgspec.Meta(max_length=CAUSE_CHARACTERS_MAX)]
+    attempt: Natural
+
+
+class PastMessage(msgspec.Struct, frozen=True, array_like=True):
+    """A message that is history: what was written, when it came, and what became of it."""
+
+    post: Post
+    author: ItsAccount
+    author_device: ItsDevice
+    arrived_ms: Instant
+    copies: Annotated[list[PastCopy], msgspec.Meta(max_length=PAST_MAX)]
+    steps: Annotated[list[PastStep], msgspec.Meta(max_length=PAST_MAX)]
+
+
+class Page(Letter, frozen=True, array_like=True, tag=True):
+    """Between devices of one account: a piece of the history. The first, numbered 0, offers it and is empty."""
+
+    number: Natural
+    total: Natural
+    """Messages in all."""
+    cursor: Annotated[int, msgspec.Meta(ge=-NATURAL_MAX, le=NATURAL_MAX)]
+    """Where the next page begins, as the giver counts; said back with the answer."""
+    messages: Annotated[list[PastMessage], msgspec.Meta(max_length=PAST_MAX)]
+    contacts: Annotated[list[tuple[str, ItsAccount]], msgspec.Meta(max_length=PAST_MAX)]
+    names: Annotated[list[tuple[ItsDevice, str]], msgspec.Meta(max_length=PAST_MAX)]
+    digest: Key
+    """SHA-256 over the digest before and all of this page: at the end, over every byte."""
+    is_last: bool = False
+
+    __repr__ = Letter.__repr__
+
+
+class PageTaken(Letter, frozen=True, array_like=True, tag=True):
+    """The answer: up to this page it is on the disk, or the history is not wanted."""
+
+    number: Natural
+    cursor: Annotated[int, msgspec.Meta(ge=-NATURAL_MAX, le=NATURAL_MAX)]
+    done: Natural
+    """Messages up to there."""
+    digest: Key
+    is_wanted: bool = True
+
+    __repr__ = Letter.__repr__
+
+
+AnyLetter = Post | Receipt | Nack | Void | Vouch | Comparison | Heirloom | Page | PageTaken

@@ -4,6 +4,7 @@ import click
 
 from answerback.faces.access import agent_at, device_folder, reading
 from answerback.faces.output import Exit, is_person, note, plain_line, say, tell_json, wall_ms
+from answerback.faces.passing import show_history
 from answerback.faces.times import clock
 from answerback.faces.told import DeviceTold
 from answerback.model.errors import UsageError
@@ -41,6 +42,28 @@ def name(ctx: click.Context, *, words: tuple[str, ...]) -> None:
 
 @devices.command()
 @click.argument("device", metavar="DEVICE")
+@click.option("--no-wait", is_flag=True, help="Offer it, and do not stay to see it pass.")
+@click.pass_context
+def history(ctx: click.Context, *, device: str, no_wait: bool) -> None:
+    """Give all messages that are here to another device of yours.
+
+    They go through the relay, sealed for that device, whenever both are connected; what breaks off goes on later.
+    Sessions and keys never travel, and files are fetched while the relay still has them.
+    """
+    with agent_at(device_folder(ctx.obj)) as remote:
+        before = {each.id for each in remote.devices() if each.this}
+        told = remote.offer_history(device)
+        offered = [each for each in told if each.history and each.history.giving and each.id not in before]
+        if no_wait:
+            say("Offered. It goes on whenever both devices are connected.")
+            return
+        wanted = " ".join(device.split()).casefold()
+        found = [each.id for each in offered if each.name.casefold() == wanted or each.id.startswith(wanted)]
+        show_history(remote, device=found[0] if found else None)
+
+
+@devices.command()
+@click.argument("device", metavar="DEVICE")
 @click.option("--keep-root", is_flag=True, help="Keep the root key: only for a device that you have wiped yourself.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
@@ -68,5 +91,9 @@ def revoke(ctx: click.Context, *, device: str, keep_root: bool, yes: bool) -> No
 def _device_line(device: DeviceTold) -> str:
     here = "  (this device)" if device.this else ""
     now_ms = wall_ms()
+    past = device.history
+    moved = f"  history {past.state}, {past.done} of {past.total}" if past is not None else ""
     heard = f"  heard {clock(device.heard_ms, now_ms=now_ms)}" if device.heard_ms is not None else ""
-    return f"{plain_line(device.name)}{here}  added {clock(device.added_ms, now_ms=now_ms)}{heard}  {device.id[:8]}"
+    return (
+        f"{plain_line(device.name)}{here}  added {clock(device.added_ms, now_ms=now_ms)}{heard}{moved}  {device.id[:8]}"
+    )

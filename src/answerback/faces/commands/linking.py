@@ -16,12 +16,14 @@ from answerback.faces.commands.joining import (
     new_passphrase,
 )
 from answerback.faces.output import Exit, is_person, note, plain_line, show_qr, tell_json, wall_ms
+from answerback.faces.passing import show_history
 from answerback.faces.told import LinkTold
 from answerback.faces.troubles import error_of
 from answerback.model.errors import UsageError
 
 if TYPE_CHECKING:
     from answerback.device.registering import Relay
+    from answerback.faces.remote import Remote
 
 
 @click.command()
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--name", metavar="NAME", help="What to call the new device; its computer's name if not given.")
 @click.option("--key", type=click.Choice(KEYS), help="Where the new device keeps the key to its messages.")
 @click.option("--yes", is_flag=True, help="On the device you have: let the first device in that knows the code.")
+@click.option("--history/--no-history", "history", default=None, help="Give it, or take it, all messages so far.")
 @click.option("--json", "as_json", is_flag=True, help="Print lines of JSON.")
 @click.pass_context
 def link(
@@ -40,6 +43,7 @@ def link(
     name: str | None,
     key: str | None,
     yes: bool,
+    history: bool | None,
     as_json: bool,
 ) -> None:
     """Add another device to your account: run it on both.
@@ -50,15 +54,15 @@ def link(
     """
     folder = device_folder(ctx.obj)
     if code is None:
-        _show(ctx, folder, yes=yes, as_json=as_json)
+        _show(ctx, folder, yes=yes, history=history, as_json=as_json)
     else:
-        _join(folder, code, relay_url=relay_url, name=name, key=key, as_json=as_json)
+        _join(folder, code, relay_url=relay_url, name=name, key=key, history=history, as_json=as_json)
 
 
 # ---- the device you have -------------------------------------------------------------------------------------------
 
 
-def _show(ctx: click.Context, folder: Path, *, yes: bool, as_json: bool) -> None:
+def _show(ctx: click.Context, folder: Path, *, yes: bool, history: bool | None, as_json: bool) -> None:
     if not is_registered(folder):
         raise UsageError(f"there is no device in {folder} that could add another; see `answerback link --help`")
     if not yes and not is_person():
@@ -74,11 +78,24 @@ def _show(ctx: click.Context, folder: Path, *, yes: bool, as_json: bool) -> None
                 agreed = yes or click.confirm("Let it in?", err=True)
                 refused = not agreed
                 remote.confirm_link(yes=agreed)
+            elif turn.device is not None:
+                _give_history(remote, turn.device.id, history=history, as_json=as_json)
             elif turn.refusal is not None and not refused:
                 raise error_of(turn.kind or "refused", turn.refusal, turn.cause)
     if refused:
         note("Not linked: you said no.")
         ctx.exit(int(Exit.CONSENT))
+
+
+def _give_history(remote: "Remote", device: str, *, history: bool | None, as_json: bool) -> None:
+    """Offer what is here to the new device, if its person wants that."""
+    if history is None:
+        history = is_person() and not as_json and click.confirm("Give it all messages so far?", err=True)
+    if not history:
+        return
+    remote.offer_history(device)
+    if not as_json:
+        show_history(remote, device=device)
 
 
 def _tell(turn: LinkTold) -> None:
@@ -105,7 +122,16 @@ def _relay_of(text: str) -> str:
 # ---- the new device ------------------------------------------------------------------------------------------------
 
 
-def _join(folder: Path, text: str, *, relay_url: str | None, name: str | None, key: str | None, as_json: bool) -> None:
+def _join(
+    folder: Path,
+    text: str,
+    *,
+    relay_url: str | None,
+    name: str | None,
+    key: str | None,
+    history: bool | None,
+    as_json: bool,
+) -> None:
     from answerback.crypto.linking import parse_link_code
     from answerback.device.linking import join, parse_link_text
 
@@ -132,6 +158,7 @@ def _join(folder: Path, text: str, *, relay_url: str | None, name: str | None, k
             device_name=name,
             source=source,
             passphrase=passphrase,
+            history=history is not False,
             now_ms=wall_ms(),
         )
     )
@@ -142,6 +169,9 @@ def _join(folder: Path, text: str, *, relay_url: str | None, name: str | None, k
     else:
         click.echo(f"Welcome. This is now {identity.device_name}, a device of {identity.handle.text}.")
         click.echo("`answerback daemon` keeps it connected. It gets what is sent from now on.")
+        if history or (history is None and is_person()):
+            with agent_at(folder, passphrase=passphrase) as remote:
+                show_history(remote)
 
 
 async def _looked_at(url: str) -> "Relay":
