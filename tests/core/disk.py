@@ -21,8 +21,11 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepEvidence,
     KeepFallback,
+    KeepLabel,
     KeepLease,
+    KeepLog,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -168,6 +171,8 @@ class Disk:
             contacts=self.of(KeepContact),
             verified=self.of(KeepVerified),
             changes=self.of(KeepChange),
+            labels=self.of(KeepLabel),
+            log=next(iter(self.of(KeepLog)), None),
             networks=self.of(KeepNetwork),
             notes=tuple(note for note in self.of(KeepNote) if note.value),
             device_names=self.of(KeepDeviceName),
@@ -194,8 +199,12 @@ def _key(fact: Fact) -> object:
             return type(fact), fact.id
         case KeepRatchet():
             return KeepRatchet, fact.device, fact.lane, fact.session
-        case KeepDeviceKeys() | KeepLease() | KeepRelay():
+        case KeepDeviceKeys() | KeepLease() | KeepRelay() | KeepLog():
             return type(fact)
+        case KeepLabel():
+            return KeepLabel, fact.handle
+        case KeepEvidence():
+            return fact
         case KeepDeviceList() | KeepVerified():
             return type(fact), fact.account
         case KeepOwnList():

@@ -44,6 +44,8 @@ from answerback.wire.frames import (
     Welcome,
     Whereabouts,
 )
+from answerback.wire.log_frames import Disclose, Follow, Remind
+from tests.core.log import Log
 
 START_MS = 1_800_000_000_000
 
@@ -83,6 +85,8 @@ class Store:
     mailboxes: dict[DeviceId, Mailbox] = field(default_factory=dict)
     head: int = 0
     """The last position given to any mail."""
+    log: Log | None = None
+    """None: a relay that is older than logs."""
     blobs: dict[BlobId, int] = field(default_factory=dict)
     """How many bytes of each file are here."""
 
@@ -105,6 +109,8 @@ class Relay:
     lost_ever: set[EnvelopeId] = field(default_factory=set)
     """Mail that was here, was not taken and then was not here: a backup may bring it back behind a reader's cursor."""
     boots: int = 1
+    shown: dict[DeviceId, Store] = field(default_factory=dict)
+    """Devices to which the directory and the log of another store are shown."""
     handed_ever: int = 0
     disconnect_all: Callable[[], None] = lambda: None
 
@@ -132,18 +138,29 @@ class Relay:
                 raise AssertionError("a ticket is shown in the request for a connection, never on it")
             case Pace() | Subscribe():
                 raise AssertionError("nobody here says how eager it is, or has itself woken")
+            case Follow() | Disclose() | Remind():
+                log = self.shown.get(device, self.store).log
+                if log is not None:
+                    log.clock_ms = self.clock_ms
+                    yield log.answer(frame)
             case _:
                 yield self._keys_and_lists(device, frame)
 
     def _keys_and_lists(self, device: DeviceId, frame: LookUp | Resolve | Claim | Publish) -> RelayFrame:
         store = self.store
+        shown = self.shown.get(device, store)
+        log = shown.log
+        if log is not None:
+            log.clock_ms = self.clock_ms
         match frame:
             case LookUp():
-                lists = store.lists.get(frame.account, [])
+                lists = shown.lists.get(frame.account, [])
+                proof = log.of_list(frame.account, len(lists), frame.known_size) if log else None
                 keys = [store.seal_keys[known] for known in self.devices(frame.account) if known in store.seal_keys]
-                return Listed(frame.request, frame.account, lists[frame.known_version :], keys)
+                return Listed(frame.request, frame.account, lists[frame.known_version :], keys, proof)
             case Resolve():
-                return Resolved(frame.request, frame.handle, store.handles.get(frame.handle, AccountId(b"")))
+                proof = log.of_handle(frame.handle, frame.known_size) if log else None
+                return Resolved(frame.request, frame.handle, shown.handles.get(frame.handle, AccountId(b"")), proof)
             case Claim():
                 left = store.prekeys.get(frame.device, [])
                 prekey = left.pop(0) if left else store.fallback.get(frame.device)
@@ -250,6 +267,8 @@ class Relay:
         if decode(frame.list.body, DeviceList).version != len(lists) + 1:
             return Announced(frame.request, len(lists), Cause.TRUST_SIGNATURE_WRONG.value)
         lists.append(frame.list)
+        if self.store.log is not None:
+            self.store.log.add_list(frame.list)
         return Announced(frame.request, len(lists))
 
     def _where(self, asked: Asked) -> Whereabouts:

@@ -36,6 +36,7 @@ from answerback.wire.codec import decode, decode_client_frame, decode_relay_fram
 from answerback.wire.frames import Challenge, Hello, Ping, Submit, Took
 from tests.core.carrying import move
 from tests.core.disk import Disk
+from tests.core.log import Log
 from tests.core.post_office import START_MS, Relay
 from tests.core.witness import acknowledged, falsehoods
 
@@ -276,9 +277,10 @@ class Phone:
 class World:
     """Phones, a relay, and time."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, log: Log | None = None) -> None:
         self.random = random.Random(seed)
         self.relay = Relay(disconnect_all=self.disconnect_all)
+        self.relay.store.log = log
         self.phones: list[Phone] = []
         self.now_s = 1000.0
         self.reachable = True
@@ -303,6 +305,9 @@ class World:
         root, keys = RootKey.generate(), DeviceKeys.generate()
         self.relay.store.handles[handle] = root.account_id
         self.relay.store.lists[root.account_id] = [first_device_list(root, keys.device(0), now_ms=0)]
+        if self.relay.store.log is not None:
+            self.relay.store.log.add_list(self.relay.store.lists[root.account_id][0])
+            self.relay.store.log.add_handle(handle, root.account_id)
         return self._phone(Self(root.account_id, keys.device_id, name, handle), root, keys, wall_offset_ms)
 
     def second_device(self, first: Phone, name: str = "laptop", *, run_s: float = 2.0) -> Phone:

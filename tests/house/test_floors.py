@@ -18,6 +18,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "core.facts",
         "core.memory",
         "core.text_facts",  # the same for texts
+        "crypto.merkle",  # the relay's log is kept with the hashes of its subtrees
+        "crypto.transparency",  # its entries and heads have one form
+        "crypto.primitives.sha256",  # the hash of what it names
     },  # the journal keeps what Save says, and gives it back
     "transport": {"model", "wire"},  # carries frames, knows nothing of promises
     "device": {"model", "wire", "crypto", "core", "diagnosis", "storage", "transport"},

@@ -21,8 +21,11 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepEvidence,
     KeepFallback,
+    KeepLabel,
     KeepLease,
+    KeepLog,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -67,6 +70,8 @@ KEYS: dict[type[Any], tuple[str, ...]] = {
     KeepNetwork: ("network",),
     KeepNote: ("kind", "about"),
     KeepDeviceName: ("device",),
+    KeepLabel: ("handle",),
+    KeepLog: (),
     KeepStream: ("device", "lane"),
     KeepCursor: ("lane",),
     KeepRelay: (),
@@ -101,6 +106,7 @@ class PlainModel:
     steps: list[KeepStep] = field(default_factory=list)
     text_steps: list[KeepTextStep] = field(default_factory=list)
     seen: dict[bytes, KeepSeen] = field(default_factory=dict)
+    evidence: list[KeepEvidence] = field(default_factory=list)
 
     def keep(self, fact: Fact) -> None:
         match fact:
@@ -117,6 +123,8 @@ class PlainModel:
                 self.seen.setdefault(fact.id, fact)
             case KeepStep():
                 self.steps.append(fact)
+            case KeepEvidence():
+                self.evidence.append(fact)
             case KeepCopy():
                 old = self.copies.get((fact.message, fact.device))
                 sealed = old.sealed if old and fact.sealed is None else fact.sealed
@@ -168,6 +176,7 @@ class PlainModel:
         over = [replace(copy, sealed=None) for copy in self.copies.values() if copy.message not in open_ids]
         assert list(snapshot.ended) == over
         assert list(snapshot.seen) == list(self.seen.values())
+        assert list(history.evidence()) == self.evidence
         assert snapshot.last_stamp == self._last_stamp()
         self._asides_match(snapshot, history)
         self._messages_match(history)
@@ -215,6 +224,8 @@ def _by_kind(snapshot: Memory) -> dict[type[Any], list[Any]]:
         KeepNetwork: list(snapshot.networks),
         KeepNote: list(snapshot.notes),
         KeepDeviceName: list(snapshot.device_names),
+        KeepLabel: list(snapshot.labels),
+        KeepLog: [snapshot.log] if snapshot.log else [],
         KeepStream: list(snapshot.streams),
         KeepCursor: list(snapshot.cursors),
         KeepRelay: [snapshot.relay] if snapshot.relay else [],

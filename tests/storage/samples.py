@@ -22,8 +22,11 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepEvidence,
     KeepFallback,
+    KeepLabel,
     KeepLease,
+    KeepLog,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -107,7 +110,7 @@ def outgoing_of(number: int) -> KeepOutgoing:
     )
 
 
-def golden_facts(*, version: int = 9) -> list[Fact]:
+def golden_facts(*, version: int = 10) -> list[Fact]:
     """One fact of each kind that stays on disk. What a version wrote, later versions must read: never change these."""
     first, second = message_of(1), message_of(2, author=BEA)
     since_4 = [KeepNetwork(b"n" * 8, 55.0, 120.0, 2)] if version >= 4 else []
@@ -126,6 +129,12 @@ def golden_facts(*, version: int = 9) -> list[Fact]:
         KeepTextStep(text.number, AsideStep(AsideStage.SENT, Evidence.CARRIER, 16, "queued")),
         KeepPrivate(first.id),
         KeepTextArrival(b"arrival", BEA, second.id, "sms", "abcdef", b"like", is_merged=True, arrived_wall_ms=17),
+    ]
+    head = Signed(b"head", b"signature")
+    since_10 = [
+        KeepLabel("bea@example.org", b"l" * 32),
+        KeepLog(head, 17, 3, (b"f" * 32, b"g" * 32)),
+        KeepEvidence(Cause.TRUST_LOG_SPLIT, BEA, head, None, 18),
     ]
     return [
         KeepMessage(first, 11),
@@ -155,6 +164,7 @@ def golden_facts(*, version: int = 9) -> list[Fact]:
         *(since_6 if version >= 6 else ()),
         *((lease,) if version >= 8 else ()),
         *(since_9 if version >= 9 else ()),
+        *(since_10 if version >= 10 else ()),
     ]  # fmt: skip
 
 
@@ -251,6 +261,11 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(KeepChange, st.sampled_from(["a@example.org", "b@example.org"]), _accounts, _accounts, _numbers,
               st.booleans()),
     st.builds(DropChange, st.sampled_from(["a@example.org", "b@example.org"])),
+    st.builds(KeepLabel, st.sampled_from(["a@example.org", "+4930123456"]), _keys),
+    st.builds(KeepLog, _signed, _numbers, _small, st.lists(_keys, max_size=3).map(tuple)),
+    st.builds(
+        KeepEvidence, st.sampled_from(Cause), st.none() | _accounts, st.none() | _signed, st.none() | _signed, _numbers
+    ),
     st.builds(KeepDeviceName, _devices, st.text()),
     st.builds(KeepStream, _devices, _lanes, _small, _small, st.lists(st.tuples(_small, _small), max_size=3).map(tuple)),
     st.builds(KeepSeen, _envelopes, _numbers, st.none() | _devices, st.none() | _messages, st.booleans()),

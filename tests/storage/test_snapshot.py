@@ -39,6 +39,7 @@ def test_a_journal_of_each_version_is_still_read(stored: Path, tmp_path: Path) -
             *((snapshot.lease,) if snapshot.lease else ()),
             *(*snapshot.fallbacks, *snapshot.consents, *snapshot.texts),
             *(*snapshot.private, *snapshot.text_arrivals),
+            *(*snapshot.labels, *((snapshot.log,) if snapshot.log else ()), *journal.evidence()),
         ]
         assert found == [fact for fact in facts if not isinstance(fact, KeepMessage | KeepStep | KeepTextStep)]
         lives = [step for text, steps in journal.texts(message_of(1).id) for step in steps]

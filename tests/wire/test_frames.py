@@ -10,6 +10,7 @@ from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery, Envelope
 from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, envelope_id
+from answerback.model.log import Placed, Proof
 from answerback.model.message import Lane
 from answerback.wire.codec import decode_client_frame, decode_relay_frame, encode
 from answerback.wire.frames import (
@@ -51,6 +52,7 @@ from answerback.wire.frames import (
     Welcome,
     Whereabouts,
 )
+from answerback.wire.log_frames import Disclose, Disclosed, Follow, Followed, Remind, Reminded
 
 GOLDEN = Path(__file__).parent / "golden" / "frames_v1.txt"
 ANN, PHONE = AccountId(b"A" * 16), DeviceId(b"P" * 16)
@@ -58,6 +60,7 @@ SEALED = b"sealed bytes"
 IDENTITY = EnvelopeId(b"E" * 16)
 SIGNED = Signed(b"body", b"S" * 64)
 CLOCK_MS = 1_800_000_000_000
+PROOF = Proof(SIGNED, [b"h" * 32], Placed(7, b"entry", [b"p" * 32]))
 
 FROM_DEVICES: tuple[ClientFrame, ...] = (
     Resume(1, PHONE, b"T" * 16, CLOCK_MS, [Taken(Lane.NORMAL, CLOCK_MS * 1000)], 8, b"P" * 32, standby=True),
@@ -68,13 +71,16 @@ FROM_DEVICES: tuple[ClientFrame, ...] = (
     Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)], 9),
     Took([Taken(Lane.BACKGROUND, 9)]),
     Inquire([Asked(PHONE, IDENTITY)]),
-    LookUp(1, ANN, 2),
-    Resolve(2, "ann@example.org"),
+    LookUp(1, ANN, 2, 1_000),
+    Resolve(2, "ann@example.org", 1_000),
     Claim(3, PHONE),
     Publish(4, [SIGNED], SIGNED, None, anew=True),
     Announce(5, SIGNED),
     Ping(6),
     Pace(2, 32_768),
+    Follow(7, 1_000, 1_000, is_first=True),
+    Disclose(8, [1_001, 1_007]),
+    Remind(9, SIGNED, 1_000),
     Subscribe("https://push.example/v1/abc", b"\x04" + b"K" * 64, b"A" * 16),
 )
 FROM_RELAYS: tuple[RelayFrame, ...] = (
@@ -101,8 +107,11 @@ FROM_RELAYS: tuple[RelayFrame, ...] = (
     Refused([Refusal(IDENTITY, Cause.RECIPIENT_MAILBOX_FULL.value, -1, 3)]),
     Deliver([Delivery(CLOCK_MS * 1000, Lane.BULK, envelope_id(SEALED), SEALED)]),
     Located([Whereabouts(IDENTITY, held=True, taken=False, away_s=60)]),
-    Listed(1, ANN, [SIGNED], [SIGNED, SIGNED]),
-    Resolved(2, "ann@example.org", ANN),
+    Listed(1, ANN, [SIGNED], [SIGNED, SIGNED], PROOF),
+    Resolved(2, "ann@example.org", ANN, PROOF),
+    Followed(7, 1_000, b"L" * 68, SIGNED, [b"h" * 32], [b"f" * 32]),
+    Disclosed(8, [b"entry", b""]),
+    Reminded(9, SIGNED, [b"r" * 32], [b"h" * 32]),
     Claimed(3, PHONE, None, Cause.RECIPIENT_NO_KEYS.value),
     Published(4, 100),
     Announced(5, 2),
@@ -116,6 +125,10 @@ SHORTER: tuple[ClientFrame | RelayFrame, ...] = (
     Hello(1, PHONE, b"S" * 64, [Taken(Lane.CONTROL, 7), Taken(Lane.NORMAL, CLOCK_MS * 1000)]),
     Submit([Envelope(envelope_id(SEALED), PHONE, Lane.URGENT, 86_400, SEALED)]),
     Publish(4, [SIGNED], SIGNED, None),
+    LookUp(1, ANN, 2),
+    Resolve(2, "ann@example.org"),
+    Listed(1, ANN, [SIGNED], [SIGNED, SIGNED]),
+    Resolved(2, "ann@example.org", ANN),
     Welcome(CLOCK_MS, b"T" * 16, b"B" * 16, b"K" * 32, 3, 4, 5, 6, b"seal key"),
 )
 """As they were before their last fields came."""

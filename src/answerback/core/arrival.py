@@ -20,6 +20,7 @@ from answerback.core.ownership import Ownership
 from answerback.core.sessions import NonsenseError, Opened
 from answerback.core.transfers import PostKey
 from answerback.core.trusting import Trusting
+from answerback.core.witnessing import Witnessing
 from answerback.crypto.primitives import CannotOpenError
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
@@ -64,6 +65,8 @@ class Arrival:
     departure: Departure
     ownership: Ownership = field(init=False)
     handover: Handover = field(init=False)
+    witnessing: Witnessing = field(init=False)
+    """Hears which heads of the relay's log others were given."""
     unreadable: int = 0
     """Envelopes whose outer seal did not open, or that nobody provably sent."""
     read_early: set[PostKey] = field(default_factory=set)
@@ -78,6 +81,7 @@ class Arrival:
         self.trusting = Trusting(self.machines, self.departure)
         self.ownership = Ownership(self.machines, self.departure)
         self.handover = Handover(self.machines, self.departure)
+        self.witnessing = Witnessing(self.machines, self.departure)
 
     def deliver(self, deliveries: Sequence[Delivery], *, now: Moment) -> list[Effect]:
         """Take in what the mailbox handed over."""
@@ -192,6 +196,7 @@ class Arrival:
         effects += [Save(fact) for fact in (stream, named) if fact is not None]
         effects += self.departure.seal_key_named(slip.author, device, slip.seal_key, now=now)
         effects += self.departure.list_named(slip.author, slip.list_version)
+        effects += self.witnessing.heard(slip.head, slip.author)
         message: MessageId | None = None
         match letter:
             case Post():

@@ -322,7 +322,7 @@ class Departure:
         if not sequence:
             sequence, stream = machines.inbox.give(copy.device, copy.lane)
         locked = self._lock(promise)
-        slip = self._slip(copy, promise, locked, sequence)
+        slip = self._slip(copy, promise, locked, sequence, now=now)
         try:
             envelope, facts = machines.sessions.seal(
                 locked, slip, lane=copy.lane, seal_key=seal_key, lifetime_s=lifetime_s
@@ -338,7 +338,7 @@ class Departure:
             return True
         return WantList(account) in self.machines.questions  # asked for another copy, and not answered yet
 
-    def _slip(self, copy: Copy, promise: Promise, locked: LockedLetter, sequence: int) -> Slip:
+    def _slip(self, copy: Copy, promise: Promise, locked: LockedLetter, sequence: int, *, now: Moment) -> Slip:
         own = self.machines.own
         return Slip(
             promise.id,
@@ -352,6 +352,7 @@ class Departure:
             self.machines.roster.version(own.account),
             own.device_name,
             self.machines.registration.seal_key,
+            self.machines.transparency.head_for(copy.device, now_s=now.now_s),
         )
 
     def absent_until_s(self, device: DeviceId, *, now: Moment) -> float:
@@ -382,7 +383,7 @@ class Departure:
         known_version = machines.roster.version(account)
         if account == machines.own.account:  # of these every one is kept
             known_version = min(known_version, machines.registration.lists_upto)
-        frame = LookUp(machines.questions.number(), account, known_version)
+        frame = LookUp(machines.questions.number(), account, known_version, machines.transparency.known_size)
         return self._ask(WantList(account), frame)
 
     def seal_key_named(self, account: AccountId, device: DeviceId, identity: bytes, *, now: Moment) -> list[Effect]:
@@ -401,7 +402,8 @@ class Departure:
 
     def want_account(self, handle: str) -> list[Effect]:
         """Ask whose a handle is."""
-        return self._ask(WantAccount(handle), Resolve(self.machines.questions.number(), handle))
+        frame = Resolve(self.machines.questions.number(), handle, self.machines.transparency.known_size)
+        return self._ask(WantAccount(handle), frame)
 
     def _ask(self, question: WantList | WantPreKey | WantAccount, frame: LookUp | Claim | Resolve) -> list[Effect]:
         asked = self.machines.questions.ask(question, frame)

@@ -6,7 +6,6 @@ After each change the engine lets go what may leave. There is no decision about 
 """
 
 from collections.abc import Sequence
-from typing import assert_never
 
 from answerback.core.adapting import Adapting
 from answerback.core.arrival import Arrival
@@ -57,7 +56,6 @@ from answerback.wire.frames import (
     Accepted,
     Announced,
     Challenge,
-    Claimed,
     Deliver,
     Farewell,
     HandleNotice,
@@ -67,7 +65,6 @@ from answerback.wire.frames import (
     Published,
     Refused,
     RelayFrame,
-    Resolved,
     Welcome,
 )
 
@@ -93,6 +90,7 @@ class Engine:
         self._departure = Departure(self.machines)
         self._arrival = Arrival(self.machines, self._departure)
         self.ownership, self.handover = self._arrival.ownership, self._arrival.handover
+        self._witnessing = self._arrival.witnessing
         self._confirmation = Confirmation(self.machines, self._departure)
         self._rollback = Rollback(self.machines, self._departure)
         self._lookup = Lookup(self.machines, self._departure, self._arrival, self._rollback)
@@ -330,21 +328,19 @@ class Engine:
             case Located():
                 return self._confirmation.located(frame, now=now)
             case Listed():
-                return [*self._lookup.listed(frame, now=now), *self.ownership.look(now=now)]
+                return [*self._lookup.answered(frame, now=now), *self.ownership.look(now=now)]
             case Resolved() | HandleNotice():
                 return self._lookup.of_handle(frame, now=now)
-            case Claimed():
-                return self._lookup.claimed(frame, now=now)
             case Published():
-                return [*self._lookup.published(frame), *self.renewing.published(now=now)]
+                return [*self._lookup.answered(frame, now=now), *self.renewing.published(now=now)]
             case Announced():
                 is_newest = self._lookup.asks_newest(frame)
-                effects = [*self._lookup.announced(frame, now=now), *self.ownership.look(now=now)]
+                effects = [*self._lookup.answered(frame, now=now), *self.ownership.look(now=now)]
                 return [*effects, *self.renewing.announced(frame, is_newest=is_newest, now=now)]
             case Pong():
                 return self._reaching.ponged(line, frame, now=now)
             case _:
-                assert_never(frame)
+                return self._lookup.answered(frame, now=now)
 
     def _welcomed(self, line: int, frame: Welcome, now: Moment) -> list[Effect]:
         machines = self.machines
@@ -410,6 +406,7 @@ class Engine:
         self._confirmation.doubt_overdue(now=now)
         effects += self.renewing.go_on()
         effects += self.handover.look(now=now)
+        effects += self._witnessing.look(now=now)
         return [*effects, *(Save(learned) for learned in machines.paths.learned())]
 
     def _then(self, effects: list[Effect], now: Moment) -> list[Effect]:

@@ -14,7 +14,7 @@ from answerback.core.effects import Answered, Effect, HandleChanged, Moment, Sav
 from answerback.core.facts import KeepOwnList
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
-from answerback.core.questions import WantAccount, WantKeysPublished, WantList, WantListAnnounced, WantPreKey
+from answerback.core.questions import Answer, WantAccount, WantKeysPublished, WantList, WantListAnnounced, WantPreKey
 from answerback.core.rollback import Rollback
 from answerback.core.roster import Learned
 from answerback.crypto.identity import read_device_list
@@ -24,6 +24,7 @@ from answerback.model.devices import Signed
 from answerback.model.errors import TrustError
 from answerback.model.message import Lane
 from answerback.wire.frames import Announce, Announced, Claimed, ClientFrame, HandleNotice, Listed, Published, Resolved
+from answerback.wire.log_frames import Disclosed, Followed, Reminded
 
 DEVICE_LIST = "device list"
 """What `Answered` answers when it is about our own new device list."""
@@ -41,6 +42,26 @@ class Lookup:
     arrival: Arrival
     rollback: Rollback
 
+    def answered(self, frame: Answer, *, now: Moment) -> list[Effect]:
+        """Route what answers a question."""
+        match frame:
+            case Listed():
+                return self.listed(frame, now=now)
+            case Resolved():
+                return self.resolved(frame, now=now)
+            case Claimed():
+                return self.claimed(frame, now=now)
+            case Published():
+                return self.published(frame)
+            case Announced():
+                return self.announced(frame, now=now)
+            case Followed():
+                return self.arrival.witnessing.followed(frame, now=now)
+            case Disclosed():
+                return self.arrival.witnessing.disclosed(frame, now=now)
+            case Reminded():
+                return self.arrival.witnessing.reminded(frame, now=now)
+
     def announce(self, signed: Signed) -> list[Effect]:
         """Make a device list, signed by our root, the account's newest."""
         frame = Announce(self.machines.questions.number(), signed)
@@ -51,12 +72,18 @@ class Lookup:
         machines = self.machines
         if not isinstance(machines.questions.answered(frame.request), WantList):
             return []
+        is_proven, effects = self.arrival.witnessing.may_use_lists(frame, now=now)
+        if not is_proven:
+            return effects
+        heard_version = machines.roster.heard_version(frame.account)
         old_root = machines.roster.root_key(frame.account)
         before = {device.id: machines.roster.seal_key(device.id) for device in machines.roster.devices(frame.account)}
         learned = machines.roster.learn(frame.account, frame.lists, frame.seal_keys)
-        effects: list[Effect] = [Save(fact) for fact in learned.facts]
+        effects += [Save(fact) for fact in learned.facts]
         if learned.trouble is not None:
             effects.append(Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, frame.account)))
+        if heard_version > machines.roster.version(frame.account):
+            effects += self.arrival.witnessing.withheld(frame.account, heard_version, now=now)
         effects += self.arrival.trusting.listed(frame.account, learned, old_root=old_root, now=now)
         for device in machines.roster.devices(frame.account):
             for lane in Lane:
@@ -77,7 +104,11 @@ class Lookup:
         question = self.machines.questions.answered(frame.request)
         if not isinstance(question, WantAccount) or question.handle != frame.handle:
             return []
-        effects: list[Effect] = []
+        is_proven, effects = self.arrival.witnessing.may_use_account(frame, now=now)
+        if not is_proven and not self.arrival.witnessing.is_asked_again(frame.handle):
+            return [*effects, Tell(Answered(frame.handle, None, Cause.TRUST_HANDLE_NOT_LOGGED))]
+        if not is_proven:
+            return effects
         self.departure.book.checked(frame.handle, now_ms=self.machines.clock.stamp_ms(now))
         if frame.account:
             effects += self.arrival.trusting.resolved(frame.handle, frame.account, now=now)

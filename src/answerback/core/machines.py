@@ -24,6 +24,7 @@ from answerback.core.sessions import Sessions
 from answerback.core.text_arrivals import TextArrivals
 from answerback.core.threads import Threads
 from answerback.core.transfers import Transfers
+from answerback.core.transparency import Transparency
 from answerback.core.trust import Trust
 from answerback.model.ids import AccountId, DeviceId
 from answerback.wire.flight import Flight
@@ -69,6 +70,7 @@ class Machines:
     threads: Threads = field(default_factory=Threads)
     trust: Trust = field(default_factory=Trust)
     comparing: Comparing = field(default_factory=Comparing)
+    transparency: Transparency = field(default_factory=Transparency)
     urgent_budget: UrgentBudget = field(default_factory=UrgentBudget)
     root: bytes = field(default=b"", repr=False)
     """The seed of the account's root key, if this device holds it."""

@@ -13,7 +13,9 @@ from answerback.core.facts import (
     KeepDeviceName,
     KeepDraft,
     KeepFallback,
+    KeepLabel,
     KeepLease,
+    KeepLog,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
@@ -61,6 +63,9 @@ class Memory:
     contacts: tuple[KeepContact, ...] = ()
     verified: tuple[KeepVerified, ...] = ()
     changes: tuple[KeepChange, ...] = ()
+    labels: tuple[KeepLabel, ...] = ()
+    log: KeepLog | None = None
+    """None before the relay's first proof."""
     device_names: tuple[KeepDeviceName, ...] = ()
     streams: tuple[KeepStream, ...] = ()
     seen: tuple[KeepSeen, ...] = ()

@@ -24,6 +24,7 @@ from answerback.wire.frames import (
     Resolve,
     Resolved,
 )
+from answerback.wire.log_frames import Disclose, Disclosed, Follow, Followed, Remind, Reminded
 
 QUESTIONS_MAX = 4096
 """More than a group of 32 people with 16 devices and five lanes can raise at once."""
@@ -66,7 +67,32 @@ class WantListAnnounced:
     list: Signed
 
 
-Question = WantList | WantPreKey | WantAccount | WantKeysPublished | WantListAnnounced
+@dataclass(frozen=True, slots=True)
+class WantLines:
+    """The lines of the log that were not read yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantEntries:
+    """What stands at these places of the log."""
+
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantReminded:
+    """What the relay says to a head it has signed."""
+
+    head: Signed
+    account: AccountId | None
+    """Who was given it; none: this device, earlier."""
+
+
+Question = (
+    WantList | WantPreKey | WantAccount | WantKeysPublished | WantListAnnounced | WantLines | WantEntries | WantReminded
+)
+Asking = LookUp | Claim | Resolve | Publish | Announce | Follow | Disclose | Remind
+Answer = Listed | Resolved | Claimed | Published | Announced | Followed | Disclosed | Reminded
 
 
 @dataclass(slots=True)
@@ -78,6 +104,8 @@ class Questions:
     _under_way: set[int] = field(default_factory=set)
     """Those that this connection has asked."""
     _number: int = 0
+    asked_size: int = 0
+    """The log's size that the question answered last was asked with."""
 
     def __contains__(self, question: Question) -> bool:
         """Whether this is being asked."""
@@ -92,7 +120,7 @@ class Questions:
         """The number the next question must carry."""
         return self._number + 1
 
-    def ask(self, question: Question, frame: LookUp | Claim | Resolve | Publish | Announce) -> ClientFrame | None:
+    def ask(self, question: Question, frame: Asking) -> ClientFrame | None:
         """Open a question, to be sent now; none if it is being asked already, or waits for others to be answered."""
         if question in self._asked or len(self._asked) >= QUESTIONS_MAX:
             return None
@@ -109,7 +137,7 @@ class Questions:
 
         An answer that nobody asked for, or that comes a second time, does no harm.
         """
-        if not isinstance(frame, Listed | Resolved | Claimed | Published | Announced):
+        if not isinstance(frame, Answer):
             return
         question = self._by_number.get(frame.request)
         if question is not None and not _answers(frame, question):
@@ -124,7 +152,8 @@ class Questions:
         question = self._by_number.pop(number, None)
         self._under_way.discard(number)
         if question is not None:
-            del self._asked[question]
+            frame = self._asked.pop(question)
+            self.asked_size = frame.known_size if isinstance(frame, LookUp | Resolve | Follow | Remind) else 0
         return question
 
     def again(self) -> list[ClientFrame]:
@@ -155,7 +184,7 @@ class Questions:
         return bool(self._asked)
 
 
-def _answers(frame: Listed | Resolved | Claimed | Published | Announced, question: Question) -> bool:
+def _answers(frame: Answer, question: Question) -> bool:
     match frame, question:
         case Listed(), WantList():
             return frame.account == question.account
@@ -164,6 +193,8 @@ def _answers(frame: Listed | Resolved | Claimed | Published | Announced, questio
         case Claimed(), WantPreKey():
             return frame.device == question.device
         case (Published(), WantKeysPublished()) | (Announced(), WantListAnnounced()):
+            return True
+        case (Followed(), WantLines()) | (Disclosed(), WantEntries()) | (Reminded(), WantReminded()):
             return True
         case _:
             return False

@@ -36,6 +36,7 @@ def restore(machines: Machines, departure: Departure, memory: Memory) -> None:
         _take_note(machines, departure, note)
     if memory.lease is not None:
         machines.lease.kept = memory.lease
+    machines.transparency.restore(memory.log, memory.labels)
     machines.registration.lists = {kept.version: kept.list for kept in memory.own_lists}
     machines.fallback.restore(
         choices=memory.fallbacks, consents=memory.consents, texts=memory.texts, private=memory.private

@@ -70,6 +70,11 @@ class Roster:
 
     # ---- looking
 
+    @property
+    def accounts(self) -> tuple[AccountId, ...]:
+        """Every account whose devices are known."""
+        return tuple(self._entries)
+
     def knows(self, account: AccountId) -> bool:
         """Whether this account's devices are known."""
         return account in self._entries
@@ -109,6 +114,11 @@ class Roster:
         """The root key two people compare as part of the safety number."""
         entry = self._entries.get(account)
         return entry.list.root_key if entry else None
+
+    def heard_version(self, account: AccountId) -> int:
+        """The newest version of an account's list that anybody has mentioned."""
+        entry = self._entries.get(account)
+        return entry.heard_version if entry is not None else 0
 
     def stale(self, account: AccountId) -> bool:
         """Whether somebody mentioned a newer list than ours."""

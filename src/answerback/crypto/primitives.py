@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.hpke import (
 )
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from answerback.model.errors import AnswerbackError, TrustError
 
@@ -39,6 +40,9 @@ HPKE_OVERHEAD_BYTES = XWING_ENC_BYTES + AEAD_TAG_BYTES
 ARGON2_MEMORY_KIB = 64 * 1024  # RFC 9106 §4, second recommended option: 64 MiB, three passes, four lanes
 ARGON2_PASSES = 3
 ARGON2_LANES = 4
+
+SCRYPT_COST = 1 << 14  # with blocks of 8 the parameters RFC 7914 §2 calls fit for interactive use: 16 MiB
+SCRYPT_BLOCK = 8
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
@@ -68,6 +72,11 @@ def argon2id(passphrase: str, salt: bytes) -> bytes:
         salt=salt, length=KEY_BYTES, iterations=ARGON2_PASSES, lanes=ARGON2_LANES, memory_cost=ARGON2_MEMORY_KIB
     )
     return stretch.derive(passphrase.encode())
+
+
+def scrypt(secret: bytes, *, salt: bytes) -> bytes:
+    """Hash what can be guessed so that each guess costs 16 MiB and some thirty milliseconds (RFC 7914)."""
+    return Scrypt(salt=salt, length=KEY_BYTES, n=SCRYPT_COST, r=SCRYPT_BLOCK, p=1).derive(secret)
 
 
 # ---- one key for both sides ----------------------------------------------------------------------------------------

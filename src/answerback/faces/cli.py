@@ -58,6 +58,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
         ),
         "recovery": Place(f"{_COMMANDS}.recovering", "recovery", "Keep the recovery phrase of your account."),
         "status": Place(f"{_COMMANDS}.asking", "status", "Say how this device stands."),
+        "log": Place(f"{_COMMANDS}.auditing", "log", "Show the relay's log, and what is wrong with it."),
         "mode": Place(f"{_COMMANDS}.adapting", "mode", "Say how eager this device is and why, or choose it."),
         "carriers": Place(
             f"{_COMMANDS}.carriers", "carriers", "List the ways by which texts can leave this device unencrypted."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from answerback.core.network.modes import Change, Mode, Why
 from answerback.faces.handle_causes import HANDLE_CAUSES
 from answerback.faces.handle_causes import Advice as Advice  # noqa: PLC0414 - known here to all that say causes
+from answerback.faces.log_sentences import LOG_CAUSES
 from answerback.model.causes import Cause, Owner
 from answerback.model.timeline import Evidence, Stage
 
@@ -279,6 +280,7 @@ CAUSES: dict[Cause, Advice] = {
         "Nothing was marked as verified.",
         "Compare once more. If they differ again, do not trust this way: compare safety numbers face to face.",
     ),
+    **{cause: Advice(*words) for cause, words in LOG_CAUSES.items()},
     # ---- the message itself
     Cause.MESSAGE_TOO_LARGE: Advice(
         "It is larger than this relay takes.",

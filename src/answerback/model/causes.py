@@ -80,6 +80,14 @@ class Cause(Enum):
     TRUST_CODES_DIFFER = "trust.codes_differ"
     TRUST_ROOT_CHANGED = "trust.root_changed"
     TRUST_DEVICE_REVOKED = "trust.device_revoked"
+    TRUST_LOG_SPLIT = "trust.log_split"
+    TRUST_LOG_ROLLED_BACK = "trust.log_rolled_back"
+    TRUST_LOG_BROKEN = "trust.log_broken"
+    TRUST_LIST_NOT_LOGGED = "trust.list_not_logged"
+    TRUST_LIST_WITHHELD = "trust.list_withheld"
+    TRUST_LIST_FORKED = "trust.list_forked"
+    TRUST_HANDLE_NOT_LOGGED = "trust.handle_not_logged"
+    TRUST_HANDLE_MOVED = "trust.handle_moved"
     MESSAGE_TOO_LARGE = "message.too_large"
     MESSAGE_EXPIRED = "message.expired"
     MESSAGE_FILE_MISSING = "message.file_missing"
@@ -126,6 +134,17 @@ _OWNERS = {
     Cause.ACCOUNT_RENEWING: Owner.NOBODY,
     Cause.TRUST_CONTACT_CHANGED: Owner.YOU,
     Cause.TRUST_DEVICE_ADDED: Owner.NOBODY,
+    **dict.fromkeys(
+        (
+            Cause.TRUST_LOG_SPLIT,
+            Cause.TRUST_LOG_ROLLED_BACK,
+            Cause.TRUST_LOG_BROKEN,
+            Cause.TRUST_LIST_NOT_LOGGED,
+            Cause.TRUST_LIST_WITHHELD,
+            Cause.TRUST_HANDLE_NOT_LOGGED,
+        ),
+        Owner.RELAY,
+    ),
 }
 
 

@@ -49,6 +49,7 @@ from answerback.wire.frames import FRAME_BYTES_MAX, Resume
 STORE_FILE = "relay.db"
 NO_CONNECTION = 0
 """The number of no connection: there is nobody to answer."""
+LOG_SEED_BYTES = 32
 TICKET_KEY_FILE = "tickets.key"
 STOP_S_MAX = 10.0
 """How long a stop may wait for commits and farewells; then what is left is cut, and nothing accepted is lost by it."""
@@ -107,6 +108,7 @@ class RelayNode:
             lease_s=self._limits.lease_s,
             new_name=secrets.token_bytes(ID_BYTES),
             leap=secrets.randbelow(LEAP_MAX),
+            log_seed=secrets.token_bytes(LOG_SEED_BYTES),
             account_of_handle=self._account_of_handle,
             free_bytes=lambda: shutil.disk_usage(self._folder).free,
         )
@@ -118,6 +120,7 @@ class RelayNode:
             random_bytes=secrets.token_bytes,
             chance=SystemRandom().random,
             ticket_keys=_ticket_keys(self._folder / TICKET_KEY_FILE),
+            log_seed=self.store.log_seed,
         )
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the store has broken and the relay must end."""

@@ -14,6 +14,7 @@ from answerback.model.errors import TrustError
 from answerback.model.ids import DeviceId
 from answerback.relay.conversation import Connection
 from answerback.relay.effects import Ask, Effect, Event, Moment, Note, Send
+from answerback.relay.heads import Heads
 from answerback.relay.limits import PREKEYS_MAX, REQUESTS_LATE_MAX, Bucket, RelayLimits
 from answerback.storage.relay_commands import (
     AddKeys,
@@ -28,8 +29,15 @@ from answerback.storage.relay_commands import (
     Key,
     ListPut,
     Lists,
+    LogCommand,
+    LogEntries,
+    Logged,
+    LogPage,
     Newest,
+    OpenEntries,
     PutList,
+    ReadLog,
+    RecallHead,
     ResolveHandle,
 )
 from answerback.wire.frames import (
@@ -44,11 +52,12 @@ from answerback.wire.frames import (
     Resolve,
     Resolved,
 )
+from answerback.wire.log_frames import Disclose, Disclosed, Follow, Followed, Remind, Reminded
 
 VERSION_MAX = (1 << 63) - 1
 """What SQLite can compare with; MessagePack has larger numbers."""
-Question = LookUp | Resolve | Claim
-DirectoryCommand = FetchLists | FetchNewest | PutList | AddKeys | ClaimKey | ResolveHandle
+Question = LookUp | Resolve | Claim | Follow | Disclose | Remind
+DirectoryCommand = FetchLists | FetchNewest | PutList | AddKeys | ClaimKey | ResolveHandle | LogCommand
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,8 +80,9 @@ class _Meter:
 class Directory:
     """Questions about accounts, and news from them."""
 
-    def __init__(self, limits: RelayLimits) -> None:
+    def __init__(self, limits: RelayLimits, heads: Heads | None = None) -> None:
         self._limits = limits
+        self._heads = heads or Heads(b"")
         self._meters: dict[DeviceId, _Meter] = {}
         self._late: list[_Late] = []
         self._late_count: dict[int, int] = {}
@@ -88,8 +98,11 @@ class Directory:
     def ask(self, connection: Connection, frame: Question, *, moment: Moment) -> list[Effect] | None:
         """Pass a question on, now or when its turn comes; None if the device asks far too much."""
         meter = self._meter(connection.device, moment)
-        bucket = meter.handles if isinstance(frame, Resolve) else meter.lookups
+        # An entry may name somebody's handle: whoever collects them is no quicker than who tries handles out.
+        bucket = meter.handles if isinstance(frame, Resolve | Disclose) else meter.lookups
         command = _command_of(connection.number, frame)
+        for _ in frame.places[1:] if isinstance(frame, Disclose) else ():
+            bucket.reserve(now_s=moment.now_s)
         wait_s = bucket.reserve(now_s=moment.now_s)
         if wait_s <= 0:
             return [Ask(command)]
@@ -134,12 +147,13 @@ class Directory:
 
     # ---- answers ---------------------------------------------------------------------------------------------------
 
-    def answered(self, command: DirectoryCommand, answer: Answer) -> list[Effect]:
+    def answered(self, command: DirectoryCommand, answer: Answer, *, moment: Moment) -> list[Effect]:
         """Say what the store found."""
         to, request = command.connection, command.request
         match command, answer:
             case FetchLists(), Lists():
-                return [Send(to, Listed(request, command.account, answer.lists, answer.seal_keys))]
+                proof = self._heads.proof(answer.logged, wall_ms=moment.wall_ms)
+                return [Send(to, Listed(request, command.account, answer.lists, answer.seal_keys, proof))]
             case FetchNewest(), Newest():
                 return self._check_announced(command, answer)
             case PutList(), ListPut():
@@ -153,7 +167,25 @@ class Directory:
             case ClaimKey(), Denied():
                 return [Send(to, Claimed(request, command.device, None, answer.cause.value))]
             case ResolveHandle(), Found():
-                return [Send(to, Resolved(request, command.handle, answer.account))]
+                proof = self._heads.proof(answer.logged, wall_ms=moment.wall_ms)
+                return [Send(to, Resolved(request, command.handle, answer.account, proof))]
+            case (ReadLog() | OpenEntries() | RecallHead(), _) if self._heads.log:
+                return self._of_log(command, answer, moment)
+            case _:
+                return []
+
+    def _of_log(self, command: LogCommand, answer: Answer, moment: Moment) -> list[Effect]:
+        to, request = command.connection, command.request
+        match command, answer:
+            case ReadLog(), LogPage():
+                head = self._heads.sign(answer.state, wall_ms=moment.wall_ms)
+                frame = Followed(request, command.start, answer.lines, head, answer.consistency, answer.frontier)
+                return [Send(to, frame)]
+            case OpenEntries(), LogEntries():
+                return [Send(to, Disclosed(request, answer.entries))]
+            case RecallHead(), Logged():
+                head = self._heads.sign(answer.state, wall_ms=moment.wall_ms)
+                return [Send(to, Reminded(request, head, list(answer.reminded), answer.consistency))]
             case _:
                 return []
 
@@ -222,8 +254,15 @@ class Directory:
 def _command_of(number: int, frame: Question) -> Command:
     match frame:
         case LookUp():
-            return FetchLists(number, frame.request, frame.account, min(frame.known_version, VERSION_MAX))
+            known_version = min(frame.known_version, VERSION_MAX)
+            return FetchLists(number, frame.request, frame.account, known_version, frame.known_size)
         case Resolve():
-            return ResolveHandle(number, frame.request, frame.handle)
+            return ResolveHandle(number, frame.request, frame.handle, frame.known_size)
         case Claim():
             return ClaimKey(number, frame.request, frame.device)
+        case Follow():
+            return ReadLog(number, frame.request, frame.start, frame.known_size, frame.is_first)
+        case Disclose():
+            return OpenEntries(number, frame.request, tuple(frame.places))
+        case Remind():
+            return RecallHead(number, frame.request, frame.head, frame.known_size)

@@ -16,6 +16,7 @@ from answerback.relay.calls import Calls, Post
 from answerback.relay.conversation import Connection, Conversations
 from answerback.relay.directory import Directory
 from answerback.relay.effects import Ask, Effect, Moment, Send
+from answerback.relay.heads import Heads
 from answerback.relay.knocking import Knocking
 from answerback.relay.limits import SWEEP_S, WATCH_S, RelayLimits
 from answerback.relay.mailboxes import Mailboxes
@@ -39,9 +40,12 @@ from answerback.storage.relay_commands import (
     Meet,
     Open,
     Opened,
+    OpenEntries,
     Page,
     PutList,
     Read,
+    ReadLog,
+    RecallHead,
     ResolveHandle,
     Sweep,
     Take,
@@ -69,6 +73,7 @@ from answerback.wire.frames import (
     Took,
     Welcome,
 )
+from answerback.wire.log_frames import Disclose, Follow, Remind
 from answerback.wire.subscriptions import check_subscription
 
 
@@ -85,6 +90,7 @@ class Exchange:
         random_bytes: Callable[[int], bytes],
         chance: Callable[[], float],
         ticket_keys: TicketKeys | None = None,
+        log_seed: bytes = b"",
     ) -> None:
         self.admission = Admission(chance)
         self.knocking = Knocking()
@@ -103,7 +109,7 @@ class Exchange:
         retry_ms = self.conversations.jittered_ms
         self.mailboxes = Mailboxes(rate=limits.envelopes, retry_ms=retry_ms, chance=chance)
         self.urgency = Urgency()
-        self.directory = Directory(limits)
+        self.directory = Directory(limits, Heads(log_seed))
         self.calls = Calls(
             is_connected=lambda device: self.conversations.live(device) is not None,
             is_owed=self.mailboxes.is_owed,
@@ -242,7 +248,7 @@ class Exchange:
                 return self.mailboxes.pace(connection, frame, moment=moment)
             case Inquire():
                 return self.mailboxes.inquire(connection, frame)
-            case LookUp() | Resolve() | Claim():
+            case LookUp() | Resolve() | Claim() | Follow() | Disclose() | Remind():
                 effects = self.directory.ask(connection, frame, moment=moment)
                 return self._refuse(connection, Cause.ACCOUNT_RATE_LIMITED, moment) if effects is None else effects
             case Publish() | Announce() | Subscribe() if not self.directory.may_change(connection, moment=moment):
@@ -309,8 +315,16 @@ class Exchange:
             case Locate():
                 assert isinstance(answer, Traced)
                 return self._audible(self.mailboxes.located(command, answer, moment=moment))
-            case FetchLists() | FetchNewest() | AddKeys() | ClaimKey() | ResolveHandle() | PutList():
-                effects = self._audible(self.directory.answered(command, answer))
+            case (
+                FetchLists()
+                | FetchNewest()
+                | AddKeys()
+                | ClaimKey()
+                | ResolveHandle()
+                | PutList()
+                | (ReadLog() | OpenEntries() | RecallHead())
+            ):
+                effects = self._audible(self.directory.answered(command, answer, moment=moment))
                 if isinstance(command, PutList) and isinstance(answer, ListPut):
                     effects += self._revoke(answer.revoked, moment)
                 return effects
@@ -357,7 +371,15 @@ class Exchange:
                 return []
             case Take() | Sweep() | Leave():
                 return []  # the device's next Took says it again; the rest is for tidiness
-            case FetchLists() | FetchNewest() | PutList() | AddKeys() | ClaimKey() | ResolveHandle():
+            case (
+                FetchLists()
+                | FetchNewest()
+                | PutList()
+                | AddKeys()
+                | ClaimKey()
+                | ResolveHandle()
+                | (ReadLog() | OpenEntries() | RecallHead())
+            ):
                 effects = self.directory.unanswered(command, cause)
                 connection = self.conversations.get(command.connection)
                 if effects is None and connection is not None:

@@ -6,6 +6,7 @@ Single statements, no decisions: whoever decides calls several of these inside o
 from dataclasses import dataclass
 
 from answerback.model.ids import AccountId
+from answerback.storage import relay_log
 from answerback.storage.database import Database
 
 _KEEP_CODE = """
@@ -42,6 +43,8 @@ class AccountStore:
             "INSERT INTO handles (handle, account, claimed_ms) VALUES (?, ?, ?) ON CONFLICT (handle) DO NOTHING",
             (handle, account, now_ms),
         )
+        if claimed == 1:
+            relay_log.log_handle(self._database, handle, account)
         return claimed == 1
 
     def code(self, handle: str) -> CodeRow | None:

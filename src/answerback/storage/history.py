@@ -12,8 +12,10 @@ from answerback.core.facts import (
     KeepCopy,
     KeepDeviceName,
     KeepDraft,
+    KeepEvidence,
     KeepFallback,
     KeepNote,
+    KeepLog,
     KeepOwnList,
     KeepStep,
     KeepText,
@@ -39,6 +41,8 @@ from answerback.storage.snapshot import (
     read_device_names,
     read_drafts,
     read_notes,
+    read_evidence,
+    read_log,
     read_own_lists,
     read_snapshot,
     read_transfers,
@@ -193,6 +197,14 @@ class History:
     def changes(self) -> tuple[KeepChange, ...]:
         """Return the handles that stand for another account than before."""
         return read_changes(self._database)
+
+    def log(self) -> KeepLog | None:
+        """Return the relay's log as far as it was proven; None before its first proof."""
+        return read_log(self._database)
+
+    def evidence(self) -> tuple[KeepEvidence, ...]:
+        """Return what the relay has signed and cannot have meant honestly, or had to take back; oldest first."""
+        return read_evidence(self._database)
 
     def device_names(self) -> tuple[KeepDeviceName, ...]:
         """Return what other devices call themselves."""

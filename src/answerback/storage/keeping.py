@@ -22,8 +22,11 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepEvidence,
     KeepFallback,
+    KeepLabel,
     KeepLease,
+    KeepLog,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -45,6 +48,7 @@ from answerback.core.facts import (
     KeepVerified,
     RaiseStage,
 )
+from answerback.model.devices import Signed
 from answerback.model.timeline import Stage, Step
 from answerback.storage.asides import aside_statement
 from answerback.storage.database import Value
@@ -140,6 +144,15 @@ _CHANGE = """
     ON CONFLICT (handle) DO UPDATE SET before = excluded.before, after = excluded.after, at_ms = excluded.at_ms,
         held = excluded.held"""
 _DROP_CHANGE = "DELETE FROM changes WHERE handle = ?"
+_LABEL = "INSERT INTO log_labels VALUES (?, ?) ON CONFLICT (handle) DO UPDATE SET label = excluded.label"
+_LOG = """
+    INSERT INTO log VALUES (1, ?, ?, ?, ?, ?)
+    ON CONFLICT (number) DO UPDATE SET head_body = excluded.head_body, head_signature = excluded.head_signature,
+        since_ms = excluded.since_ms, read_size = excluded.read_size, frontier = excluded.frontier"""
+# Whoever lies a thousand times is not kept a thousand times.
+_EVIDENCE = """
+    INSERT INTO log_evidence (cause, account, ours_body, ours_signature, theirs_body, theirs_signature, wall_ms)
+    SELECT ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM log_evidence) < 256"""
 _DEVICE_NAME = "INSERT INTO device_names VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET name = excluded.name"
 _NETWORK = """
     INSERT INTO networks VALUES (?, ?, ?, ?)
@@ -225,6 +238,8 @@ def statements(fact: Fact) -> Iterator[Statement]:
             | DropTextMessage()
         ):
             yield aside_statement(fact)
+        case KeepLabel() | KeepLog() | KeepEvidence():
+            yield _of_log(fact)
         case _:
             yield _key_material(fact)
 
@@ -285,6 +300,21 @@ def _past(fact: KeepPast) -> Iterator[Statement]:
         ((_, values),) = _copy(copy)
         yield _PAST_COPY, (*values, *known)
     yield _PAST, _message(KeepMessage(fact.message, fact.arrived_wall_ms))
+
+
+def _of_log(fact: KeepLabel | KeepLog | KeepEvidence) -> Statement:
+    """Say the same for what is known of the relay's log."""
+    match fact:
+        case KeepLabel(handle, label):
+            return _LABEL, (handle, label)
+        case KeepLog(head, since_ms, read_size, frontier):
+            return _LOG, (head.body, head.signature, since_ms, read_size, b"".join(frontier))
+        case KeepEvidence(cause, account, ours, theirs, wall_ms):
+            return _EVIDENCE, (cause.value, account, *_signed(ours), *_signed(theirs), wall_ms)
+
+
+def _signed(signed: Signed | None) -> tuple[Value, Value]:
+    return (None, None) if signed is None else (signed.body, signed.signature)
 
 
 def _message(fact: KeepMessage) -> Sequence[Value]:

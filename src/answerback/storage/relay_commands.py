@@ -12,6 +12,7 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Device, DeviceList, Signed
 from answerback.model.envelope import Delivery, Envelope
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId
+from answerback.model.log import Placed
 
 LANE_COUNT = 5
 NOBODY = DeviceId(b"")
@@ -100,6 +101,7 @@ class FetchLists:
     request: int
     account: AccountId
     known_version: int
+    known_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,41 @@ class ResolveHandle:
     connection: int
     request: int
     handle: str
+    known_size: int = 0
 
     def __repr__(self) -> str:
         """Hide the handle."""
         return f"ResolveHandle(connection={self.connection}, request={self.request})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """Lines of the log from a place on."""
+
+    connection: int
+    request: int
+    start: int
+    known_size: int
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEntries:
+    """The entries of the log at these places."""
+
+    connection: int
+    request: int
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecallHead:
+    """This head was signed by this log: lead to it, or say that it is forgotten."""
+
+    connection: int
+    request: int
+    head: Signed
+    known_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +199,7 @@ class Sweep:
     wall_ms: int
 
 
+LogCommand = ReadLog | OpenEntries | RecallHead
 Command = (
     Meet
     | Open
@@ -180,6 +214,7 @@ Command = (
     | AddKeys
     | ClaimKey
     | ResolveHandle
+    | LogCommand
     | Sweep
 )
 
@@ -270,11 +305,32 @@ class Traced:
 
 
 @dataclass(frozen=True, slots=True)
+class LogState:
+    """How far the log is: what a head says, before it is signed."""
+
+    epoch: int
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What an answer rests on, before the head is signed."""
+
+    state: LogState
+    consistency: list[bytes]
+    placed: Placed | None = None
+    reminded: tuple[bytes, ...] = ()
+    """From a head that the relay was reminded of."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lists:
     """Device lists, oldest first, and seal keys."""
 
     lists: list[Signed]
     seal_keys: list[Signed]
+    logged: Logged | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +361,43 @@ class Found:
     """The account behind a handle; empty if there is none."""
 
     account: AccountId
+    logged: Logged | None = None
 
 
-Answer = Done | Denied | Met | Opened | Appended | Page | Traced | Lists | Newest | ListPut | Key | Found
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """A piece of the log."""
+
+    state: LogState
+    consistency: list[bytes]
+    lines: bytes
+    frontier: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntries:
+    """Entries of the log, in the order they were asked for; empty where there is none."""
+
+    entries: list[bytes]
+
+
+Answer = (
+    Done
+    | Denied
+    | Met
+    | Opened
+    | Appended
+    | Page
+    | Traced
+    | Lists
+    | Newest
+    | ListPut
+    | Key
+    | Found
+    | Logged
+    | LogPage
+    | LogEntries
+)
 
 
 class Store(Protocol):

@@ -11,6 +11,7 @@ from answerback.model.causes import Cause
 from answerback.model.devices import Device, DeviceList, Signed
 from answerback.model.errors import RefusedError, StoreCorruptError
 from answerback.model.ids import AccountId, DeviceId
+from answerback.storage import relay_log
 from answerback.storage.database import Database
 from answerback.storage.relay_commands import Key, Lists, Newest
 from answerback.wire.codec import encode
@@ -32,10 +33,10 @@ def newest_list(db: Database, account: AccountId) -> Newest:
     return Newest(row[0], Signed(row[1], row[2])) if row else Newest(0, None)
 
 
-def lists_after(db: Database, account: AccountId, known_version: int) -> Lists:
-    """Read an account's device lists after a version, and the seal keys of its devices of today."""
+def lists_after(db: Database, account: AccountId, known_version: int, known_size: int = 0) -> Lists:
+    """Read an account's device lists after a version, the seal keys of its devices of today, and what proves it."""
     lists = db.rows(
-        "SELECT body, signature FROM device_list WHERE account = ? AND version > ? ORDER BY version LIMIT ?",
+        "SELECT body, signature, version FROM device_list WHERE account = ? AND version > ? ORDER BY version LIMIT ?",
         (account, known_version, LISTS_MAX),
     )
     seal_keys = db.rows(
@@ -43,7 +44,8 @@ def lists_after(db: Database, account: AccountId, known_version: int) -> Lists:
         " ORDER BY number LIMIT ?",
         (account, LISTS_MAX),
     )
-    return Lists([Signed(*row) for row in lists], [Signed(*row) for row in seal_keys])
+    logged = relay_log.of_list(db, account, int(lists[-1][2]) if lists else 0, known_size=known_size)
+    return Lists([Signed(*row[:2]) for row in lists], [Signed(*row) for row in seal_keys], logged)
 
 
 def put_first_list(db: Database, signed: Signed, device_list: DeviceList) -> None:
@@ -74,6 +76,7 @@ def put_list(db: Database, signed: Signed, device_list: DeviceList) -> list[Devi
             (number,),
         )
     db.run("UPDATE device SET list_version = ? WHERE account = ?", (device_list.version, device_list.account))
+    relay_log.log_lists(db, device_list.account)
     return [identity for identity, _ in revoked]
 
 

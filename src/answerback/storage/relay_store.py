@@ -7,7 +7,7 @@ dropped: it might already believe what the disk does not.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, assert_never
+from typing import Final
 
 from answerback.model.causes import Cause
 from answerback.model.devices import Device
@@ -17,7 +17,7 @@ from answerback.model.ids import AccountId, DeviceId, EnvelopeId
 from answerback.model.message import LIFETIME_S, Lane
 from answerback.model.registration import LEASE_S
 from answerback.storage import relay_directory as directory
-from answerback.storage import relay_outset
+from answerback.storage import relay_log, relay_outset
 from answerback.storage.database import Database, Value
 from answerback.storage.relay_commands import (
     LANE_COUNT,
@@ -32,10 +32,10 @@ from answerback.storage.relay_commands import (
     Fate,
     FetchLists,
     FetchNewest,
-    Found,
     Leave,
     ListPut,
     Locate,
+    LogCommand,
     Meet,
     Met,
     Open,
@@ -78,10 +78,6 @@ store, the positions it gives out are not those that devices have read in the ti
 HandleLookup = Callable[[Database, str], AccountId | None]
 
 
-def _nobody(_db: Database, _handle: str) -> AccountId | None:
-    return None
-
-
 class RelayStore:
     """The relay's store on SQLite. One thread at a time calls it."""
 
@@ -91,7 +87,8 @@ class RelayStore:
         *,
         new_name: bytes,
         leap: int = 0,
-        account_of_handle: HandleLookup = _nobody,
+        log_seed: bytes = b"",
+        account_of_handle: HandleLookup = lambda _db, _handle: None,
         free_bytes: Callable[[], int] = lambda: RESERVE_BYTES,
         lease_s: int = LEASE_S,
     ) -> None:
@@ -109,6 +106,8 @@ class RelayStore:
         self._sweep_from: tuple[int, int, int] = (0, 0, 0)
         db.row(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         self.name: Final = relay_outset.name(db, new_name)
+        self.log_seed: Final = relay_log.begin(db, log_seed)
+        """The key of the log; empty where none is kept."""
         self._position = relay_outset.last_position(db) + leap
         orphans = relay_outset.orphans(db)
         self._doomed += [position for position, _ in orphans]
@@ -173,11 +172,11 @@ class RelayStore:
                 return self._answer_directory(command)
 
     def _answer_directory(
-        self, command: FetchLists | FetchNewest | PutList | AddKeys | ClaimKey | ResolveHandle
+        self, command: FetchLists | FetchNewest | PutList | AddKeys | ClaimKey | ResolveHandle | LogCommand
     ) -> Answer:
         match command:
             case FetchLists():
-                return directory.lists_after(self.db, command.account, command.known_version)
+                return directory.lists_after(self.db, command.account, command.known_version, command.known_size)
             case FetchNewest():
                 return directory.newest_list(self.db, command.account)
             case PutList():
@@ -190,9 +189,10 @@ class RelayStore:
                     return Denied(Cause.RECIPIENT_DEVICE_GONE)
                 return directory.claim_prekey(self.db, mailbox.number) or Denied(Cause.RECIPIENT_NO_KEYS)
             case ResolveHandle():
-                return Found(self._account_of_handle(self.db, command.handle) or AccountId(b""))
+                account = self._account_of_handle(self.db, command.handle) or AccountId(b"")
+                return relay_log.found(self.db, command, account)
             case _:
-                assert_never(command)
+                return relay_log.answer(self.db, command)
 
     # ---- mail ------------------------------------------------------------------------------------------------------
 

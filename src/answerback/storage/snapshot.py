@@ -13,7 +13,10 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
+    KeepEvidence,
+    KeepLabel,
     KeepLease,
+    KeepLog,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
@@ -53,6 +56,8 @@ batch; a hundred thousand covers months of a busy device even with a relay resto
 
 PAST_MAX = 10_000
 """Messages that came as history and are known by id: more than are on their way to one device at once."""
+HASH_BYTES: Final = 32
+
 _account_ids: Final = msgspec.msgpack.Decoder(tuple[AccountId, ...])
 _device_ids: Final = msgspec.msgpack.Decoder(tuple[DeviceId, ...])
 _texts: Final = msgspec.msgpack.Decoder(tuple[str, ...])
@@ -81,6 +86,8 @@ def read_snapshot(database: Database) -> Memory:
             contacts=read_contacts(database),
             verified=read_verified(database),
             changes=read_changes(database),
+            labels=tuple(KeepLabel(*row) for row in database.rows("SELECT handle, label FROM log_labels")),
+            log=read_log(database),
             device_names=read_device_names(database),
             streams=_streams(database),
             seen=_seen(database),
@@ -136,6 +143,34 @@ def read_changes(database: Database) -> tuple[KeepChange, ...]:
     """Return the handles that stand for another account than before, and that nobody has agreed to yet."""
     rows = database.rows("SELECT handle, before, after, at_ms, held FROM changes ORDER BY handle")
     return tuple(KeepChange(handle, before, after, at_ms, bool(held)) for handle, before, after, at_ms, held in rows)
+
+
+def read_log(database: Database) -> KeepLog | None:
+    """Return the relay's log as far as it was proven."""
+    row = database.row("SELECT head_body, head_signature, since_ms, read_size, frontier FROM log")
+    if row is None:
+        return None
+    body, mark, since_ms, read_size, frontier = row
+    hashes = tuple(frontier[at : at + HASH_BYTES] for at in range(0, len(frontier), HASH_BYTES))
+    return KeepLog(Signed(body, mark), since_ms, read_size, hashes)
+
+
+def read_evidence(database: Database) -> tuple[KeepEvidence, ...]:
+    """Return what the relay has signed and cannot have meant honestly, oldest first."""
+    rows = database.rows(
+        "SELECT cause, account, ours_body, ours_signature, theirs_body, theirs_signature, wall_ms FROM log_evidence"
+        " ORDER BY number"
+    )
+    return tuple(
+        KeepEvidence(
+            cause_of(cause),
+            account,
+            None if ours is None else Signed(ours, ours_mark),
+            None if theirs is None else Signed(theirs, theirs_mark),
+            wall_ms,
+        )
+        for cause, account, ours, ours_mark, theirs, theirs_mark, wall_ms in rows
+    )
 
 
 def read_device_names(database: Database) -> tuple[KeepDeviceName, ...]:

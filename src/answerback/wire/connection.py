@@ -12,6 +12,7 @@ from enum import Enum, unique
 from typing import Final
 
 from answerback.model.errors import PeerError
+from answerback.wire.frame import Frame
 from answerback.wire.frames import (
     Accepted,
     Announce,
@@ -22,7 +23,6 @@ from answerback.wire.frames import (
     ClientFrame,
     Deliver,
     Farewell,
-    Frame,
     HandleNotice,
     Hello,
     Inquire,
@@ -45,6 +45,7 @@ from answerback.wire.frames import (
     Took,
     Welcome,
 )
+from answerback.wire.log_frames import Disclose, Disclosed, Follow, Followed, Remind, Reminded
 
 FRAMES_PATH = "/v1/frames"
 """Where a relay's WebSocket is; each binary message is one frame."""
@@ -84,6 +85,9 @@ _REQUESTS: Final[tuple[type[Frame], ...]] = (
     Ping,
     Pace,
     Subscribe,
+    Follow,
+    Disclose,
+    Remind,
 )
 _REPLIES: Final[tuple[type[Frame], ...]] = (
     Accepted,
@@ -97,6 +101,9 @@ _REPLIES: Final[tuple[type[Frame], ...]] = (
     Announced,
     HandleNotice,
     Pong,
+    Followed,
+    Disclosed,
+    Reminded,
 )
 
 FROM_RELAY: Final[dict[Phase, dict[type[Frame], Phase]]] = {

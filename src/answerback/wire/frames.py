@@ -15,7 +15,10 @@ from answerback.model.envelope import Delivery, Envelope
 from answerback.model.handle import HANDLE_CHARACTERS_MAX
 from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId
+from answerback.model.log import Proof
 from answerback.model.message import Lane
+from answerback.wire.frame import Frame
+from answerback.wire.log_frames import Disclose, Disclosed, Follow, Followed, Remind, Reminded
 
 WIRE_VERSION = 1
 FRAME_BYTES_MAX = 1024 * 1024
@@ -33,10 +36,6 @@ ENDPOINT_CHARACTERS_MAX = 1024
 PUSH_KEY_BYTES_MAX = 65
 TICKET_BYTES = 16
 """When it runs out, and a number."""
-
-
-class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """What all frames share: they are values."""
 
 
 # ---- relay → device, opening ---------------------------------------------------------------------------------------
@@ -93,7 +92,7 @@ class Welcome(Frame, frozen=True, array_like=True, tag=True):
     prekeys_left: Natural
     seal_key: bytes
     """Id of the seal key the relay hands out for this device; empty if it has none."""
-    taken: Annotated[list[Taken], msgspec.Meta(max_length=LANES_MAX)] = []
+    taken: Annotated[list[Taken], msgspec.Meta(max_length=LANES_MAX)] = msgspec.field(default_factory=list)
     """How far each lane of the mailbox was acknowledged; a device that knows less has an older copy of its disk."""
     life: Natural = 0
     """The highest `life` this device ever said, on any connection, before this hello was heard."""
@@ -278,6 +277,8 @@ class LookUp(Frame, frozen=True, array_like=True, tag=True):
     request: Natural
     account: ItsAccount
     known_version: Natural
+    known_size: Natural = 0
+    """Of the log's head we know: the answer shows that its own follows."""
 
 
 class Listed(Frame, frozen=True, array_like=True, tag=True):
@@ -287,6 +288,8 @@ class Listed(Frame, frozen=True, array_like=True, tag=True):
     account: ItsAccount
     lists: Annotated[list[Signed], msgspec.Meta(max_length=LISTS_MAX)]
     seal_keys: Annotated[list[Signed], msgspec.Meta(max_length=LISTS_MAX)]
+    proof: Proof | None = None
+    """Of the last list here, or of the account's newest if there is none here."""
 
 
 class Resolve(Frame, frozen=True, array_like=True, tag=True):
@@ -294,6 +297,8 @@ class Resolve(Frame, frozen=True, array_like=True, tag=True):
 
     request: Natural
     handle: str
+    known_size: Natural = 0
+    """As in `LookUp`."""
 
     def __repr__(self) -> str:
         """Say nothing of whose handle it is."""
@@ -306,6 +311,8 @@ class Resolved(Frame, frozen=True, array_like=True, tag=True):
     request: Natural
     handle: str
     account: AccountId
+    proof: Proof | None = None
+    """That the log says so."""
 
     def __repr__(self) -> str:
         """Say nothing of whose handle it is."""
@@ -407,6 +414,9 @@ ClientFrame = (
     | Ping
     | Pace
     | Subscribe
+    | Follow
+    | Disclose
+    | Remind
 )
 RelayFrame = (
     Challenge
@@ -423,4 +433,7 @@ RelayFrame = (
     | Announced
     | HandleNotice
     | Pong
+    | Followed
+    | Disclosed
+    | Reminded
 )

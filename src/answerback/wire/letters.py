@@ -23,7 +23,7 @@ from answerback.model.bounds import (
     Key,
     Natural,
 )
-from answerback.model.devices import DEVICE_NAME_CHARACTERS_MAX
+from answerback.model.devices import DEVICE_NAME_CHARACTERS_MAX, Signed
 from answerback.model.handle import HANDLE_CHARACTERS_MAX
 from answerback.model.message import RECIPIENTS_MAX, WRITTEN_AFTER_MAX, Attachment, Lane, Urgency
 from answerback.model.stamp import Stamp
@@ -72,6 +72,8 @@ class Slip(msgspec.Struct, frozen=True, array_like=True):
     device_name: Annotated[str, msgspec.Meta(max_length=DEVICE_NAME_CHARACTERS_MAX)]
     seal_key: Annotated[bytes, msgspec.Meta(max_length=KEY_ID_BYTES_MAX)] = b""
     """Id of the seal key that is handed out for the author's device now, so that a reader with another asks for it."""
+    head: Signed | None = None
+    """The newest head of the relay's log that the author was given, so that a relay shows all the same one."""
 
     def __repr__(self) -> str:
         """Show which message it belongs to, never the key."""

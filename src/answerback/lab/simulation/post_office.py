@@ -38,6 +38,8 @@ AGAIN_S = 2.0
 COMMIT_S = (0.001, 0.012)
 """What a commit takes on disks from good to poor."""
 STORE_NAME_BYTES = 16
+LOG_SEED = bytes(32)
+"""One for all worlds: a relay that loses its disk as well then has the same log's name, with fewer entries."""
 RING_S_MIN = 0.05
 """As in the real shell."""
 ListPutHook = Callable[[Signed, DeviceList, list[DeviceId] | None], None]
@@ -116,6 +118,7 @@ class PostOffice:
         self.store = RelayStore(
             database,
             leap=self._random.randrange(LEAP_MAX),
+            log_seed=LOG_SEED,
             new_name=f"simulated store{self._stores:8}".encode()[-STORE_NAME_BYTES:],
             account_of_handle=lambda db, handle: AccountStore(db).account_of(handle),
             free_bytes=lambda: 0 if self.is_full else RESERVE_BYTES,
@@ -128,6 +131,7 @@ class PostOffice:
             random_bytes=self._random.randbytes,
             chance=self._random.random,
             ticket_keys=self._new_ticket_keys(),
+            log_seed=self.store.log_seed,
         )
         self.exchange.calls.is_on = True
         self.shelf = Shelf(self, database, self.objects, self._random)
