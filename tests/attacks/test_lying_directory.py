@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from answerback.core.effects import Warned
-from answerback.core.facts import KeepEvidence, KeepLog
+from answerback.core.log_facts import KeepEvidence, KeepLog
 from answerback.crypto.identity import DeviceKeys, first_device_list, next_device_list
 from answerback.crypto.transparency import read_head
 from answerback.model.causes import Cause

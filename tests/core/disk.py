@@ -21,11 +21,8 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
-    KeepEvidence,
     KeepFallback,
-    KeepLabel,
     KeepLease,
-    KeepLog,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -47,6 +44,7 @@ from answerback.core.facts import (
     KeepVerified,
     RaiseStage,
 )
+from answerback.core.log_facts import KeepEvidence, KeepLabel, KeepLog
 from answerback.core.memory import Memory
 from answerback.model.fallback import NO_DEVICE
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId

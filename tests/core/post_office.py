@@ -114,6 +114,13 @@ class Relay:
     handed_ever: int = 0
     disconnect_all: Callable[[], None] = lambda: None
 
+    def register(self, handle: str, account: AccountId, signed: Signed) -> None:
+        """Make an account."""
+        self.store.handles[handle], self.store.lists[account] = account, [signed]
+        if self.store.log is not None:
+            self.store.log.add_list(signed)
+            self.store.log.add_handle(handle, account)
+
     # ---- what it answers
 
     def answer(self, device: DeviceId, frame: ClientFrame) -> Iterator[RelayFrame]:

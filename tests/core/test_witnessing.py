@@ -1,7 +1,7 @@
 """Proves how a device holds its relay to its log, in small: what it asks, what it says, and what it spares."""
 
 from answerback.core.effects import Warned
-from answerback.core.facts import KeepEvidence, KeepLabel, KeepLog
+from answerback.core.log_facts import KeepEvidence, KeepLabel, KeepLog
 from answerback.crypto.transparency import label_of, read_head
 from answerback.model.causes import Cause
 from tests.core.log import Log

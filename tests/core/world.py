@@ -303,11 +303,7 @@ class World:
     def person(self, handle: str, name: str = "phone", *, wall_offset_ms: int = 0) -> Phone:
         """Register a new account with its first device."""
         root, keys = RootKey.generate(), DeviceKeys.generate()
-        self.relay.store.handles[handle] = root.account_id
-        self.relay.store.lists[root.account_id] = [first_device_list(root, keys.device(0), now_ms=0)]
-        if self.relay.store.log is not None:
-            self.relay.store.log.add_list(self.relay.store.lists[root.account_id][0])
-            self.relay.store.log.add_handle(handle, root.account_id)
+        self.relay.register(handle, root.account_id, first_device_list(root, keys.device(0), now_ms=0))
         return self._phone(Self(root.account_id, keys.device_id, name, handle), root, keys, wall_offset_ms)
 
     def second_device(self, first: Phone, name: str = "laptop", *, run_s: float = 2.0) -> Phone:

@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "core.facts",
         "core.memory",
         "core.text_facts",  # the same for texts
+        "core.log_facts",  # and for the log
         "crypto.merkle",  # the relay's log is kept with the hashes of its subtrees
         "crypto.transparency",  # its entries and heads have one form
         "crypto.primitives.sha256",  # the hash of what it names

@@ -22,11 +22,8 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
-    KeepEvidence,
     KeepFallback,
-    KeepLabel,
     KeepLease,
-    KeepLog,
     KeepMessage,
     KeepNetwork,
     KeepNote,
@@ -48,6 +45,7 @@ from answerback.core.facts import (
     KeepVerified,
     RaiseStage,
 )
+from answerback.core.log_facts import KeepEvidence, KeepLabel, KeepLog
 from answerback.model.bounds import NATURAL_MAX
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed

@@ -65,6 +65,7 @@ from answerback.wire.frames import (
     Published,
     Refused,
     RelayFrame,
+    Resolved,
     Welcome,
 )
 

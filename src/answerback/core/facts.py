@@ -1,12 +1,12 @@
 """The closed list of facts a device keeps: what is on its disk, and so survives it.
 
 Theory. A fact is a whole value under a key of its own: keeping one replaces the earlier one of the same key, so facts
-may be kept twice and in one transaction with any others. Machines ask to keep them (`effects.Save`); a journal does;
-`Memory` is the newest of each.
+may be kept twice. Machines ask to keep them (`effects.Save`); a journal does; `Memory` is the newest of each.
 """
 
 from dataclasses import dataclass, field
 
+from answerback.core.log_facts import LogFact
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.fallback import AsideStage, AsideStep, Choice, Trigger
@@ -238,39 +238,6 @@ class DropChange:
 
 
 @dataclass(frozen=True, slots=True)
-class KeepLabel:
-    """What a handle is called in the relay's log: a slow hash, made once."""
-
-    handle: str = field(repr=False)
-    label: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class KeepLog:
-    """The newest head of the relay's log that was proven, and how far its lines were read."""
-
-    head: Signed
-    since_ms: int
-    """When the first head that we know of this log was made, on the relay's clock."""
-    read_size: int
-    """-1 if nothing was read yet."""
-    frontier: tuple[bytes, ...]
-    """The roots of the whole subtrees of what was read, from the left."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeepEvidence:
-    """What a relay has signed and cannot have meant honestly, or had to take back."""
-
-    cause: Cause
-    account: AccountId | None
-    """Whom it concerns, or who was shown something else; none: this device."""
-    ours: Signed | None
-    theirs: Signed | None
-    wall_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class KeepDeviceName:
     """What another device calls itself, learned end to end encrypted."""
 
@@ -461,8 +428,7 @@ class DropTextMessage:
 AsideFact = KeepFallback | KeepConsent | KeepText | KeepTextStep | KeepPrivate | KeepTextArrival | DropTextMessage
 _Some = KeepMessage | KeepPast | KeepDraft | DropDraft | KeepOutgoing | DropOutgoing | KeepCopy | KeepStep
 _More = RaiseStage | KeepRatchet | DropRatchet | KeepDeviceKeys | KeepSealSecret | DropSealSecret
-_Log = KeepLabel | KeepLog | KeepEvidence
 _Further = KeepDeviceList | KeepOwnList | KeepSealKey | KeepContact | KeepVerified | KeepChange | DropChange
 _Others = KeepDeviceName | KeepStream | KeepSeen | KeepCursor | KeepRelay | KeepLease | KeepNetwork
-_Rest = KeepNote | KeepTransfer | AsideFact
-Fact = _Some | _More | _Further | _Others | _Log | _Rest
+_Rest = KeepNote | KeepTransfer | AsideFact | LogFact
+Fact = _Some | _More | _Further | _Others | _Rest

@@ -13,9 +13,7 @@ from answerback.core.facts import (
     KeepDeviceName,
     KeepDraft,
     KeepFallback,
-    KeepLabel,
     KeepLease,
-    KeepLog,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
@@ -32,6 +30,7 @@ from answerback.core.facts import (
     KeepTransfer,
     KeepVerified,
 )
+from answerback.core.log_facts import KeepLabel, KeepLog
 from answerback.model.ids import AccountId, MessageId
 from answerback.model.message import Message
 from answerback.model.stamp import Stamp

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, unique
 
-from answerback.core.facts import KeepLabel, KeepLog
+from answerback.core.log_facts import KeepLabel, KeepLog
 from answerback.crypto import merkle
 from answerback.crypto.primitives import sha256
 from answerback.crypto.transparency import line_of, read_entry, read_head

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from answerback.core.departure import Departure
 from answerback.core.effects import Effect, Moment, Save, Tell, Transmit, Warned
-from answerback.core.facts import KeepEvidence, KeepLabel
+from answerback.core.log_facts import KeepEvidence, KeepLabel
 from answerback.core.machines import Machines
 from answerback.core.questions import WantEntries, WantLines, WantReminded
 from answerback.core.transparency import Verdict, hash_of, key_of, leads, stands

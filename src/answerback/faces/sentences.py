@@ -1,7 +1,6 @@
 """Keeps every sentence a person is shown about a message: what happened, what we do, what they can do.
 
-Each is plain, kind and true wherever its cause can appear: beside a message that waits, beside one that failed, and
-after a command that was refused. Nothing here promises what the code does not do. Tests check that none is missing.
+Each is plain, kind and true wherever its cause can appear. Nothing here promises what the code does not do.
 """
 
 from dataclasses import dataclass

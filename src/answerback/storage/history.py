@@ -12,10 +12,8 @@ from answerback.core.facts import (
     KeepCopy,
     KeepDeviceName,
     KeepDraft,
-    KeepEvidence,
     KeepFallback,
     KeepNote,
-    KeepLog,
     KeepOwnList,
     KeepStep,
     KeepText,
@@ -23,6 +21,7 @@ from answerback.core.facts import (
     KeepTransfer,
     KeepVerified,
 )
+from answerback.core.log_facts import KeepEvidence, KeepLog
 from answerback.core.memory import Memory
 from answerback.model.causes import cause_of
 from answerback.model.errors import UsageError

@@ -13,10 +13,7 @@ from answerback.core.facts import (
     KeepDeviceList,
     KeepDeviceName,
     KeepDraft,
-    KeepEvidence,
-    KeepLabel,
     KeepLease,
-    KeepLog,
     KeepNetwork,
     KeepNote,
     KeepOutgoing,
@@ -30,6 +27,7 @@ from answerback.core.facts import (
     KeepTransfer,
     KeepVerified,
 )
+from answerback.core.log_facts import KeepEvidence, KeepLabel, KeepLog
 from answerback.core.memory import ENDED_MAX, Memory
 from answerback.model.causes import cause_of
 from answerback.model.devices import Signed

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from answerback.core.facts import KeepEvidence
+from answerback.core.log_facts import KeepEvidence
 from answerback.crypto.transparency import read_head, sign_head
 from answerback.device.home import open_journal
 from answerback.faces.access import agent_at

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from answerback.core.facts import KeepEvidence, KeepLog
+from answerback.core.log_facts import KeepEvidence, KeepLog
 from answerback.crypto.transparency import read_head
 from answerback.faces.access import asked_passphrase, device_folder
 from answerback.faces.output import note, say_beside, tell_json, wall_ms
