@@ -220,12 +220,8 @@ def statements(fact: Fact) -> Iterator[Statement]:
             yield _LEASE, (seen_ms, length_s, since_ms, said, *renewal)
         case KeepTransfer():
             yield _TRANSFER, _transfer(fact)
-        case KeepVerified(account, how, at_ms, device, root):
-            yield _VERIFIED, (account, int(how), at_ms, device, root)
-        case KeepChange(handle, account, after, at_ms, held):
-            yield _CHANGE, (handle, account, after, at_ms, held)
-        case DropChange(handle):
-            yield _DROP_CHANGE, (handle,)
+        case KeepVerified() | KeepChange() | DropChange():
+            yield _of_trust(fact)
         case (
             KeepFallback()
             | KeepConsent()
@@ -298,6 +294,17 @@ def _past(fact: KeepPast) -> Iterator[Statement]:
         ((_, values),) = _copy(copy)
         yield _PAST_COPY, (*values, *known)
     yield _PAST, _message(KeepMessage(fact.message, fact.arrived_wall_ms))
+
+
+def _of_trust(fact: KeepVerified | KeepChange | DropChange) -> Statement:
+    """Say the same for whom people have made sure of."""
+    match fact:
+        case KeepVerified(account, how, at_ms, device, root):
+            return _VERIFIED, (account, int(how), at_ms, device, root)
+        case KeepChange(handle, account, after, at_ms, held):
+            return _CHANGE, (handle, account, after, at_ms, held)
+        case DropChange(handle):
+            return _DROP_CHANGE, (handle,)
 
 
 def _of_log(fact: KeepLabel | KeepLog | KeepEvidence) -> Statement:
