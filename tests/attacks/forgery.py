@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec import inspect as shapes
 
 T = TypeVar("T")
+NOISE_BYTES_MAX = 80
 
 
 def forged(kind: type[T], *, known: list[bytes]) -> st.SearchStrategy[T]:
@@ -44,7 +45,8 @@ def _of(shape: shapes.Type, known: list[bytes]) -> st.SearchStrategy[Any]:
 
 def _bytes(least: int, most: int | None, known: list[bytes]) -> st.SearchStrategy[bytes]:
     fitting = [each for each in known if least <= len(each) <= (most if most is not None else len(each))]
-    noise = st.binary(min_size=least, max_size=most if most is not None else least + 40)
+    # Not as much as there may be: nonsense is none the worse for its length, and Hypothesis draws only so many bytes.
+    noise = st.binary(min_size=least, max_size=min(most if most is not None else least + 40, least + NOISE_BYTES_MAX))
     return st.one_of(st.sampled_from(fitting), noise) if fitting else noise
 
 

@@ -21,7 +21,7 @@ from tests.attacks.forgery import forged
 from tests.attacks.test_forged_frames import Witnessed, busy_phone, known_to
 from tests.core.world import Phone
 
-LETTERS_MAX = 30
+LETTERS_MAX = 20
 KINDS = list(get_args(AnyLetter))
 
 

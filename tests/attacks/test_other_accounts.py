@@ -111,8 +111,9 @@ def test_every_route_that_asks_for_a_devices_token_is_tried_here(tmp_path: Path)
 
 ABOUT_OURSELVES = {Took, TakeOver, Subscribe, Submit, Publish, Announce, Hello, Resume}
 """Frames that change something: each is about the device that says it, by what it has proven, or signed; all below."""
-OPEN_TO_ALL = {"LookUp", "Resolve", "Claim", "Inquire", "Ping", "Pace"}
-"""What they ask is everybody's to know, or only the connection's own; the threat model lists it."""
+OPEN_TO_ALL = {"LookUp", "Resolve", "Claim", "Inquire", "Ping", "Pace", "Follow", "Disclose", "Remind"}
+"""What they ask is everybody's to know (the last three: of the log), or only the connection's own; the threat model
+lists it."""
 
 
 @pytest.fixture(scope="module")
