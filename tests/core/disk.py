@@ -187,7 +187,7 @@ class Disk:
             text_arrivals=self.of(KeepTextArrival),
             lately=tuple(message for message in messages if message.author_device != NO_DEVICE),
             recent=messages,
-            last_stamp=max((message.stamp for message in messages), default=Stamp(0, 0)),
+            last_stamp=max((written.stamp for written in (*messages, *self.of(KeepDraft))), default=Stamp(0, 0)),
         )
 
 

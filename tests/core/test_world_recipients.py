@@ -106,7 +106,7 @@ def _replaced(world: World, ann: Phone, bea: Phone) -> Phone:
     own = Self(bea.own.account, keys.device_id, "new phone", "bea")
     lists = world.relay.store.lists[bea.own.account]
     lists.append(next_device_list(bea.root, lists[-1], [keys.device(0)], 0))
-    laptop = world._phone(own, bea.root, keys, 0)
+    laptop = world.phone(own, bea.root, keys)
     world.run(3)
     ann.carry_out(ann.engine.look_up(bea.own.account, now=ann.now))
     return laptop

@@ -270,8 +270,7 @@ class Phone:
 
     def message(self, text: str) -> Message:
         """The one message with this text."""
-        (found,) = [message for message in self.disk.messages.values() if message.text == text]
-        return found
+        return next(message for message in self.disk.messages.values() if message.text == text)
 
 
 class World:
@@ -304,12 +303,12 @@ class World:
         """Register a new account with its first device."""
         root, keys = RootKey.generate(), DeviceKeys.generate()
         self.relay.register(handle, root.account_id, first_device_list(root, keys.device(0), now_ms=0))
-        return self._phone(Self(root.account_id, keys.device_id, name, handle), root, keys, wall_offset_ms)
+        return self.phone(Self(root.account_id, keys.device_id, name, handle), root, keys, wall_offset_ms)
 
     def second_device(self, first: Phone, name: str = "laptop", *, run_s: float = 2.0) -> Phone:
         """Link another device to an account."""
         keys = DeviceKeys.generate()
-        phone = self._phone(Self(first.own.account, keys.device_id, name, first.own.handle), first.root, keys, 0)
+        phone = self.phone(Self(first.own.account, keys.device_id, name, first.own.handle), first.root, keys)
         self.change_devices(first, [*self.devices(first), keys.device(0)])
         self.run(run_s)
         return phone
@@ -332,7 +331,8 @@ class World:
         blob = BlobId(self.random.randbytes(16))
         return Attachment(blob, b"k" * 32, sealed_size(size_bytes), size_bytes, b"h" * 32, "a.jpg", "image/jpeg")
 
-    def _phone(self, own: Self, root: RootKey, keys: DeviceKeys, wall_offset_ms: int) -> Phone:
+    def phone(self, own: Self, root: RootKey, keys: DeviceKeys, wall_offset_ms: int = 0) -> Phone:
+        """Have a device with these keys; it is on a list only if somebody puts it there."""
         engine = Engine(own, keys, pickle_key=PICKLE_KEY, randomness=self.random.randbytes)
         phone = Phone(self, own, root, engine, wall_offset_ms=wall_offset_ms, born_s=self.now_s)
         phone.disk.commit([KeepDeviceKeys(keys.pickle(PICKLE_KEY))])

@@ -276,6 +276,8 @@ def test_a_defect_ends_the_agent_and_nobody_waits_for_ever(
 def test_who_waits_for_an_agent_that_is_stopped_is_told(tmp_path: Path) -> None:
     async def run() -> None:
         place = Place(tmp_path)
+        async with place.living("bea"):
+            pass  # she is there, and answers nothing
         async with place.living("ann") as (ann, _):
             sent = await ann.send(BEA, text="hi")
             waiting = asyncio.create_task(sent.delivered())

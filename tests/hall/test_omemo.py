@@ -23,6 +23,7 @@ from answerback.wire.letters import Inner
 from tests.core.post_office import Row
 from tests.core.world import Phone, World
 from tests.device.relays import town
+from tests.device.test_linking import arrived
 from tests.hall.people import RESTORED, friends, put_back, ratchets, renewals
 from tests.hall.planting import Planted, each_of
 
@@ -189,12 +190,12 @@ async def _copied_back(folder: Path) -> None:
                 await (await me.send("bea@example.org", text="after the backup")).delivered(timeout_s=60)
             shutil.rmtree(ann)
             shutil.move(folder / "backup", ann)
-            missed = await other.send("ann@example.org", text="while it was being restored")
+            await other.send("ann@example.org", text="while it was being restored")
             async with Client.open(ann) as me:
                 me.agent.listen(told.append)
-                await missed.delivered(timeout_s=60)
-                await (await me.send("bea@example.org", text="from the restored one")).delivered(timeout_s=60)
+                await arrived(me, "while it was being restored")
                 assert RESTORED in told, "nobody was told"
+                await (await me.send("bea@example.org", text="from the restored one")).delivered(timeout_s=60)
                 assert [kept.message.text for kept in me.messages()].count("while it was being restored") == 1
             texts = [kept.message.text for kept in reversed(other.messages())]
             said = ["before the backup", "after the backup", "while it was being restored", "from the restored one"]

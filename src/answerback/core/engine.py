@@ -29,6 +29,7 @@ from answerback.core.effects import (
 from answerback.core.facts import KeepDraft
 from answerback.core.greeting import Greeting
 from answerback.core.hedger import Hedger
+from answerback.core.introducing import Introducing
 from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
@@ -98,6 +99,7 @@ class Engine:
         self._reaching = Reaching(self.machines, self._departure, self._arrival, Greeting(self.machines))
         self.renewing = Renewing(self.machines, self._departure, self._reaching)
         """This device's registration."""
+        self._introducing = Introducing(self.machines, self._departure)
         self._hedger = Hedger(self.machines)
         self._carriage = Carriage(self.machines, self._departure, self._arrival)
         self.courier = Courier(self.machines, self._departure)
@@ -107,6 +109,7 @@ class Engine:
         if memory is not None:
             restore(self.machines, self._departure, memory)
             self.handover.restore(memory.notes)
+            self._introducing.restore(memory.notes)
 
     # ---- people and programs
 
@@ -260,7 +263,7 @@ class Engine:
         return self._then(self._hedger.chunks_answered(now=now), now)
 
     def moved(self, piece: Upload | Download, *, done_bytes: int, now: Moment) -> list[Effect]:
-        """So much of a file is at its goal; a whole one coming in is reported by `file_checked` first."""
+        """So much of a file is at its goal; `file_checked` follows in the same change for a whole one coming in."""
         return self._then(self._carriage.moved(piece, done_bytes=done_bytes), now)
 
     def file_checked(self, blob: BlobId, message: Message, *, now: Moment) -> list[Effect]:
@@ -329,7 +332,8 @@ class Engine:
             case Located():
                 return self._confirmation.located(frame, now=now)
             case Listed():
-                return [*self._lookup.answered(frame, now=now), *self.ownership.look(now=now)]
+                effects = [*self._lookup.answered(frame, now=now), *self.ownership.look(now=now)]
+                return [*effects, *self._introducing.go_on(now=now)]
             case Resolved() | HandleNotice():
                 return self._lookup.of_handle(frame, now=now)
             case Published():
@@ -406,6 +410,7 @@ class Engine:
             effects += self._departure.draft(draft, now=now)
         self._confirmation.doubt_overdue(now=now)
         effects += self.renewing.go_on()
+        effects += self._introducing.go_on(now=now)
         effects += self.handover.look(now=now)
         effects += self._witnessing.look(now=now)
         return [*effects, *(Save(learned) for learned in machines.paths.learned())]

@@ -68,8 +68,8 @@ def _take_note(machines: Machines, departure: Departure, note: KeepNote) -> None
             machines.registration.ended = Cause.DEVICE_RESTORED
         case NoteKind.OWN_HANDLE:
             departure.book.told[note.about] = note.value
-        case NoteKind.NEXT_DEVICE | NoteKind.HISTORY_GIVEN | NoteKind.HISTORY_TAKEN:
-            pass  # the shell's, and the handover's
+        case NoteKind.NEXT_DEVICE | NoteKind.HISTORY_GIVEN | NoteKind.HISTORY_TAKEN | NoteKind.UNINTRODUCED:
+            pass  # the shell's, and their composers'
         case NoteKind.FORMER_DEVICE:
             machines.roster.former[DeviceId(note.about)] = AccountId(note.value)
         case _:

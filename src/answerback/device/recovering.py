@@ -12,7 +12,7 @@ again: it brings the same keys, and finds its own list if that was taken.
 from dataclasses import replace
 from pathlib import Path
 
-from answerback.core.facts import KeepDeviceKeys, KeepDeviceList, KeepOwnList
+from answerback.core.facts import KeepDeviceKeys, KeepDeviceList, KeepNote, KeepOwnList
 from answerback.crypto.identity import DeviceKeys, Purpose, RootKey, check_device_lists, next_device_list
 from answerback.crypto.phrase import phrase_of, seed_of
 from answerback.crypto.primitives import KEY_BYTES, random_bytes
@@ -23,6 +23,7 @@ from answerback.model.devices import Device, DeviceList, Signed
 from answerback.model.errors import PeerError, RefusedError, TrustError, UsageError
 from answerback.model.handle import Handle
 from answerback.model.ids import ID_BYTES, AccountId
+from answerback.model.notes import NoteKind
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.storage.vault import KeySource
@@ -66,6 +67,7 @@ async def recover(
             device = keys.device(now_ms)
             lists = await put_device(http, root, device, keep_others=False, now_ms=now_ms)
         keep_lists(journal, account, lists)
+        journal.commit([KeepNote(NoteKind.UNINTRODUCED, b"", b"1")])
         recovered = replace(identity, registered_ms=now_ms)
         journal.keep_identity(recovered)
         return recovered

@@ -303,6 +303,7 @@ class EventTold(msgspec.Struct, frozen=True, omit_defaults=True):
     confirms: bool | None = None
     handle: str | None = None
     other: str | None = None
+    """The account a handle was moved to, or is asked for by."""
     done: int | None = None
     """Messages of the history that are there."""
     total: int | None = None

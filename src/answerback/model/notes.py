@@ -29,6 +29,8 @@ class NoteKind(Enum):
     """The keys of the new device that this one is about to become, and with which key they are encrypted."""
     SUPERSEDED = "superseded"
     """Another state of this device has spoken since this one: what this one may never do again."""
+    UNINTRODUCED = "unintroduced"
+    """This device took the place of another, and its contacts have not heard of it yet."""
     HISTORY_GIVEN = "history given"
     """How far the history is with another device of ours."""
     HISTORY_TAKEN = "history taken"

@@ -94,6 +94,10 @@ class Journal(History):
             self._database.run(
                 "DELETE FROM notes WHERE kind IN (?, ?)", (NoteKind.NEXT_DEVICE.value, NoteKind.SUPERSEDED.value)
             )
+            self._database.run(
+                "INSERT OR REPLACE INTO notes (kind, about, value) VALUES (?, ?, ?)",
+                (NoteKind.UNINTRODUCED.value, b"", b"1"),
+            )
             self._database.run("UPDATE device_keys SET pickle = ?", (pickle,))
             rewrite_identity(self._database, identity)
 
