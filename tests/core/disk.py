@@ -154,10 +154,11 @@ class Disk:
 
     def memory(self) -> Memory:
         """What an engine begins with after a crash."""
-        messages = tuple(self.messages.values())
+        messages, drafts = tuple(self.messages.values()), self.of(KeepDraft)
+        stamps = [message.stamp for message in messages] + [draft.stamp for draft in drafts]
         return Memory(
             device_keys=next(iter(self.of(KeepDeviceKeys)), None),
-            drafts=self.of(KeepDraft),
+            drafts=drafts,
             outgoing=self.of(KeepOutgoing),
             copies=self.of(KeepCopy),
             ended=tuple(self.ended.values()),
@@ -187,7 +188,7 @@ class Disk:
             text_arrivals=self.of(KeepTextArrival),
             lately=tuple(message for message in messages if message.author_device != NO_DEVICE),
             recent=messages,
-            last_stamp=max((written.stamp for written in (*messages, *self.of(KeepDraft))), default=Stamp(0, 0)),
+            last_stamp=max(stamps, default=Stamp(0, 0)),
         )
 
 

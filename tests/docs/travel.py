@@ -33,8 +33,8 @@ Visit = tuple[str, str]
 _T = TypeVar("_T")
 _whose: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="relay")
 """The relay's own where nothing was said: its store answers from a thread that has no context."""
-STILL_S = 0.3
-"""All three are at rest when no frame has moved for so long."""
+STILL_S = 1.0
+"""All three are at rest when no frame has moved for so long; a commit may take most of it while the disk is busy."""
 _FRAMES_MOVE = ("relay/link.py", "device/lines.py", "device/agent.py", "storage/group_commit.py")
 
 
