@@ -22,21 +22,19 @@ lanes = st.sets(st.sampled_from(list(Lane)))
 sizes = st.integers(1, 64 * 1024)
 
 
-def shared_out(
-    turns: Turns, waiting: set[Lane], *, rounds: int, size_bytes: int, waited_s: float = 0.0
-) -> Counter[Lane]:
+def shared_out(turns: Turns, waiting: set[Lane], *, rounds: int, size_bytes: int) -> Counter[Lane]:
     given_bytes: Counter[Lane] = Counter()
     for _ in range(rounds):
-        lane = turns.next(waiting, has_room=True)
+        lane = turns.next(waiting, has_room=True, now_s=0.0)
         assert lane is not None
-        turns.spent(lane, size_bytes, waited_s=waited_s)
+        turns.spent(lane, size_bytes)
         given_bytes[lane] += size_bytes
     return given_bytes
 
 
 @given(lanes, st.booleans())
 def test_the_strict_go_first_and_need_no_room(waiting: set[Lane], has_room: bool) -> None:  # noqa: FBT001
-    lane = Turns().next(waiting, has_room=has_room)
+    lane = Turns().next(waiting, has_room=has_room, now_s=0.0)
     strict = [each for each in STRICT if each in waiting]
     if strict:
         assert lane is strict[0]
@@ -54,7 +52,7 @@ def test_the_others_share_the_bytes_by_weight() -> None:
 def test_nobody_who_waits_is_passed_over_for_long(rounds: list[tuple[set[Lane], int]]) -> None:
     turns, passed_over_bytes = Turns(), Counter[Lane]()
     for waiting, size_bytes in rounds:
-        lane = turns.next(waiting, has_room=True)
+        lane = turns.next(waiting, has_room=True, now_s=0.0)
         assert lane in waiting
         turns.spent(lane, size_bytes)
         passed_over_bytes.update(dict.fromkeys(waiting - {lane}, size_bytes))
@@ -71,14 +69,44 @@ def test_a_lane_that_had_nothing_to_send_has_saved_nothing_up() -> None:
     assert given_bytes[Lane.NORMAL] == pytest.approx(80_000, abs=1000)
 
 
-def test_what_has_waited_beyond_its_deadline_shares_as_if_it_were_normal() -> None:
-    turns, given_bytes = Turns(), Counter[Lane]()
-    for _ in range(100):
-        lane = turns.next({Lane.NORMAL, Lane.BULK}, has_room=True)
+@given(
+    st.lists(st.tuples(st.sets(st.sampled_from(SHARING), min_size=2), sizes, st.just(True)), min_size=9, max_size=60),
+    st.sampled_from([0.1, 5.0, 40.0, 300.0, 3000.0]),
+)
+def test_no_lane_waits_longer_than_its_deadline_where_the_strict_leave_room(
+    rounds: list[tuple[set[Lane], int, bool]], piece_s: float
+) -> None:
+    turns, since_s, now_s = Turns(), dict[Lane, float](), 0.0
+    for waiting, size_bytes, has_room in rounds:
+        since_s = {lane: since_s.get(lane, now_s) for lane in waiting}
+        lane = turns.next(waiting, has_room=has_room, now_s=now_s)
+        if lane in SHARING:
+            late = {each for each in since_s if each in SHARING and now_s - since_s[each] > DEADLINE_S[each]}
+            assert not late or lane in late, "who is late goes next"
+        if lane is not None:
+            turns.spent(lane, size_bytes)
+            since_s.pop(lane)
+        now_s += piece_s
+
+
+def test_a_lane_that_is_late_gets_one_turn_and_pays_for_it() -> None:
+    turns, now_s = Turns(), 0.0
+    went = list[Lane]()
+    for _ in range(40):  # a minute for each piece of 16 KB: by its share background has a turn in 11
+        lane = turns.next(set(SHARING), has_room=True, now_s=now_s)
         assert lane is not None
-        turns.spent(lane, 1000, waited_s=DEADLINE_S[Lane.BULK] + 1 if lane is Lane.BULK else 0.0)
-        given_bytes[lane] += 1000
-    assert given_bytes[Lane.BULK] == pytest.approx(50_000, abs=1000)
+        turns.spent(lane, 16_384)
+        went.append(lane)
+        now_s += 15 * 60.0
+    assert went.count(Lane.BACKGROUND) >= 40 * 15 * 60 / DEADLINE_S[Lane.BACKGROUND] / 2
+    turns = Turns()
+    turns.next({Lane.NORMAL, Lane.BULK}, has_room=True, now_s=0.0)
+    for _ in range(3):
+        turns.spent(Lane.NORMAL, 1000)
+    assert turns.next({Lane.NORMAL, Lane.BULK}, has_room=True, now_s=DEADLINE_S[Lane.BULK] + 1) is Lane.BULK
+    turns.spent(Lane.BULK, 100_000)
+    given_bytes = shared_out(turns, {Lane.NORMAL, Lane.BULK}, rounds=100, size_bytes=1000)
+    assert given_bytes[Lane.NORMAL] == 100_000, "what it had early is not given twice"
 
 
 def test_deadlines_grow_with_the_lanes_and_strict_bytes_cost_nobody_a_turn() -> None:

@@ -113,7 +113,7 @@ class Transfers:
         by_lane: dict[Lane, _Transfer] = {}
         for waiting in ready:
             by_lane.setdefault(waiting.lane, waiting)
-        lane = self._turns.next(by_lane, has_room=True)
+        lane = self._turns.next(by_lane, has_room=True, now_s=now_s)
         assert lane is not None, "no file is nobody's turn"
         transfer = by_lane[lane]
         wanted = int(rate_bytes_per_s * PIECE_S) if rate_bytes_per_s else PIECE_BYTES_START

@@ -139,7 +139,7 @@ class HandOver:
         self.look(now_s=now_s)
         while not self.is_paused and self._queued:
             has_room = flight.has_room(now_s=now_s)
-            lane = self._turns.next(self._free(now_s), has_room=has_room)
+            lane = self._turns.next(self._free(now_s), has_room=has_room, now_s=now_s)
             if lane is None or (not has_room and flight.flying_bytes >= flight.window_bytes + URGENT_BYTES):
                 break
             entries, size_bytes = self._next(lane, min(flight.chunk_bytes, self._most_bytes(lane)))

@@ -3,7 +3,9 @@
 Theory. Control and urgent go strictly first: they are few, and a budget keeps them few. The others share by weight and
 by bytes, in the manner of stride scheduling (Waldspurger 1995): each lane has a clock that its bytes move on, a heavy
 lane's by less, and the lane whose clock is behind goes next; so none starves, and none saves up turns while it has
-nothing to send. A lane whose first has waited for longer than its deadline shares as if it were normal.
+nothing to send. Shares are of bytes, and say nothing of time: on a link that carries little a share may be one piece in
+a quarter of an hour. So a lane that has had something for longer than its deadline, and no turn, goes next (earliest
+deadline first, Liu and Layland 1973): one piece, for which it pays as for any other.
 """
 
 from collections.abc import Collection
@@ -37,9 +39,12 @@ class Turns:
     _clocks: dict[Lane, float] = field(default_factory=dict)
     _served: float = 0.0
     """Where the clock of the lane stood that was served last: who begins to wait begins there."""
+    _since_s: dict[Lane, float] = field(default_factory=dict)
+    """Since when a lane has had something to send and no turn."""
 
-    def next(self, waiting: Collection[Lane], *, has_room: bool) -> Lane | None:
+    def next(self, waiting: Collection[Lane], *, has_room: bool, now_s: float) -> Lane | None:
         """Choose among the lanes that have something; the strict ones need no room."""
+        self._since_s = {lane: self._since_s.get(lane, now_s) for lane in waiting}
         for lane in STRICT:
             if lane in waiting:
                 return lane
@@ -47,15 +52,20 @@ class Turns:
             return None
         for lane in waiting:
             self._clocks[lane] = max(self._clocks.get(lane, 0.0), self._served)
+        due_s = {lane: self._since_s[lane] + DEADLINE_S[lane] for lane in waiting}
+        if overdue := [lane for lane in waiting if due_s[lane] < now_s]:
+            return min(overdue, key=lambda lane: (due_s[lane], lane))
         return min(waiting, key=lambda lane: (self._clocks[lane], lane))
 
-    def spent(self, lane: Lane, size_bytes: int, *, waited_s: float = 0.0) -> None:
-        """So much of this lane has left, after so long."""
+    def spent(self, lane: Lane, size_bytes: int) -> None:
+        """So much of this lane has left."""
+        self._since_s.pop(lane, None)
         if lane in STRICT:
             return
-        weight = WEIGHTS[Lane.NORMAL] if waited_s > DEADLINE_S[lane] else WEIGHTS[lane]
-        self._served = max(self._clocks.get(lane, 0.0), self._served)
-        self._clocks[lane] = self._served + size_bytes / weight
+        clock = max(self._clocks.get(lane, 0.0), self._served)
+        # Who went because of its deadline is ahead of its share: the others go on from where they are.
+        self._served = min([clock, *(self._clocks[each] for each in self._since_s if each in self._clocks)])
+        self._clocks[lane] = clock + size_bytes / WEIGHTS[lane]
 
 
 def lane_of_file(urgency: Urgency, *, media_type: str, size_bytes: int) -> Lane:
