@@ -6,11 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from answerback.core import arrival as arrival_module
-from answerback.core.arrival import RESEALS_MAX
+from answerback.core.arrival import KEYS_ANEW_S, RESEALS_MAX
 from answerback.core.departure import SEAL_KEY_NAMED_S
 from answerback.core.facts import KeepCopy, KeepOutgoing, KeepStream, KeepTransfer
 from answerback.core.inbox import GAP_GRACE_S
 from answerback.core.lanes import Hold
+from answerback.crypto.identity import DeviceKeys
+from answerback.crypto.prekeys import mark_published
 from answerback.model.causes import Cause
 from answerback.model.envelope import Envelope
 from answerback.model.ids import BlobId, EnvelopeId
@@ -18,7 +20,7 @@ from answerback.model.message import Lane
 from answerback.model.timeline import Stage
 from answerback.wire.codec import encode
 from answerback.wire.letters import Gap, Nack, Receipt, Void
-from tests.core.families import Correspondent, Family, begin
+from tests.core.families import PICKLE_KEY, Correspondent, Family, begin
 from tests.core.reader import ANN, BEA, FILE, LATER, Reader, looked_up, pair
 from tests.core.specimens import NOW, at, kept, letter, message_number, stages_told
 
@@ -96,6 +98,35 @@ def test_a_call_about_what_did_not_open_seals_it_anew_on_a_fresh_session_but_not
     assert not ann.machines.sessions.ready(bea.id, Lane.NORMAL)
 
 
+def test_a_pre_key_without_a_secret_makes_all_of_them_new_and_a_flood_of_such_only_once_an_hour() -> None:
+    ann = Reader()
+    mark_published(ann.machines.sessions.keys)
+    before = ann.machines.sessions.keys.pickle(PICKLE_KEY)
+    bea = Correspondent(BEA, ANN)  # with a pre-key that those keys have not made
+    ann.machines.sessions.keys = DeviceKeys.from_pickle(before, PICKLE_KEY)
+    registration = ann.machines.registration
+    anew = []
+    for position, at_s in enumerate((100.0, 101.0, 100.0 + KEYS_ANEW_S - 1, 100.0 + KEYS_ANEW_S), start=1):
+        ann.hears(bea.writes(Receipt([], []), position, lane=Lane.CONTROL), at_s=at_s)
+        anew.append(registration.is_anew)
+        registration._anew = False
+    assert anew == [True, False, False, True]
+    assert ann.machines.healing.totals == {"keys": 2}
+
+
+def test_a_session_that_a_receipt_has_proven_is_not_taken_for_a_lost_pre_key() -> None:
+    ann, bea = pair()
+    opened, lost = ann.owes(message_number(11), message_number(12), to=bea)
+    begin(ann.machines, bea.keys)
+    ann.hears(bea.writes(Nack([lost.envelope or EnvelopeId(b"")], [], []), 1, lane=Lane.CONTROL))
+    assert ann.machines.healing.totals == {"keys": 1}
+    begin(ann.machines, bea.keys)
+    ann.hears(bea.writes(Receipt([opened.message], []), 2, lane=Lane.CONTROL))
+    (other,) = ann.owes(message_number(13), to=bea)
+    ann.hears(bea.writes(Nack([other.envelope or EnvelopeId(b"")], [], []), 3, lane=Lane.CONTROL))
+    assert ann.machines.healing.totals == {"keys": 1, "session": 1}
+
+
 def test_what_never_opens_is_said_to_fail_in_the_end() -> None:
     ann, bea = pair()
     first, second, third = ann.owes(*(message_number(number) for number in (11, 12, 13)), to=bea)
@@ -108,7 +139,7 @@ def test_what_never_opens_is_said_to_fail_in_the_end() -> None:
         second.message,
     ]
     assert (first.stage, first.cause) == (Stage.FAILED, Cause.RECIPIENT_CANNOT_OPEN)
-    assert stages_told(effects) == [Stage.FAILED]
+    assert stages_told(effects) == [Stage.QUEUED, Stage.FAILED, Stage.QUEUED], "one mended, one given up, one mended"
     assert second.stage is Stage.QUEUED, "the next one is repaired all the same"
 
 

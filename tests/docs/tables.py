@@ -18,6 +18,7 @@ from answerback.model.timeline import Evidence, Stage
 from answerback.relay.blobs import BlobLimits
 from answerback.relay.http import HttpLimits
 from answerback.relay.limits import Rate, RelayLimits
+from tests.core.healings import COURSES, Course
 from tests.house.sources import ROOT, Source, sources
 
 DOCS = ROOT / "docs"
@@ -153,6 +154,19 @@ def evidence() -> str:
     return _table(["evidence", "said as"], [[f"`{each.name}`", EVIDENCE[each]] for each in Evidence])
 
 
+def healings() -> str:
+    """What each kind of healing takes, measured anew."""
+    head = ["healed", "what was broken", "noticed when", "calls", "answers", "asked of the relay", "round trips"]
+    return _table([*head, "on the timeline"], [_healing(course()) for course in COURSES])
+
+
+def _healing(took: Course) -> list[str]:
+    asked = ", ".join(f"{count} `{name}`" for name, count in took.questions.items())
+    shown = ", ".join(f"`{cause.value}`" for cause in took.shown)
+    numbers = [str(took.calls), str(took.answers), asked or "nothing", str(took.round_trips)]
+    return [took.kind.value, took.broken, took.noticed, *numbers, shown or "no message was late"]
+
+
 def metrics() -> str:
     """Every number a relay counts."""
     rows = []
@@ -180,6 +194,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "causes": causes,
     "stages": stages,
     "evidence": evidence,
+    "healings": healings,
     "metrics": metrics,
 }
 

@@ -1,6 +1,7 @@
 """Proves that a message's life is readable: narrow or wide, with colour or without."""
 
 import pytest
+from msgspec.structs import replace
 
 from answerback.faces import life as drawing
 from answerback.faces.life import show_life
@@ -84,6 +85,22 @@ def test_a_message_that_waited_for_its_address_was_kept_once(capsys: pytest.Capt
     kept = StepTold("queued", "journal", NOW_MS, None, 0)
     show_life(life(copy("phone"), steps=[kept, kept]))
     assert capsys.readouterr().out.count("kept here") == 1
+
+
+def test_what_was_mended_on_its_way_is_said_in_words_and_is_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    mended = [StepTold("queued", "repair", NOW_MS, f"healing.{kind}", 1) for kind in ("session", "gap", "receipt")]
+    listed = StepTold("queued", "repair", NOW_MS, "healing.device_list", 0)
+    show_life(life(replace(copy("phone"), steps=[*STEPS, *mended]), steps=[listed]))
+    told = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "could not open it: it had lost what it shared with this one. The message is sealed again",
+        "noticed that it never came",
+        "has taken it, and its answer never came",
+        "list of devices it was addressed by was out of date",
+    ):
+        assert part in told
+    assert told.count(" repair ") == 4
+    assert "kept here" not in told
 
 
 def test_a_message_that_failed_says_why_and_promises_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,9 @@ from answerback.core.handover import Handover
 from answerback.core.healing import Healed
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
+from answerback.core.outbox import Copy
 from answerback.core.ownership import Ownership
-from answerback.core.sessions import NonsenseError, Opened
+from answerback.core.sessions import KeyGoneError, NonsenseError, Opened
 from answerback.core.transfers import PostKey
 from answerback.core.trusting import Trusting
 from answerback.core.witnessing import Witnessing
@@ -44,7 +45,9 @@ comes; a fresh session each 20 s makes that three quarters of an hour at worst."
 NACK_NUMBERS_MAX = 1000
 """Numbers answered at once: their answer fits one letter, and nobody can make us count for ever. The rest are asked for
 again."""
-
+KEYS_ANEW_S = 3600.0
+"""A pre-key without a secret makes all of them be replaced, once in so long: a contact that sends nonsense in a key's
+place costs 24 publications a day and no more."""
 RECEIPTS_MAX = 1_000
 """Messages read, told in one letter: 18 KB, of the 64 that an envelope holds."""
 
@@ -71,9 +74,13 @@ class Arrival:
     """Envelopes whose outer seal did not open, or that nobody provably sent."""
     read_early: set[PostKey] = field(default_factory=set)
     """Messages a person has read while their file is still coming."""
+    keys_are_due: bool = False
+    """Our pre-keys are to be published anew, now."""
     _introduced: set[AccountId] = field(default_factory=set)
     """Authors whose handle was asked about in this run: one that goes by a thousand handles costs one question."""
     _parked: dict[EnvelopeId, tuple[Delivery, Inner]] = field(default_factory=dict)
+    _keys_anew_s: float | None = None
+    """When the relay's store of our pre-keys was last replaced because one of them had no secret here."""
     trusting: Trusting = field(init=False)
     """Hears of what is about whose keys are whose."""
 
@@ -175,6 +182,8 @@ class Arrival:
         try:
             opened = self.machines.sessions.open(inner, sender, now=now)
         except CannotOpenError as error:
+            if isinstance(error, KeyGoneError):
+                self._keys_are_gone(sender.id, now=now)
             stepped = error.facts if isinstance(error, NonsenseError) else ()
             replies.unopened.setdefault(inner.device, []).append(delivery.id)
             return [*(Save(fact) for fact in stepped), *self._give_up(delivery, inner.device, now=now)]
@@ -203,6 +212,7 @@ class Arrival:
                 effects += self._post(letter, opened, replies, now=now)
                 message = letter.message if machines.threads.knows(slip.author, letter.message) else None
             case Receipt():
+                self._proven(letter, device)
                 effects += machines.outbox.answered(letter.delivered, device, Stage.DELIVERED, now=now)
                 effects += machines.outbox.answered(letter.read, device, Stage.READ, now=now)
             case Nack():
@@ -281,6 +291,7 @@ class Arrival:
             copy = outbox.copy_of(envelope)
             if copy is None and (letter := outbox.repeats.again(envelope, device)) is not None:
                 # On the session on which this call came: that one works.
+                self.machines.healing.count(Healed.SESSION, device)
                 effects += self.departure.control(decode_letter(letter), (device,), now=now)
             if copy is None or copy.device != device or not copy.open:
                 continue
@@ -288,8 +299,10 @@ class Arrival:
                 effects += outbox.failed(copy, Cause.RECIPIENT_CANNOT_OPEN, now=now)
                 continue
             lanes.add(copy.lane)
-            self.machines.healing.count(Healed.SESSION, device)
+            # Nothing on that session was ever answered: what was gone is the pre-key that it was begun with.
+            kind = Healed.KEYS if self.machines.sessions.is_unproven(device, copy.lane) else Healed.SESSION
             effects += self.departure.again(copy, reseal=True)
+            effects += self._healed(kind, copy, now=now)
         for lane in lanes:
             until_s = self.machines.sessions.replace(device, lane, now=now)
             self.machines.lanes.hold(device, lane, Hold(Cause.RECIPIENT_CANNOT_OPEN, until_s))
@@ -301,16 +314,41 @@ class Arrival:
                 void.append(Gap(lane, sequence, sequence))
             elif copy.stage is Stage.ACCEPTED:
                 # Where is it? A relay that handed it over keeps it from coming twice: the same bytes would not help.
+                if not copy.missed:
+                    effects += self._healed(Healed.GAP, copy, now=now)
                 copy.missed = True
-                self.machines.healing.count(Healed.GAP, device)
                 self.machines.catchup.doubt([copy])
         if void:
             effects += self.departure.control(Void(void), (device,), now=now)
         blobs = frozenset(nack.blobs)
         for promise in outbox if blobs else ():
             if promise.letter.blob in blobs and device in promise.copies:
-                effects += self.departure.upload_again(promise)
+                again = self.departure.upload_again(promise)
+                if again:
+                    effects += [*again, *self._healed(Healed.FILE, promise.copies[device], now=now)]
         return effects
+
+    def _healed(self, kind: Healed, copy: Copy, *, now: Moment) -> list[Effect]:
+        promise = self.machines.outbox.promise(copy.message)
+        if promise is None or not promise.letter.answered:  # a receipt or a call: no person has written it
+            self.machines.healing.count(kind, copy.device)
+            return []
+        return self.machines.healing.of_copy(kind, copy, now=now)
+
+    def _proven(self, receipt: Receipt, device: DeviceId) -> None:
+        """What was delivered was opened: the sessions it went on stand at both ends."""
+        for message in receipt.delivered:
+            copy = self.machines.outbox.copy((message, device))
+            if copy is not None:
+                self.machines.sessions.proven(device, copy.lane)
+
+    def _keys_are_gone(self, device: DeviceId, *, now: Moment) -> None:
+        """The relay gave out a pre-key whose secret is not here: those beside it are hardly better, so replace all."""
+        if self._keys_anew_s is None or now.now_s - self._keys_anew_s >= KEYS_ANEW_S:
+            self._keys_anew_s = now.now_s
+            self.machines.registration.begin_anew(fallback=False)
+            self.keys_are_due = True
+            self.machines.healing.count(Healed.KEYS, device)
 
     # ---- answering
 

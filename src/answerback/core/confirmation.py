@@ -41,9 +41,7 @@ class Confirmation:
                 byte_count += len(copy.sealed or b"")
                 first_sent_s = min(first_sent_s, copy.sent_s)
             if copy is not None and entry.list_version > machines.roster.version(copy.account):
-                machines.roster.heard(copy.account, entry.list_version)
-                machines.outbox.unaddress(copy.message)
-                effects += self.departure.want_list(copy.account)
+                effects += self.departure.list_named(copy.account, entry.list_version)
             effects += machines.outbox.accepted(entry.id, away_s=entry.away_s, boot=machines.boot, now=now)
         if byte_count and not is_other:
             took_s = now.now_s - first_sent_s
@@ -96,12 +94,14 @@ class Confirmation:
                 effects.append(Save(copy.fact()))
             elif not entry.taken or is_missed or copy.inquiries >= RESEAL_AFTER_INQUIRIES:
                 copy.cause = None if entry.taken else Cause.RELAY_LOST_IT
-                machines.healing.count(Healed.RECEIPT if entry.taken else Healed.LOST_MAIL, copy.device)
+                kind = Healed.RECEIPT if entry.taken else Healed.LOST_MAIL
                 renew = copy.inquiries >= RENEW_AFTER_INQUIRIES
                 if renew:
                     effects += self.departure.want_list(copy.account)
                     machines.sessions.renew(copy.device, copy.lane, now=now)
                 effects += self.departure.again(copy, reseal=entry.taken or renew)
+                if not (entry.taken and is_missed):  # that was counted as a gap when its device called
+                    effects += machines.healing.of_copy(kind, copy, now=now)
         return effects
 
     def doubt_earlier_runs(self, *, now: Moment) -> None:

@@ -206,13 +206,18 @@ class Departure:
             return [*effects, *(ask for account in stale for ask in self.want_list(account))]
         return [*effects, *machines.outbox.settle(message)]
 
-    def readdress(self, account: AccountId, *, now: Moment) -> list[Effect]:
-        """An account's devices became known or changed: letters to it may need copies, or copies an end."""
+    def readdress(self, account: AccountId, *, was_stale: bool = False, now: Moment) -> list[Effect]:
+        """An account's devices became known or changed: letters to it may need copies, or copies an end.
+
+        With `was_stale`, what had been laid out by the older list shows that on its timeline.
+        """
         machines = self.machines
         effects: list[Effect] = []
         for promise in machines.outbox:
             # New devices first: a promise whose last device goes would end before the one that replaces it has a copy.
             if not promise.letter.devices and (account in promise.letter.recipients or account == machines.own.account):
+                if was_stale and promise.copies:
+                    effects += machines.healing.of_message(Healed.DEVICE_LIST, promise, now=now)
                 effects += self.address(promise.id)
             for copy in [copy for copy in promise.copies.values() if copy.account == account and copy.open]:
                 if machines.roster.device(copy.device) is None:

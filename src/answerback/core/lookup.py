@@ -75,7 +75,10 @@ class Lookup:
         is_proven, effects = self.arrival.witnessing.may_use_lists(frame, now=now)
         if not is_proven:
             return effects
-        heard_version = machines.roster.heard_version(frame.account)
+        heard_version, known_version = (
+            machines.roster.heard_version(frame.account),
+            machines.roster.version(frame.account),
+        )
         old_root = machines.roster.root_key(frame.account)
         before = {device.id: machines.roster.seal_key(device.id) for device in machines.roster.devices(frame.account)}
         learned = machines.roster.learn(frame.account, frame.lists, frame.seal_keys)
@@ -96,7 +99,8 @@ class Lookup:
         if frame.account == machines.own.account:
             effects += self.rollback.learn(self._own_lists(frame.lists))
         if machines.roster.knows(frame.account):  # else its letters would ask again at once, in a circle
-            effects += self.departure.readdress(frame.account, now=now)
+            was_stale = known_version < min(heard_version, machines.roster.version(frame.account))
+            effects += self.departure.readdress(frame.account, was_stale=was_stale, now=now)
         return [*effects, *self.arrival.look_again(frame.account, now=now)]
 
     def resolved(self, frame: Resolved, *, now: Moment) -> list[Effect]:

@@ -37,6 +37,9 @@ class Rollback:
         """Begin afresh if the relay has met a later state of this device; `said_life` is what its hello said."""
         machines = self.machines
         if not self._is_older(welcome, said_life):
+            secrets = machines.sessions.secrets
+            if secrets and welcome.seal_key not in secrets and not welcome.lapsed_ms:
+                machines.healing.count(Healed.KEYS)  # it lost what it had, which is published again at once
             return []
         if machines.may_renew and machines.roster.version(machines.own.account):
             # Nothing more is said as this device, now or after a restart: the shell makes it another one.

@@ -49,6 +49,10 @@ class NonsenseError(CannotOpenError):
         self.facts = facts
 
 
+class KeyGoneError(CannotOpenError):
+    """A known device began a session with a pre-key whose secret is not here, or used it wrongly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A letter, whom it provably comes from, and the facts that must be saved with it."""
@@ -68,6 +72,8 @@ class Sessions:
     _held: dict[tuple[DeviceId, Lane], list[_Held]] = field(default_factory=dict)
     _renewed_s: dict[tuple[DeviceId, Lane], float] = field(default_factory=dict)
     _spent: set[tuple[DeviceId, Lane]] = field(default_factory=set)
+    _unproven: set[tuple[DeviceId, Lane]] = field(default_factory=set)
+    """Lanes whose session was begun here in this run, and nothing yet shows that it stands at the other end."""
     renewals: int = 0
 
     def __repr__(self) -> str:
@@ -85,6 +91,7 @@ class Sessions:
         facts = [DropRatchet(*key, held.session) for key, every in self._held.items() for held in every]
         self._held.clear()
         self._spent.clear()
+        self._unproven.clear()
         return facts
 
     def forget(self, device: DeviceId) -> list[DropRatchet]:
@@ -95,6 +102,7 @@ class Sessions:
         for lane in Lane:
             self._held.pop((device, lane), None)
             self._spent.discard((device, lane))
+            self._unproven.discard((device, lane))
         return facts
 
     def retire_all(self) -> list[KeepRatchet]:
@@ -118,7 +126,16 @@ class Sessions:
         """Start a session from a checked pre-key."""
         ratchet = Ratchet.start(self.keys, device, prekey)
         self._spent.discard((device.id, lane))
+        self._unproven.add((device.id, lane))
         return self._add(device.id, lane, ratchet, now=now)
+
+    def proven(self, device: DeviceId, lane: Lane) -> None:
+        """What was sealed in this lane was opened there."""
+        self._unproven.discard((device, lane))
+
+    def is_unproven(self, device: DeviceId, lane: Lane) -> bool:
+        """Whether this lane's session was begun in this run, and nothing shows that the other end could open it."""
+        return (device, lane) in self._unproven
 
     def renew(self, device: DeviceId, lane: Lane, *, now: Moment) -> bool:
         """Stop sealing with the sessions of this lane, so that a fresh one is begun; false if that was just done."""
@@ -191,11 +208,15 @@ class Sessions:
             except CannotOpenError:
                 continue
             held.good_ms = max(now.wall_ms, held.good_ms + 1)
+            self._unproven.discard((sender.id, inner.lane))
             return plaintext, [self._fact(sender.id, inner.lane, held)]
         if not fresh or is_begun:
             # A fallback key would begin the same session a second time, and what it brought would open again.
             raise CannotOpenError("no session with that device opens this")
-        ratchet, plaintext = Ratchet.accept(self.keys, identity_key=sender.identity_key, olm=inner.olm)
+        try:
+            ratchet, plaintext = Ratchet.accept(self.keys, identity_key=sender.identity_key, olm=inner.olm)
+        except CannotOpenError as error:
+            raise KeyGoneError(str(error)) from error
         facts = self._add(sender.id, inner.lane, ratchet, now=now)
         # The one-time key is spent now: saved in the same transaction, or the session could be begun twice.
         return plaintext, [KeepDeviceKeys(self.keys.pickle(self.pickle_key)), *facts]

@@ -401,7 +401,7 @@ def _cause_of(life: Timeline) -> Cause | None:
             return copy.wait.cause
     if life.wait is not None:
         return life.wait.cause
-    last = life.steps[-1].cause if life.steps and life.stage.final else Cause.UNKNOWN
+    last = next((step.cause for step in reversed(life.steps) if step.stage.final), Cause.UNKNOWN)
     return None if last is Cause.UNKNOWN else last
 
 

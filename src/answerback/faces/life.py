@@ -19,6 +19,8 @@ EXCERPT_CHARACTERS = 60
 LABELS_WIDTH = 9
 WORD_WIDTH = 14
 INDENT = 2
+HEALED = "repair"
+"""What stands in a stage's place on the line of what was mended: it does not say how far the message is."""
 
 
 def show_life(told: TimelineTold, *, on: Console | None = None) -> None:
@@ -132,10 +134,11 @@ def _steps(steps: list[StepTold], now_ms: int) -> Table:
         evidence = EVIDENCE[Evidence[step.evidence.upper()]]
         again = f" (attempt {step.attempt})" if step.attempt > 1 else ""
         word = STAGES[Stage[step.stage.upper()]] + again
-        cause = CAUSES[cause_of(step.cause)].sentence if step.cause else ""
-        table.add_row(
-            clock(step.at_ms, now_ms=now_ms), word, cause if step.evidence == "refusal" and cause else evidence
-        )
+        cause = CAUSES[cause_of(step.cause)] if step.cause else None
+        said = cause.sentence if step.evidence == "refusal" and cause else evidence
+        if step.evidence == "repair" and cause:
+            word, said = HEALED, f"{cause.sentence} {cause.we_do}"
+        table.add_row(clock(step.at_ms, now_ms=now_ms), word, said)
     return table
 
 

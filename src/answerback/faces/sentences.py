@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from answerback.core.network.modes import Change, Mode, Why
 from answerback.faces.handle_causes import HANDLE_CAUSES
 from answerback.faces.handle_causes import Advice as Advice  # noqa: PLC0414 - known here to all that say causes
+from answerback.faces.healing_sentences import HEALINGS
 from answerback.faces.log_sentences import LOG_CAUSES
 from answerback.model.causes import Cause, Owner
 from answerback.model.timeline import Evidence, Stage
 
 CAUSES: dict[Cause, Advice] = {
     **HANDLE_CAUSES,
+    **HEALINGS,
     # ---- nothing is wrong
     Cause.QUEUE_BEHIND_OTHERS: Advice(
         "It waits its turn on this device.",
@@ -349,6 +351,7 @@ EVIDENCE: dict[Evidence, str] = {
     Evidence.CARRIER_RECEIPT: "the carrier says that the phone has it; whether anybody saw it, nobody knows",
     Evidence.PERSON: "you said so",
     Evidence.REFUSAL: "it was refused",
+    Evidence.REPAIR: "something was broken on its way, and was mended",
 }
 """Why we believe a stage."""
 

@@ -95,6 +95,13 @@ class Cause(Enum):
     FALLBACK_IMPOSSIBLE = "fallback.impossible"
     TEXT_FROM_STRANGER = "text.from_stranger"
     TEXT_FLOOD = "text.flood"
+    HEALING_SESSION = "healing.session"
+    HEALING_GAP = "healing.gap"
+    HEALING_LOST_MAIL = "healing.lost_mail"
+    HEALING_RECEIPT = "healing.receipt"
+    HEALING_KEYS = "healing.keys"
+    HEALING_DEVICE_LIST = "healing.device_list"
+    HEALING_FILE = "healing.file"
     UNKNOWN = "unknown"
 
     @property
@@ -121,6 +128,7 @@ _OWNER_BY_LAYER = {
     "message": Owner.YOU,
     "fallback": Owner.YOU,
     "text": Owner.UNKNOWN,
+    "healing": Owner.NOBODY,
     "unknown": Owner.UNKNOWN,
 }
 _OWNERS = {

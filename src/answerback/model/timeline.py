@@ -63,6 +63,8 @@ class Evidence(IntEnum):
     """The carrier says that its network has confirmed it: the phone has it. Whether anybody saw it, nobody knows."""
     PERSON = 10
     """A person at this device said so."""
+    REPAIR = 11
+    """A device or the relay said that something between devices is broken: it is being mended; the cause says what."""
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
