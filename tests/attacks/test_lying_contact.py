@@ -2,10 +2,11 @@
 
 import pytest
 
-from answerback.core.effects import Arrived, Transmit
+from answerback.core.effects import Arrived, Transmit, Warned
 from answerback.core.facts import KeepOutgoing, KeepStream
 from answerback.core.questions import HANDLES_AT_ONCE
 from answerback.model.bounds import INSTANT_MS_MAX, NATURAL_MAX
+from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, BlobId, DeviceId, EnvelopeId, MessageId, conversation_id
 from answerback.model.message import Attachment, Lane, Message, Urgency
 from answerback.model.stamp import Stamp, in_order
@@ -55,11 +56,11 @@ def post(eve: Phone, ann: Phone, number: int, **changes: object) -> Post:
     return Post(**(fields | changes))  # type: ignore[arg-type]
 
 
-def sealed_post(eve: Phone, ann: Phone, letter: Post) -> None:
+def sealed_post(eve: Phone, ann: Phone, letter: Post, *, lane: Lane = Lane.NORMAL) -> None:
     """A post whose slip names it: as a modified client would send it."""
     kept = KeepOutgoing(
         id=letter.message,
-        lane=Lane.NORMAL,
+        lane=lane,
         letter=encode(letter),
         recipients=(),
         devices=(ann.own.device,),
@@ -247,3 +248,31 @@ def test_a_device_nobody_knows_is_asked_about_once_and_given_up() -> None:
     assert ann.engine._arrival.unreadable == 1
     assert not ann.engine.machines.questions.waiting
     friends_go_on(world, ann, bea)
+
+
+def test_words_in_the_lane_of_receipts_which_no_relay_bounds_are_shown_to_nobody() -> None:
+    """A relay bounds what is called urgent; what is said beside that, in a lane that goes first, is not taken."""
+    world, ann, bea, eve = scene()
+    for number in range(50, 53):
+        sealed_post(eve, ann, post(eve, ann, number, urgency=Urgency.URGENT), lane=Lane.CONTROL)
+    sealed_post(eve, ann, post(eve, ann, 60), lane=Lane.URGENT)
+    world.run(5)
+    assert ann.texts == ann.shown == ["hello", "hello from eve", "forged 60"]
+    assert {news.cause for news in ann.news if isinstance(news, Warned)} == {Cause.TRUST_SIGNATURE_WRONG}
+    friends_go_on(world, ann, bea)
+
+
+@pytest.mark.parametrize(
+    ("lane", "shown"),
+    [
+        (Lane.URGENT, Urgency.URGENT),
+        (Lane.NORMAL, Urgency.NORMAL),
+        (Lane.BULK, Urgency.BACKGROUND),
+        (Lane.BACKGROUND, Urgency.BACKGROUND),
+    ],
+)
+def test_nothing_is_shown_as_more_urgent_than_the_lane_that_its_relay_has_counted(lane: Lane, shown: Urgency) -> None:
+    world, ann, _, eve = scene()
+    sealed_post(eve, ann, post(eve, ann, 50, urgency=Urgency.URGENT), lane=lane)
+    world.run(5)
+    assert ann.message("forged 50").urgency is shown

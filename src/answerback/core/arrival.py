@@ -29,7 +29,7 @@ from answerback.model.errors import UsageError
 from answerback.model.fallback import NO_DEVICE
 from answerback.model.handle import parse_handle
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId, conversation_id
-from answerback.model.message import Lane, Message
+from answerback.model.message import Lane, Message, urgency_in
 from answerback.model.timeline import Stage
 from answerback.wire.codec import decode_letter
 from answerback.wire.frames import Taken, Took
@@ -209,7 +209,7 @@ class Arrival:
         message: MessageId | None = None
         match letter:
             case Post():
-                effects += self._post(letter, opened, replies, now=now)
+                effects += self._post(letter, opened, replies, lane=delivery.lane, now=now)
                 message = letter.message if machines.threads.knows(slip.author, letter.message) else None
             case Receipt():
                 self._proven(letter, device)
@@ -228,13 +228,13 @@ class Arrival:
         done = machines.inbox.done(delivery, device=device, message=message, opened=True, now=now)
         return [*effects, Save(done)]
 
-    def _post(self, post: Post, opened: Opened, replies: Replies, *, now: Moment) -> list[Effect]:
+    def _post(self, post: Post, opened: Opened, replies: Replies, *, lane: Lane, now: Moment) -> list[Effect]:
         machines = self.machines
         author, own = opened.slip.author, machines.own
         members = frozenset((*post.recipients, author))
         if post.message != opened.slip.message or post.conversation != conversation_id(members):
             return [Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, author))]
-        if own.account not in members:
+        if own.account not in members or lane is Lane.CONTROL:  # no relay bounds what goes in that lane
             return [Tell(Warned(Cause.TRUST_SIGNATURE_WRONG, author))]
         message = Message(
             id=post.message,
@@ -244,7 +244,7 @@ class Arrival:
             recipients=frozenset(post.recipients),
             text=post.text,
             attachment=post.attachment,
-            urgency=post.urgency,
+            urgency=urgency_in(lane, post.urgency),
             stamp=post.stamp,
             written_after=frozenset(post.written_after),
             expires_ms=post.expires_ms,

@@ -48,6 +48,11 @@ class Urgency(IntEnum):
         return Lane(int(self))
 
 
+def urgency_in(lane: Lane, said: Urgency) -> Urgency:
+    """The urgency of something that came in this lane: no more than the lane says, since that is what relays bound."""
+    return max(said, Urgency.BACKGROUND if lane >= Lane.BULK else Urgency(int(lane)))
+
+
 class Attachment(msgspec.Struct, frozen=True, array_like=True):
     """A file that travels as an encrypted blob; whoever holds this can fetch and open it."""
 
