@@ -428,7 +428,6 @@ class Engine:
         if not machines.path.up:
             return effects
         if self._arrival.keys_are_due:  # at once, before anybody fetches such a one again
-            self._arrival.keys_are_due = False
             effects = [*effects, *self._lookup.upkeep(relay_ms=machines.clock.stamp_ms(now))]
         was_urgent = machines.hedging.is_busy
         effects = [*effects, *self._hedger.watch(self._departure.pump(now=now), now=now)]

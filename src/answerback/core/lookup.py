@@ -204,6 +204,7 @@ class Lookup:
         """Publish fresh keys if some are due."""
         machines = self.machines
         sessions = machines.sessions
+        self.arrival.keys_are_due = False
         want = WantKeysPublished()
         if want in machines.questions or not machines.registration.due(sessions, relay_ms=relay_ms):
             return []
