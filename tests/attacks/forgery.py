@@ -25,6 +25,8 @@ def _of(shape: shapes.Type, known: list[bytes]) -> st.SearchStrategy[Any]:
         case shapes.ListType() | shapes.VarTupleType() | shapes.CollectionType():
             items = st.lists(_of(shape.item_type, known), max_size=min(shape.max_length or 4, 4))
             return items.map(tuple) if isinstance(shape, shapes.VarTupleType) else items
+        case shapes.TupleType():
+            return st.tuples(*(_of(each, known) for each in shape.item_types))
         case shapes.BytesType():
             return _bytes(shape.min_length or 0, shape.max_length, known)
         case shapes.EnumType():
