@@ -393,7 +393,10 @@ class Client:
         await own_devices.revoke(self.agent, self._announce, device, keep_root=keep_root, timeout_s=timeout_s)
 
     def offer_history(self, device: DeviceId) -> int:
-        """Offer all messages to another device of ours; returns how many. Goes on by itself until it is there."""
+        """Offer all messages to another device of ours; returns how many. Goes on by itself until it is there.
+
+        Their files stay behind, and so do keys; whom this account has verified that device hears in letters of its own.
+        """
         return handover.offer(self.agent, device)
 
     # ---- linking

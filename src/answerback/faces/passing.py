@@ -40,6 +40,7 @@ def show_history(remote: Remote, *, device: str | None = None, patience_s: float
 def _tell(found: HistoryTold) -> None:
     if found.state == "done":
         say(f"The history is there: {found.done} messages, and every byte of them is what was sent.")
+        say("Files did not travel with it: they stay on the devices that have them.")
     elif found.state == "declined":
         note("The other device does not want the history.")
     else:

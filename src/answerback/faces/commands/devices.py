@@ -48,7 +48,8 @@ def history(ctx: click.Context, *, device: str, no_wait: bool) -> None:
     """Give all messages that are here to another device of yours.
 
     They go through the relay, sealed for that device, whenever both are connected; what breaks off goes on later.
-    Sessions and keys never travel, and files are fetched while the relay still has them.
+    Files do not travel with it: their messages do, and say that the file is elsewhere. Sessions and keys never do. Whom
+    you have verified the other device hears anyway, when it is added and whenever that changes.
     """
     with agent_at(device_folder(ctx.obj)) as remote:
         before = {each.id for each in remote.devices() if each.this}

@@ -87,10 +87,13 @@ def _show(ctx: click.Context, folder: Path, *, yes: bool, history: bool | None, 
         ctx.exit(int(Exit.CONSENT))
 
 
+QUESTION = "Give it all messages so far? (Files stay on the devices that have them.)"
+
+
 def _give_history(remote: "Remote", device: str, *, history: bool | None, as_json: bool) -> None:
     """Offer what is here to the new device, if its person wants that."""
     if history is None:
-        history = is_person() and not as_json and click.confirm("Give it all messages so far?", err=True)
+        history = is_person() and not as_json and click.confirm(QUESTION, err=True)
     if not history:
         return
     remote.offer_history(device)
