@@ -85,7 +85,13 @@ def test_after_a_removal_the_old_root_key_signs_nothing_that_anybody_believes(tm
     plain = {"root_key": family.root.public_key, "succession": ()}
     plain_back = changed(back, family.root, **plain)
     beside = next_device_list(family.root, family.lists[-1], (*rest, THIEF), 0)
-    for forged in (back, plain_back, beside):
+    # A stranger takes the succession that everybody has seen, and claims to be the heir that it names, or its heir.
+    stranger = RootKey.generate()
+    usurped = changed(back, stranger, root_key=stranger.public_key)
+    lent = Succession(RootKey.generate().account_id, heir.public_key, stranger.public_key)
+    told_elsewhere = heir.sign(Purpose.SUCCESSION, encode(lent))  # by the true heir, of another account of theirs
+    borrowed = changed(usurped, stranger, succession=(*decode(removal.body, DeviceList).succession, told_elsewhere))
+    for forged in (back, plain_back, beside, usurped, borrowed):
         asker = Asker()
         asker.machines.roster.learn(family.account, family.lists, [])
         asker.machines.roster.learn(family.account, [removal], [])
@@ -144,10 +150,14 @@ def test_an_honest_relay_takes_nothing_from_a_removed_device_by_any_door(tmp_pat
             fields = {"devices": (*read_device_list(gone.account, current).devices, THIEF)}
             version = read_device_list(gone.account, current).version + 1
             forged = changed(current, root, version=version, previous=sha256(current.body), **fields)
+            plain = changed(forged, root, root_key=root.public_key, succession=())
+            astray = changed(plain, root, previous=sha256(b"another"))
             async with RelayHttp(place.relay.url, pin=place.relay.pin or b"") as http:
-                with pytest.raises(RefusedError) as refused:
-                    await http.put_list(forged)
-            assert refused.value.cause in (Cause.TRUST_SIGNATURE_WRONG, Cause.TRUST_KEYS_CHANGED)
+                for each in (forged, plain, astray):
+                    with pytest.raises(RefusedError) as refused:
+                        await http.put_list(each)
+                    assert refused.value.cause in (Cause.TRUST_SIGNATURE_WRONG, Cause.TRUST_KEYS_CHANGED)
+            assert phone.agent.engine.machines.roster.list_of(gone.account) == current
 
     asyncio.run(run())
 

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from answerback.model.devices import Signed
-from answerback.model.errors import StoreCorruptError
+from answerback.model.errors import RefusedError, StoreCorruptError
+from answerback.model.ids import AccountId
 from answerback.storage import relay_directory as directory
 from tests.storage.relay_samples import device_list, opened
 
@@ -46,3 +48,31 @@ def test_an_unknown_account_has_no_lists(tmp_path: Path) -> None:
     nobody = device_list("nobody", 1).account
     assert directory.newest_list(db, nobody).signed is None
     assert directory.lists_after(db, nobody, 0).lists == []
+
+
+def test_an_account_begins_with_its_first_list_and_with_one_only(tmp_path: Path) -> None:
+    """Who makes accounts has checked that already; a later list without those before it would hide devices."""
+    db = opened(tmp_path, "ann").db
+    later = device_list("bea", 2)
+    with pytest.raises(RefusedError, match="version 2"):
+        directory.put_first_list(db, Signed(b"later", b"s"), later)
+    directory.put_first_list(db, Signed(b"first", b"s"), device_list("bea", 1))
+    with pytest.raises(RefusedError, match="already"):
+        directory.put_first_list(db, Signed(b"another", b"s"), device_list("bea", 1))
+    assert directory.newest_list(db, later.account).version == 1
+
+
+def test_a_removed_devices_keys_are_gone_from_the_disk(tmp_path: Path) -> None:
+    """Nobody claims them while it is removed; listed again, it would hand out keys that a thief has had."""
+    db = opened(tmp_path, "ann").db
+    directory.add_prekeys(db, 1, keys(0, 3))
+    directory.put_fallback(db, 1, Signed(b"fallback", b"s"))
+    directory.put_seal_key(db, 1, Signed(b"seal", b"s"), b"name")
+    account = db.row("SELECT account FROM device WHERE number = 1")
+    assert account is not None
+    newest = directory.newest_list(db, AccountId(account[0]))
+    empty = msgspec.structs.replace(device_list("ann", newest.version + 1), devices=())
+    assert len(directory.put_list(db, Signed(b"empty", b"s"), empty)) == 1
+    assert directory.prekeys_left(db, 1) == 0
+    assert directory.claim_prekey(db, 1) is None
+    assert directory.seal_id(db, 1) == b""
