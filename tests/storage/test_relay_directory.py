@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from answerback.model.devices import Signed
-from answerback.model.errors import RefusedError, StoreCorruptError
+from answerback.model.errors import StoreCorruptError
 from answerback.model.ids import AccountId
 from answerback.storage import relay_directory as directory
 from tests.storage.relay_samples import device_list, opened
@@ -48,18 +48,6 @@ def test_an_unknown_account_has_no_lists(tmp_path: Path) -> None:
     nobody = device_list("nobody", 1).account
     assert directory.newest_list(db, nobody).signed is None
     assert directory.lists_after(db, nobody, 0).lists == []
-
-
-def test_an_account_begins_with_its_first_list_and_with_one_only(tmp_path: Path) -> None:
-    """Who makes accounts has checked that already; a later list without those before it would hide devices."""
-    db = opened(tmp_path, "ann").db
-    later = device_list("bea", 2)
-    with pytest.raises(RefusedError, match="version 2"):
-        directory.put_first_list(db, Signed(b"later", b"s"), later)
-    directory.put_first_list(db, Signed(b"first", b"s"), device_list("bea", 1))
-    with pytest.raises(RefusedError, match="already"):
-        directory.put_first_list(db, Signed(b"another", b"s"), device_list("bea", 1))
-    assert directory.newest_list(db, later.account).version == 1
 
 
 def test_a_removed_devices_keys_are_gone_from_the_disk(tmp_path: Path) -> None:

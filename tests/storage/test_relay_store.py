@@ -1,16 +1,20 @@
 """A batch is one durable change, and what memory knows of a mailbox is what the disk says."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from answerback.model.causes import Cause
+from answerback.model.devices import Signed
 from answerback.model.errors import RefusedError, StoreFullError
 from answerback.model.message import LIFETIME_S, Lane
 from answerback.storage import relay_store
 from answerback.storage.database import open_database
 from answerback.storage.relay_commands import (
     NOTHING_TAKEN,
+    AddKeys,
+    ClaimKey,
     Denied,
     Done,
     Leave,
@@ -18,6 +22,7 @@ from answerback.storage.relay_commands import (
     Locate,
     Meet,
     Met,
+    Open,
     PutList,
     Sweep,
     Trace,
@@ -193,6 +198,32 @@ def test_a_device_left_out_of_the_list_loses_its_mail_and_begins_empty_if_it_ret
     assert open_mailbox(store, "tab").waiting == 0
     assert page(store, read("tab")).entries == []
     assert fates(store, letter("tab", "new"))[0].list_version == 4
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_removed_device_finds_every_door_shut_by_itself(tmp_path: Path, is_restarted: bool) -> None:  # noqa: FBT001 - a case
+    """Each door on its own: what one of them lets through by mistake, the next one does not."""
+    store = opened(tmp_path, "ann")
+    for version, names in ((2, ("ann", "tab")), (3, ("ann",))):
+        newer = device_list("ann", version, *names)
+        store.apply([PutList(1, 1, signed(newer), newer)])
+    if is_restarted:
+        store = reopened(store, tmp_path)
+    gone = device("tab").id
+    doors = [
+        Meet(1, gone),
+        Open(1, gone, NOTHING_TAKEN, WALL_MS),
+        read("tab"),
+        AddKeys(1, 1, gone, [Signed(b"key", b"s")], None, None, b""),
+    ]
+    for door in doors:
+        assert store.apply([door]) == [Denied(Cause.ACCOUNT_DEVICE_REVOKED)], door
+    assert store.apply([ClaimKey(1, 1, gone)]) == [Denied(Cause.RECIPIENT_DEVICE_GONE)]
+    late = dataclasses.replace(append(letter("ann", "late")), sender=gone)
+    assert store.apply([late]) == [Denied(Cause.ACCOUNT_DEVICE_REVOKED)]
+    assert store.apply([Locate(1, [(gone, letter("tab", "x").id)])]) == [
+        Traced([Trace(held=False, taken=False, seen_ms=-1)])
+    ]
 
 
 def test_a_first_list_is_put_once_and_another_one_is_refused(tmp_path: Path) -> None:
