@@ -1,12 +1,25 @@
 """Proves that a report says only what there is evidence for, and what it says while nobody is at work."""
 
+import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from answerback.core.facts import Fact, KeepCopy, KeepDeviceName, KeepDraft, KeepMessage, KeepStep, RaiseStage
+from answerback.core.facts import (
+    DropRatchet,
+    Fact,
+    KeepCopy,
+    KeepDeviceName,
+    KeepDraft,
+    KeepMessage,
+    KeepStep,
+    RaiseStage,
+)
 from answerback.core.network.standing import Sign, Standing
+from answerback.device.client import Client
+from answerback.device.home import open_journal
 from answerback.device.reports import AGENT_STOPPED, path_statuses, timeline
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId, EnvelopeId
@@ -16,6 +29,7 @@ from answerback.model.timeline import Evidence, Stage, Step, Timeline, Wait
 from answerback.storage.journal import Journal
 from tests.core.several_paths import CELLULAR, RTT_S, WIFI, with_two
 from tests.core.specimens import ANN, BEA, LAPTOP, PHONE, TABLET, a_message, letter, message_number
+from tests.device.relays import town
 
 OWN_LAPTOP = DeviceId(b"own laptop".ljust(16, b"."))
 MESSAGE = message_number(1)
@@ -133,3 +147,28 @@ def test_each_way_to_the_relay_is_told_with_what_its_standing_rests_on() -> None
     assert 1.0 <= first_told.heard_s <= 1.2
     stand.loses(second)
     assert path_statuses(stand.machines.paths, now_s=stand.now_s)[1].is_standby is False
+
+
+def test_what_was_mended_between_real_devices_is_told_of_the_message_also_after_a_restart(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with town(tmp_path) as place:
+            ann, bea = await place.person("ann"), await place.person("bea")
+            async with Client.open(ann) as writer:
+                async with Client.open(bea) as reader:
+                    for _ in range(2):
+                        await (await writer.send("bea@example.org", text="hello")).delivered(timeout_s=30)
+                        await (await reader.send("ann@example.org", text="hello back")).delivered(timeout_s=30)
+                with contextlib.closing(open_journal(bea)) as disk:
+                    lost = disk.load().ratchets
+                    disk.commit([DropRatchet(each.device, each.lane, each.session) for each in lost])
+                sent = await writer.send("bea@example.org", text="sealed to what is lost")
+                async with Client.open(bea):
+                    await sent.delivered(timeout_s=30)
+            with contextlib.closing(open_journal(ann)) as journal:
+                told = timeline(journal, sent.id, own=writer.identity.account, wait_of=None)
+            assert told is not None
+            (copy,) = told.copies
+            assert [step.cause for step in copy.steps if step.evidence is Evidence.REPAIR] == [Cause.HEALING_SESSION]
+            assert copy.stage is Stage.DELIVERED
+
+    asyncio.run(run())
