@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from answerback.core.effects import Effect, Save, Warned
-from answerback.core.facts import KeepMessage, KeepRatchet
+from answerback.core.facts import DropRatchet, KeepMessage, KeepRatchet
 from answerback.crypto.identity import DeviceKeys, Purpose, RootKey, next_device_list, read_device_list
 from answerback.crypto.prekeys import prekeys_to_publish
 from answerback.crypto.primitives import sha256
@@ -18,13 +18,14 @@ from answerback.model.devices import DeviceList, Signed, Succession
 from answerback.model.envelope import Delivery
 from answerback.model.errors import RefusedError, TrustError, UsageError
 from answerback.model.message import Lane
+from answerback.relay import knocking
 from answerback.storage.relay_commands import Append, Appended, Denied, PutList
 from answerback.transport.relay_http import RelayHttp
 from answerback.wire.codec import decode, encode
-from answerback.wire.frames import Announce, Announced, Claim, Claimed
-from tests.core.families import Correspondent, Family
+from answerback.wire.frames import Announce, Announced, Claim, Claimed, Subscribe
+from tests.core.families import Correspondent, Family, begin
 from tests.core.reader import ANN, Reader
-from tests.core.specimens import NOW
+from tests.core.specimens import NOW, kept
 from tests.core.test_lookup_answers import Asker, told
 from tests.device.relays import town
 from tests.device.test_linking import link, online
@@ -191,6 +192,57 @@ def test_a_relay_that_passes_its_mail_on_all_the_same_is_found_out_by_each_reade
         assert Warned(Cause.TRUST_DEVICE_REVOKED, bea.account) in told(effects)
     answers = [device for device, _ in ann.answers()]
     assert laptop.id not in answers[1:], "nothing is said to it any more"
+
+
+def test_a_reader_that_hears_of_a_removal_parts_with_all_that_it_shared_with_the_device() -> None:
+    asker = Asker()
+    phone, laptop = (keys.device_id for keys in asker.bea.keys)
+    for number, keys in enumerate(asker.bea.keys):
+        begin(asker.machines, keys)
+        assert asker.machines.sessions.ready(keys.device_id, Lane.NORMAL), number
+        assert asker.machines.roster.seal_key(keys.device_id) is not None
+    rest = [asker.bea.keys[0].device(0)]
+    removal = next_device_list(asker.bea.root, asker.bea.lists[-1], rest, 0, heir=RootKey.generate())
+    effects = asker.hears_list(asker.bea, removal)
+    dropped = {fact.device for fact in kept(effects) if isinstance(fact, DropRatchet)}
+    assert dropped == {laptop}
+    assert not asker.machines.sessions.ready(laptop, Lane.NORMAL)
+    assert asker.machines.sessions.ready(phone, Lane.NORMAL)
+    assert asker.machines.roster.seal_key(laptop) is None, "also if it is listed again one day"
+    assert asker.machines.roster.device(laptop) is None
+    assert asker.machines.roster.account_of(laptop) is None
+    assert asker.machines.roster.former[laptop] == asker.bea.account
+
+
+def test_what_a_removed_device_had_sent_before_is_not_answered_when_a_relay_says_it_again() -> None:
+    bea = Family(2)
+    ann = Reader(bea)
+    laptop = Correspondent(bea, ANN, index=1)
+    delivery = laptop.writes(laptop.post(1), 1)
+    ann.hears(delivery)
+    assert [device for device, _ in ann.answers()] == [laptop.id]
+    removal = next_device_list(bea.root, bea.lists[-1], [bea.keys[0].device(0)], 0, heir=RootKey.generate())
+    ann.machines.roster.learn(bea.account, [removal], [])
+    effects = ann.hears(Delivery(2, delivery.lane, delivery.id, delivery.sealed))
+    assert texts(effects) == []
+    assert len(ann.machines.outbox) == 0, "no receipt is promised to a device that nobody lists"
+
+
+def test_a_removed_device_is_woken_by_no_push_however_busy_the_relay_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = residents(2)
+    drive = Drive(tmp_path, people)
+    ann = drive.enter(people[0])
+    drive.say(ann, Subscribe("https://push.example/v1/ann"))
+    drive.settle()
+    assert drive.exchange.knocking.name_of(people[0].device) != b""
+    drive.exchange.knocking.take_wishes()
+    monkeypatch.setattr(knocking, "WISHES_MAX", 0)  # no room to have it dropped on the disk just now
+    other = DeviceKeys.generate().device(NOW_MS)
+    drive.say(ann, Announce(1, next_device_list(people[0].root, people[0].signed, [other], NOW_MS)))
+    drive.settle()
+    assert drive.exchange.knocking.name_of(people[0].device) == b""
 
 
 # ---- pre-keys

@@ -102,6 +102,8 @@ def test_a_stolen_code_takes_over_no_account_and_its_person_hears_of_the_try(tmp
         relay.later(8 * DAY_MS)
         assert relay.owner(BEA) == bea
         assert relay.add(mallory, BEA, move=True) is Cause.ACCOUNT_HANDLE_LOCKED
+        relay.answer(mallory, BEA, give=True)  # who keeps it has said so; nobody else lets it go
+        assert relay.add(mallory, BEA, move=True) is Cause.ACCOUNT_HANDLE_LOCKED
 
 
 @pytest.mark.parametrize("move", [False, True])

@@ -15,6 +15,7 @@ from answerback.storage.relay_commands import (
     NOTHING_TAKEN,
     AddKeys,
     ClaimKey,
+    Command,
     Denied,
     Done,
     Leave,
@@ -210,7 +211,7 @@ def test_a_removed_device_finds_every_door_shut_by_itself(tmp_path: Path, is_res
     if is_restarted:
         store = reopened(store, tmp_path)
     gone = device("tab").id
-    doors = [
+    doors: list[Command] = [
         Meet(1, gone),
         Open(1, gone, NOTHING_TAKEN, WALL_MS),
         read("tab"),
