@@ -33,9 +33,12 @@ Visit = tuple[str, str]
 _T = TypeVar("_T")
 _whose: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="relay")
 """The relay's own where nothing was said: its store answers from a thread that has no context."""
-STILL_S = 1.0
+STILL_S = 0.6
 """All three are at rest when no frame has moved for so long; a commit may take most of it while the disk is busy."""
 _FRAMES_MOVE = ("relay/link.py", "device/lines.py", "device/agent.py", "storage/group_commit.py")
+
+_DOOR = ("relay/http.py", "relay/link.py")
+"""Where a message comes in: what a relay does before has to do with time, and with nobody's message."""
 
 
 class Visits:
@@ -43,7 +46,7 @@ class Visits:
 
     def __init__(self) -> None:
         self.found: dict[Visit, None] = {}
-        self._is_on = False
+        self._is_on = self._has_come = False
         self._moved_s = 0.0
 
     def __enter__(self) -> Self:
@@ -60,17 +63,19 @@ class Visits:
         if event != "call" or not name.startswith(PACKAGE) or frame.f_code.co_name in ("<module>", "_tick"):
             return
         path = name.removeprefix(PACKAGE)
-        if path in _FRAMES_MOVE:
+        if path in _FRAMES_MOVE and not _by_the_clock(frame):
             self._moved_s = time.monotonic()
-        if self._is_on and not _by_the_clock(frame):
-            self.found.setdefault((_whose.get(), path))
+        whose = _whose.get()
+        self._has_come |= whose == "relay" and path in _DOOR
+        if self._is_on and (whose != "relay" or self._has_come) and not _by_the_clock(frame):
+            self.found.setdefault((whose, path))
 
     @contextlib.asynccontextmanager
     async def written_down(self) -> AsyncIterator[None]:
         """Write visits down in this block, once everybody is at rest."""
         while time.monotonic() - self._moved_s < STILL_S:  # noqa: ASYNC110 - rest is no event: nothing happens then
             await asyncio.sleep(STILL_S / 10)
-        self._is_on = True
+        self._is_on, self._has_come = True, False
         yield
         self._is_on = False
 
