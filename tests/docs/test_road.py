@@ -60,7 +60,8 @@ def visited(tmp_path_factory: pytest.TempPathFactory) -> list[Visit]:
 
 
 def test_a_message_visits_the_files_in_the_order_of_the_page(visited: list[Visit]) -> None:
-    assert faults(told(), visited, used=aside()) == []
+    found = faults(told(), visited, used=aside())
+    assert not found, "\n".join(found)
 
 
 def test_the_steps_are_numbered_through() -> None:
