@@ -108,16 +108,21 @@ def add_prekeys(db: Database, device: int, prekeys: Sequence[Signed]) -> None:
     room = PREKEYS_MAX - prekeys_left(db, device)
     db.run_many(
         "INSERT OR IGNORE INTO prekey (device, digest, body, signature) VALUES (?, ?, ?, ?)",
-        [
-            (device, hashlib.sha256(signed.body).digest()[:DIGEST_BYTES], signed.body, signed.signature)
-            for signed in prekeys[: max(room, 0)]
-        ],
+        [(device, _digest(signed), signed.body, signed.signature) for signed in prekeys[: max(room, 0)]],
     )
 
 
-def void_prekeys(db: Database, device: int) -> None:
-    """Hand out no one-time key any more that a device has offered until now; their digests stay."""
-    db.run("UPDATE prekey SET claimed = 1, body = x'', signature = x'' WHERE device = ? AND claimed = 0", (device,))
+def void_prekeys(db: Database, device: int, *, but: Sequence[Signed]) -> None:
+    """Hand out no one-time key any more that a device has offered until now; their digests stay.
+
+    Those that it offers again go on waiting: it did not hear that they were taken, and has their secrets.
+    """
+    marks = ", ".join("?" * len(but))
+    db.run(
+        "UPDATE prekey SET claimed = 1, body = x'', signature = x''"
+        f" WHERE device = ? AND claimed = 0 AND digest NOT IN ({marks})",  # noqa: S608 - question marks only
+        (device, *map(_digest, but)),
+    )
 
 
 def put_fallback(db: Database, device: int, signed: Signed) -> None:
@@ -165,3 +170,7 @@ def claim_prekey(db: Database, device: int) -> Key | None:
         (device, CLAIMED_MAX),
     )
     return Key(Signed(row[1], row[2]))
+
+
+def _digest(signed: Signed) -> bytes:
+    return hashlib.sha256(signed.body).digest()[:DIGEST_BYTES]

@@ -369,7 +369,7 @@ class RelayStore:
         if mailbox is None or mailbox.revoked:
             return Denied(Cause.ACCOUNT_DEVICE_REVOKED)
         if command.anew:
-            directory.void_prekeys(self.db, mailbox.number)
+            directory.void_prekeys(self.db, mailbox.number, but=command.prekeys)
         directory.add_prekeys(self.db, mailbox.number, command.prekeys)
         if command.fallback is not None:
             directory.put_fallback(self.db, mailbox.number, command.fallback)
