@@ -132,6 +132,48 @@ def test_it_goes_on_after_a_restart_of_either() -> None:
     assert kept(pair.taker.heard(pair.gives(is_last=True), pair.device(0), now=NOW)) == ["text 2"]
 
 
+def test_what_is_said_of_an_earlier_offer_changes_nothing() -> None:
+    pair = Pair()
+    (first,) = letters(pair.giver.offer(pair.device(1), total=3, cursor=100, now=NOW))
+    (answer_to_first,) = letters(pair.taker.heard(first, pair.device(0), now=NOW))
+    pair.giver.heard(answer_to_first, pair.device(1), now=NOW)
+    stale_page = pair.gives()
+    pair.begin()  # the giver was killed, and its person offers again
+    assert pair.giver.heard(answer_to_first, pair.device(1), now=NOW) == []
+    assert pair.taker.heard(stale_page, pair.device(0), now=NOW) == []
+    page = pair.gives(is_last=True)
+    (answer,) = letters(pair.taker.heard(page, pair.device(0), now=NOW))
+    assert moved(pair.giver.heard(answer, pair.device(1), now=NOW)) == [(1, HistoryState.DONE)]
+    assert pair.taker.heard(stale_page, pair.device(0), now=NOW) == []
+    assert pair.taker.taken[pair.device(0)].state is HistoryState.DONE
+
+
+def test_an_offer_that_comes_twice_does_not_begin_again_what_is_done() -> None:
+    pair = Pair()
+    (offer,) = letters(pair.giver.offer(pair.device(1), total=1, cursor=100, now=NOW))
+    (answer,) = letters(pair.taker.heard(offer, pair.device(0), now=NOW))
+    pair.giver.heard(answer, pair.device(1), now=NOW)
+    pair.taker.heard(pair.gives(is_last=True), pair.device(0), now=NOW)
+    (answer,) = letters(pair.taker.heard(offer, pair.device(0), now=NOW))
+    assert isinstance(answer, PageTaken)
+    assert (answer.number, answer.done) == (1, 1)
+    assert pair.taker.taken[pair.device(0)].state is HistoryState.DONE
+
+
+def test_what_is_offered_again_goes_on_where_it_was() -> None:
+    pair = Pair()
+    pair.begin()
+    for _ in range(2):
+        (answer,) = letters(pair.taker.heard(pair.gives(), pair.device(0), now=NOW))
+        pair.giver.heard(answer, pair.device(1), now=NOW)
+    pair.begin()
+    assert [(wanted.number, wanted.cursor) for wanted in pair.giver.wanted()] == [(3, 98)]
+    effects = pair.taker.heard(pair.gives(is_last=True), pair.device(0), now=NOW)
+    assert kept(effects) == ["text 3"]
+    (answer,) = letters(effects)
+    assert moved(pair.giver.heard(answer, pair.device(1), now=NOW)) == [(3, HistoryState.DONE)]
+
+
 def test_a_page_that_is_not_what_was_sent_ends_it_and_says_so() -> None:
     pair = Pair()
     pair.begin()
@@ -148,10 +190,11 @@ def test_a_stranger_and_a_removed_device_neither_give_nor_take() -> None:
     stranger = pair.bea.keys[0].device_id
     page = pair.gives()
     assert pair.taker.heard(page, stranger, now=NOW) == []
-    assert pair.giver.heard(PageTaken(1, 99, 1, page.digest), stranger, now=NOW) == []
+    taken = PageTaken(1, 99, 1, page.digest, offer=page.offer)
+    assert pair.giver.heard(taken, stranger, now=NOW) == []
     pair.giver.machines.roster.learn(pair.ann.account, [pair.ann.list_without(1)], [])
     assert list(pair.giver.wanted()) == []
-    assert pair.giver.heard(PageTaken(1, 99, 1, page.digest), pair.device(1), now=NOW) == []
+    assert pair.giver.heard(taken, pair.device(1), now=NOW) == []
 
 
 @pytest.mark.parametrize("is_welcome", [True, False])

@@ -18,7 +18,7 @@ import pytest
 from tests.durability.recorder import COMPILERS
 
 SOURCE = Path(__file__).with_name("killer.c")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 _TALLY = struct.Struct("=Q")
 
 

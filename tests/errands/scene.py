@@ -8,20 +8,27 @@ other; nothing is owed.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from answerback.device.client import Client
 from answerback.device.home import open_history, open_journal
 from answerback.device.registering import Relay, register, request_code
 from answerback.model.errors import StorageError, UsageError
 from answerback.model.handle import Handle, parse_handle
+from answerback.model.invitation import Invitation
 from answerback.storage.vault import KeySource
 from tests.journey.processes import Process, free_port
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
+"""Waits end as soon as there is nothing to wait for: what is broken takes this long to show, on a busy machine too."""
 LOOK_S = 0.02
+MEET_S = 60.0
+"""How long two devices may take to come to what they owe each other."""
+TRIES_MAX = 3
+"""A person gives a command again, and once more; not for ever."""
 FRIEND = "fay"
 
 
@@ -89,6 +96,11 @@ class Scene:
     street: Street
     name: str
     faults: list[str] = field(default_factory=list)
+    """What is not as it must be, in words."""
+    missing: int = 0
+    """How many messages were lost."""
+    doubled: int = 0
+    """How many came twice."""
     others: list[Path] = field(default_factory=list)
     """More devices of the account: in the end each of them works as well."""
     expected_here: list[str] = field(default_factory=list)
@@ -105,6 +117,16 @@ class Scene:
     def first(self) -> Path:
         """The folder of the account's first device, which the command need not be about."""
         return self.home.with_name(f"{self.name}-first")
+
+    @property
+    def new(self) -> Path:
+        """The folder of one more device of the account."""
+        return self.home.with_name(f"{self.name}-new")
+
+    @property
+    def lost(self) -> Path:
+        """The folder of a device that its person has lost."""
+        return self.home.with_name(f"{self.name}-lost")
 
     @property
     def handle(self) -> Handle:
@@ -177,13 +199,31 @@ class Scene:
 
     def _say_what_is_missing(self, device: Client) -> None:
         here, there = received(device), received(self.street.friend)
-        self.faults += [f"never came: {text}" for text in self.expected_here if text not in here]
-        self.faults += [f"never left: {text}" for text in self.expected_there if text not in there]
+        missing = [f"never came: {text}" for text in self.expected_here if text not in here]
+        missing += [f"never left: {text}" for text in self.expected_there if text not in there]
+        self.faults += missing
+        self.missing += len(missing)
         self.faults.append(f"something is owed still: {device.status()}")
 
     def _look_for_doubles(self, whose: Client) -> None:
         texts = [text for text in received(whose) if text.startswith(f"{self.name} ")]
-        self.faults += [f"twice: {text}" for text in sorted(set(texts)) if texts.count(text) > 1]
+        doubled = [f"twice: {text}" for text in sorted(set(texts)) if texts.count(text) > 1]
+        self.faults += doubled
+        self.doubled += len(doubled)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something there is no news of, not for ever."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(MEET_S):
+            while not is_so():  # noqa: ASYNC110 - no news of it
+                await asyncio.sleep(LOOK_S)
+
+
+def invitation_of(address: Relay) -> str:
+    """Write where the relay is as the link that a person is given."""
+    parts = urlsplit(address.url)
+    return str(Invitation(host=parts.hostname or "", port=parts.port or 0, pin=address.pin or b""))
 
 
 def has_identity(home: Path) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.crypto.identity import next_device_list
+from answerback.crypto.identity import RootKey, next_device_list
 from answerback.crypto.prekeys import make_seal_key
 from answerback.model.causes import Cause
 from answerback.model.devices import PreKey, Signed
@@ -141,6 +141,21 @@ def test_two_lists_announced_at_once_have_one_winner(tmp_path: Path, people: lis
         rival = next_device_list(people[1].root, people[1].signed, [own], now_ms=NOW_MS + request)
         drive.say(ben, Announce(request, rival))
     drive.settle()
+    assert [(each.version, each.cause) for each in drive.heard(ben, Announced)] == [
+        (2, ""),
+        (2, Cause.TRUST_KEYS_CHANGED.value),
+    ]
+
+
+def test_a_rival_of_the_newest_list_is_told_that_another_came_first(tmp_path: Path, people: list[Resident]) -> None:
+    drive = Drive(tmp_path, people)
+    ben = drive.enter(people[1])
+    own, heir = people[1].keys.device(NOW_MS), RootKey.generate()
+    # The second is what a device says that was killed before it heard that the first was taken.
+    for request, seconds in ((1, 0), (2, 1)):
+        at_ms = NOW_MS + seconds * 1000
+        drive.say(ben, Announce(request, next_device_list(people[1].root, people[1].signed, [own], at_ms, heir=heir)))
+        drive.settle()
     assert [(each.version, each.cause) for each in drive.heard(ben, Announced)] == [
         (2, ""),
         (2, Cause.TRUST_KEYS_CHANGED.value),

@@ -38,12 +38,12 @@ def test_digests_of_claimed_keys_are_kept_within_a_bound(tmp_path: Path, monkeyp
 def test_keys_offered_anew_twice_wait_as_they_did_and_claimed_ones_stay_claimed(tmp_path: Path) -> None:
     db = opened(tmp_path, "ann").db
     directory.add_prekeys(db, 1, keys(0, 10))
-    for _ in range(2):  # the answer to the first did not reach the device, which offers the very same again
+    for again in range(2):  # the answer to the first did not reach the device, which offers the very same again
         directory.void_prekeys(db, 1, but=keys(100, 10))
         directory.add_prekeys(db, 1, keys(100, 10))
         claimed = directory.claim_prekey(db, 1)
         assert claimed is not None
-    assert claimed.signed == keys(101, 1)[0]
+        assert claimed.signed == keys(100 + again, 1)[0]
     assert directory.prekeys_left(db, 1) == 8, "two were given away, and none of the first ten is"
 
 

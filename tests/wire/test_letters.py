@@ -76,8 +76,9 @@ LETTERS: tuple[AnyLetter, ...] = (
         [(LAPTOP, "Ann's laptop")],
         b"d" * 32,
         is_last=True,
+        offer=b"o" * 16,
     ),
-    PageTaken(1, -3, 1, b"d" * 32),
+    PageTaken(1, -3, 1, b"d" * 32, offer=b"o" * 16),
 )
 SLIP = Slip(
     MESSAGE, b"k" * 32, b"h" * 32, 7, ANN, PHONE, BEA, LAPTOP, 2, "Ann's phone", b"seal key", Signed(b"head", b"S" * 64)
@@ -89,6 +90,25 @@ SHORTER_SLIP = bytes.fromhex(
     "4c4c4c4c4c4c4c4c4c4c02ab416e6e27732070686f6e65"
 )
 """As it was before it named a seal key."""
+SHORTER_PAGES = tuple(
+    bytes.fromhex(digits)
+    for digits in (
+        (
+            "99a4506167650102fd91969ba4506f7374c4104d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4dc41043434343434343434343434343"
+            "43434391c41042424242424242424242424242424242b07468652063616e6172792073696e677397c4104646464646464646"
+            "4646464646464646c4206b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6bcd07d0cd076cc420"
+            "6868686868686868686868686868686868686868686868686868686868686868ab686f6c696461792e6a7067aa696d616765"
+            "2f6a7065670292cf000001a3185c50000391c4106d6d6d6d6d6d6d6d6d6d6d6d6d6d6d6dcf000001a3b2db1800af616e6e40"
+            "6578616d706c652e6f7267c41041414141414141414141414141414141c41050505050505050505050505050505050cf0000"
+            "01a3185c50019194c41042424242424242424242424242424242c4104c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c02069196c001"
+            "0105a7756e6b6e6f776e009192af626561406578616d706c652e6f7267c410424242424242424242424242424242429192c4"
+            "104c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4cac416e6e2773206c6170746f70c420646464646464646464646464646464646464"
+            "6464646464646464646464646464c3"
+        ),
+        "96a95061676554616b656e01fd01c4206464646464646464646464646464646464646464646464646464646464646464c3",
+    )
+)
+"""As they were before they named their offer."""
 INNER = Inner(ANN, PHONE, Lane.NORMAL, 1, b"olm", b"letter")
 
 
@@ -107,6 +127,12 @@ def test_a_letter_has_the_golden_bytes_and_they_open(letter: AnyLetter) -> None:
     stored = golden()[type(letter).__name__]
     assert encode(letter) == stored
     assert decode_letter(stored) == letter
+
+
+def test_pages_that_name_no_offer_open() -> None:
+    pages = [letter for letter in LETTERS if isinstance(letter, Page | PageTaken)]
+    shorter = [msgspec.structs.replace(page, offer=b"") for page in pages]
+    assert [decode_letter(stored) for stored in SHORTER_PAGES] == shorter
 
 
 def test_slip_and_inside_have_the_golden_bytes_and_they_open() -> None:

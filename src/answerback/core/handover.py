@@ -3,8 +3,9 @@
 Theory. Pages are sealed letters in the lane of least urgency, so the whole road of a message serves them: ratchets,
 repair, a relay that sees nothing. The taker answers each page when it is on its disk; the giver has a few under way
 and keeps only how far the *answers* are. After a restart, a new connection or a long silence it goes on from there,
-and what comes twice is answered twice and kept once (go-back-N, as in HDLC). Each page names the SHA-256 over the
-digest before and itself, so the last answer stands for every byte. History makes no receipts, is never new to anybody,
+and what comes twice is answered twice and kept once (go-back-N, as in HDLC). Each offer has an id that its pages and
+answers name: what is late from an earlier one counts for nothing. Each page names the SHA-256 over the digest before
+and itself, so the last answer stands for every byte. History makes no receipts, is never new to anybody,
 and a message that also comes by mail is one message. Ratchets and keys are no history: they never travel.
 """
 
@@ -25,7 +26,7 @@ from answerback.model.message import Lane, Message
 from answerback.model.notes import HistoryState, NoteKind
 from answerback.model.timeline import Step
 from answerback.wire.codec import decode, encode
-from answerback.wire.letters import Page, PageTaken, PastMessage
+from answerback.wire.letters import OFFER_BYTES, Page, PageTaken, PastMessage
 
 WINDOW: Final = 8
 """Pages under way: 320 KB, enough for a round trip of a third of a second at 1 MB/s."""
@@ -45,6 +46,8 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
     done: int
     total: int
     digest: bytes
+    offer: bytes = b""
+    """What the giver called this offer."""
 
 
 @dataclass(slots=True)
@@ -89,9 +92,10 @@ class Handover:
     # ---- the giver
 
     def offer(self, device: DeviceId, *, total: int, cursor: int, now: Moment) -> list[Effect]:
-        """Offer everything that arrived before the cursor."""
+        """Offer everything that arrived before the cursor. What was under way goes on from where its taker is."""
         self._sending.pop(device, None)
-        progress = Progress(HistoryState.OFFERED, 0, cursor, 0, total, NO_DIGEST)
+        offer = self.machines.randomness(OFFER_BYTES)
+        progress = Progress(HistoryState.OFFERED, 0, cursor, 0, total, NO_DIGEST, offer)
         return [*self._gave(device, progress), *self._say(device, self._offering(progress), now=now)]
 
     def wanted(self) -> Iterator[Wanted]:
@@ -116,7 +120,9 @@ class Handover:
         if sending is None:
             sending = _Sending(progress.number, progress.cursor, progress.done, progress.digest, now.now_s)
             self._sending[wanted.device] = sending
-        numbered = msgspec.structs.replace(page, number=wanted.number, total=progress.total, digest=NO_DIGEST)
+        numbered = msgspec.structs.replace(
+            page, number=wanted.number, total=progress.total, digest=NO_DIGEST, offer=progress.offer
+        )
         sending.number, sending.cursor, sending.is_over = wanted.number, page.cursor, page.is_last
         sending.done += len(page.messages)
         sending.digest = _digest(sending.digest, numbered)
@@ -148,7 +154,7 @@ class Handover:
 
     def _answered(self, letter: PageTaken, device: DeviceId, *, now: Moment) -> list[Effect]:
         progress = self.given.get(device)
-        if progress is None or progress.state not in OPEN:
+        if progress is None or progress.state not in OPEN or letter.offer != progress.offer:
             return []
         if not letter.is_wanted:
             self._sending.pop(device, None)
@@ -156,7 +162,17 @@ class Handover:
         sending = self._sending.get(device)
         if progress.state is HistoryState.OFFERED:
             self._sending.pop(device, None)
-            return self._gave(device, replace_state(progress, HistoryState.MOVING))
+            return self._gave(
+                device,
+                msgspec.structs.replace(
+                    progress,
+                    state=HistoryState.MOVING,
+                    number=letter.number,
+                    cursor=letter.cursor,
+                    done=letter.done,
+                    digest=letter.digest,
+                ),
+            )
         if letter.number <= progress.number:
             return []
         if sending is not None:
@@ -165,7 +181,9 @@ class Handover:
         if is_over and sending is not None and letter.digest != sending.digest:
             return self._gave(device, replace_state(progress, HistoryState.BROKEN))
         state = HistoryState.DONE if is_over else HistoryState.MOVING
-        moved = Progress(state, letter.number, letter.cursor, letter.done, progress.total, letter.digest)
+        moved = Progress(
+            state, letter.number, letter.cursor, letter.done, progress.total, letter.digest, progress.offer
+        )
         if is_over:
             self._sending.pop(device, None)
         return self._gave(device, moved)
@@ -173,11 +191,14 @@ class Handover:
     def _taken(self, page: Page, device: DeviceId, *, now: Moment) -> list[Effect]:
         progress = self.taken.get(device)
         if page.number == 0:
-            if progress is None or progress.state not in OPEN or progress.number == 0:
+            # The very same offer may come twice, also when all of it is here; a new one goes on with what is open.
+            is_same = progress is not None and page.offer == progress.offer
+            if progress is None or not (is_same or (progress.state in OPEN and progress.number)):
                 state = HistoryState.MOVING if self.is_welcome else HistoryState.DECLINED
-                progress = Progress(state, 0, page.cursor, 0, page.total, NO_DIGEST)
+                progress = Progress(state, 0, page.cursor, 0, page.total, NO_DIGEST, page.offer)
+            progress = msgspec.structs.replace(progress, total=page.total, offer=page.offer)
             return [*self._took(device, progress), *self._answer(device, progress, now=now)]
-        if progress is None or progress.state is HistoryState.DECLINED:
+        if progress is None or progress.state is HistoryState.DECLINED or page.offer != progress.offer:
             return []
         if page.number != progress.number + 1 or progress.state is not HistoryState.MOVING:
             return self._answer(device, progress, now=now) if page.number <= progress.number else []
@@ -186,7 +207,7 @@ class Handover:
             return self._took(device, replace_state(progress, HistoryState.BROKEN))
         done = progress.done + len(page.messages)
         state = HistoryState.DONE if page.is_last else HistoryState.MOVING
-        moved = Progress(state, page.number, page.cursor, done, page.total, digest)
+        moved = Progress(state, page.number, page.cursor, done, page.total, digest, page.offer)
         effects = [*self._keep(page), *self._took(device, moved)]
         return [*effects, *self._answer(device, moved, now=now)]
 
@@ -209,12 +230,12 @@ class Handover:
 
     def _answer(self, device: DeviceId, progress: Progress, *, now: Moment) -> list[Effect]:
         is_wanted = progress.state is not HistoryState.DECLINED
-        answer = PageTaken(progress.number, progress.cursor, progress.done, progress.digest, is_wanted)
+        answer = PageTaken(progress.number, progress.cursor, progress.done, progress.digest, is_wanted, progress.offer)
         return self.departure.control(answer, (device,), now=now)
 
     @staticmethod
     def _offering(progress: Progress) -> Page:
-        return Page(0, progress.total, progress.cursor, [], [], [], NO_DIGEST)
+        return Page(0, progress.total, progress.cursor, [], [], [], NO_DIGEST, offer=progress.offer)
 
     def _say(self, device: DeviceId, page: Page, *, now: Moment) -> list[Effect]:
         machines = self.machines

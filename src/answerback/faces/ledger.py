@@ -33,6 +33,7 @@ from answerback.model.devices import Device
 from answerback.model.errors import UsageError
 from answerback.model.ids import AccountId, DeviceId, MessageId, message_id_text, parse_message_id
 from answerback.model.message import Attachment
+from answerback.model.notes import NoteKind
 from answerback.model.stamp import in_order
 from answerback.model.timeline import CopyTimeline, Stage, Step, Timeline, Wait
 from answerback.model.trust import How
@@ -190,6 +191,20 @@ class Ledger:
             several = "several of your devices are" if found else "none of your devices is"
             raise UsageError(f"{several} called {part!r}; `answerback devices` lists them with their ids")
         return DeviceId(bytes.fromhex(found[0].id))
+
+    def find_removable(self, part: str) -> DeviceId:
+        """Find a device as `find_device` does; one that is removed already is found as well, to be told so."""
+        try:
+            return self.find_device(part)
+        except UsageError:
+            wanted, account = " ".join(part.split()).casefold(), self._identity.account
+            named = {kept.device for kept in self._history.device_names() if kept.name.casefold() == wanted}
+            notes = [note for note in self._history.notes() if note.kind is NoteKind.FORMER_DEVICE]
+            former = [DeviceId(note.about) for note in notes if note.value == account]
+            found = [each for each in former if each in named or each.hex() == wanted]
+            if len(found) != 1:
+                raise
+            return found[0]
 
     def status(self) -> StatusTold:
         """How this device stands."""

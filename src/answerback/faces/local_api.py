@@ -244,7 +244,7 @@ class LocalApi:
 
     async def _revoke_device(self, request: web.Request) -> web.Response:
         asked = await _body(request, RevokeAsked)
-        await self._client.revoke(self._ledger.find_device(asked.device), keep_root=asked.keep_root)
+        await self._client.revoke(self._ledger.find_removable(asked.device), keep_root=asked.keep_root)
         return _json(self._ledger.devices())
 
     async def _register_again(self, request: web.Request) -> web.Response:

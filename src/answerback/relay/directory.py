@@ -7,7 +7,7 @@ no such account"). Who asks much more than any person does is sent away.
 import heapq
 from dataclasses import dataclass, field
 
-from answerback.crypto.identity import check_device_lists
+from answerback.crypto.identity import check_device_lists, read_device_list
 from answerback.crypto.prekeys import check_prekey, check_seal_key
 from answerback.model.causes import Cause
 from answerback.model.errors import TrustError
@@ -235,10 +235,12 @@ class Directory:
         if newest.signed is not None and newest.signed.body == announced.body:
             return [Send(to, Announced(request, newest.version))]  # the answer to the first time was lost
         try:
-            devices = check_device_lists(command.account, known=newest.signed, newer=[announced])
+            is_late = read_device_list(command.account, announced).version <= newest.version
+            known, newer = newest.signed, [] if is_late else [announced]
+            devices = check_device_lists(command.account, known=known, newer=newer)
         except TrustError:
             return [Send(to, Announced(request, newest.version, Cause.TRUST_SIGNATURE_WRONG.value))]
-        if devices is None:  # somebody else announced in the meantime
+        if devices is None:  # another device announced in the meantime, or this one before it was killed
             return [Send(to, Announced(request, newest.version, Cause.TRUST_KEYS_CHANGED.value))]
         return [Ask(PutList(to, request, announced, devices))]
 

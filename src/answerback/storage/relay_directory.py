@@ -119,8 +119,8 @@ def void_prekeys(db: Database, device: int, *, but: Sequence[Signed]) -> None:
     """
     marks = ", ".join("?" * len(but))
     db.run(
-        "UPDATE prekey SET claimed = 1, body = x'', signature = x''"
-        f" WHERE device = ? AND claimed = 0 AND digest NOT IN ({marks})",  # noqa: S608 - question marks only
+        "UPDATE prekey SET claimed = 1, body = x'', signature = x''"  # noqa: S608 - question marks only
+        f" WHERE device = ? AND claimed = 0 AND digest NOT IN ({marks})",
         (device, *map(_digest, but)),
     )
 

@@ -52,6 +52,7 @@ ItsSession = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 ROOT_SEED_BYTES = 32
 PAST_MAX = 1024
 """Of each in one page; its bytes end it sooner."""
+OFFER_BYTES = 16
 CAUSE_CHARACTERS_MAX = 64
 
 
@@ -216,6 +217,9 @@ class PastMessage(msgspec.Struct, frozen=True, array_like=True):
     steps: Annotated[list[PastStep], msgspec.Meta(max_length=PAST_MAX)]
 
 
+OfferId = Annotated[bytes, msgspec.Meta(max_length=OFFER_BYTES)]
+
+
 class Page(Letter, frozen=True, array_like=True, tag=True):
     """Between devices of one account: a piece of the history. The first, numbered 0, offers it and is empty."""
 
@@ -230,6 +234,8 @@ class Page(Letter, frozen=True, array_like=True, tag=True):
     digest: Key
     """SHA-256 over the digest before and all of this page: at the end, over every byte."""
     is_last: bool = False
+    offer: OfferId = b""
+    """Which offer this is a page of: one of an earlier offer may come late, or twice."""
 
     __repr__ = Letter.__repr__
 
@@ -243,6 +249,7 @@ class PageTaken(Letter, frozen=True, array_like=True, tag=True):
     """Messages up to there."""
     digest: Key
     is_wanted: bool = True
+    offer: OfferId = b""
 
     __repr__ = Letter.__repr__
 
