@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from answerback.core.effects import Effect, Save, Warned
-from answerback.core.facts import DropRatchet, KeepMessage, KeepRatchet
+from answerback.core.facts import DropRatchet, KeepMessage, KeepOutgoing, KeepRatchet
 from answerback.crypto.identity import DeviceKeys, Purpose, RootKey, next_device_list, read_device_list
 from answerback.crypto.prekeys import prekeys_to_publish
 from answerback.crypto.primitives import sha256
@@ -225,7 +225,7 @@ def test_what_a_removed_device_had_sent_before_is_not_answered_when_a_relay_says
     ann.machines.roster.learn(bea.account, [removal], [])
     effects = ann.hears(Delivery(2, delivery.lane, delivery.id, delivery.sealed))
     assert texts(effects) == []
-    assert len(ann.machines.outbox) == 0, "no receipt is promised to a device that nobody lists"
+    assert not [fact for fact in kept(effects) if isinstance(fact, KeepOutgoing)], "no receipt is promised to it"
 
 
 def test_a_removed_device_is_woken_by_no_push_however_busy_the_relay_is(
@@ -243,6 +243,19 @@ def test_a_removed_device_is_woken_by_no_push_however_busy_the_relay_is(
     drive.say(ann, Announce(1, next_device_list(people[0].root, people[0].signed, [other], NOW_MS)))
     drive.settle()
     assert drive.exchange.knocking.name_of(people[0].device) == b""
+
+
+def test_where_a_removed_device_was_woken_goes_from_the_disk(tmp_path: Path) -> None:
+    people = residents(2)
+    drive = Drive(tmp_path, people)
+    ann = drive.enter(people[0])
+    drive.say(ann, Subscribe("https://push.example/v1/ann"))
+    drive.settle()
+    drive.exchange.knocking.take_wishes()
+    other = DeviceKeys.generate().device(NOW_MS)
+    drive.say(ann, Announce(1, next_device_list(people[0].root, people[0].signed, [other], NOW_MS)))
+    drive.settle()
+    assert drive.exchange.knocking.take_wishes() == {people[0].device: Subscribe("")}
 
 
 # ---- pre-keys

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerback.crypto.identity import RootKey
+from answerback.crypto.identity import DeviceKeys, RootKey, first_device_list
 from answerback.model.causes import Cause
 from answerback.model.handle_state import HandleState
 from answerback.relay.codes import CODES_PER_HANDLE_MAX, WRONG_TRIES_MAX
@@ -115,6 +115,37 @@ def test_a_stolen_code_makes_no_account_in_somebodys_name(tmp_path: Path, move: 
             stolen = await relay.code_for(BEA)
             await relay.create(BEA, stolen, first_list(), move=move)
             assert AccountStore(relay.database).account_of(BEA) == bea.account_id
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("move", [False, True])
+def test_a_code_that_made_an_account_makes_no_other_and_moves_nothing(tmp_path: Path, move: bool) -> None:  # noqa: FBT001 - a case
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            bea, code = RootKey.generate(), await relay.code_for(BEA)
+            assert (await relay.create(BEA, code, first_list(bea)))[0] == 201
+            status, told = await relay.create(BEA, code, first_list(), move=move)
+            assert (status, told["cause"]) == (403, Cause.ACCOUNT_CODE_WRONG.value)
+            assert relay.database.rows("SELECT * FROM handle_moves") == []
+            assert AccountStore(relay.database).account_of(BEA) == bea.account_id
+
+    asyncio.run(run())
+
+
+def test_a_device_that_tries_codes_of_many_handles_is_stopped_like_a_stranger(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with standing(tmp_path, limits=HttpLimits(costly_rate=Rate(burst=6, per_s=0.001))) as relay:
+            root, keys = RootKey.generate(), DeviceKeys.generate()
+            mine = first_device_list(root, keys.device(1), now_ms=1)
+            code = await relay.code_for("mallory@example.org")
+            assert (await relay.create("mallory@example.org", code, mine))[0] == 201
+            head, statuses = relay.token(keys.device_id), []
+            for number in range(7):
+                body = {"handle": f"person{number}@example.org", "code": "000000", "move": True}
+                async with relay.web.post(f"{relay.url}/v1/handles", json=body, headers=head) as response:
+                    statuses.append(response.status)
+            assert statuses == [403] * 4 + [429] * 3
 
     asyncio.run(run())
 

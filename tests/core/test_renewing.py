@@ -7,7 +7,7 @@ from answerback.core.facts import KeepLease, KeepRatchet
 from answerback.model.causes import Cause
 from answerback.model.registration import Registered, Step
 from answerback.model.timeline import Stage
-from answerback.wire.frames import Farewell, Hello
+from answerback.wire.frames import Challenge, Farewell, Hello
 from tests.core.lone_engine import Device, at, welcome
 from tests.core.world import Phone, World
 
@@ -84,6 +84,28 @@ def test_a_connection_begun_before_it_was_asked_for_is_given_up() -> None:
     device.engine.register_again(gentle=True, now=at(2.0))
     assert not device.machines.path.up
     assert device.machines.lease.step is Step.SIGN_IN
+
+
+def test_at_every_moment_the_disk_knows_which_step_is_next() -> None:
+    world, ann, _ = talking()
+    ask(ann)
+    steps = []
+    for _ in range(200):
+        (kept,) = ann.disk.of(KeepLease)
+        assert kept == ann.engine.machines.lease.kept
+        steps.append(Step(kept.step))
+        world.run(0.05)
+    assert list(dict.fromkeys(steps)) == [Step.SIGN_IN, Step.KEYS, Step.LISTS, Step.NONE]
+
+
+def test_a_hello_that_was_said_before_it_was_asked_for_does_not_count_as_signing_in() -> None:
+    device = Device()
+    device.opens(1.0)
+    device.engine.received(device.line, Challenge(b"n" * 32, b"relay", 0), now=at(1.0))  # and hello is on its way
+    device.engine.register_again(gentle=True, now=at(2.0))
+    device.hears(welcome(), now_s=2.1)
+    assert device.machines.lease.step is Step.SIGN_IN, "that hello did not say that what was given before is void"
+    assert not device.machines.path.up
 
 
 def test_refusals_are_noticed_at_once_and_a_return_from_a_lapse_is_told() -> None:

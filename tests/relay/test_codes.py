@@ -1,5 +1,7 @@
 """Proves that codes are bounded in time, tries and number, whatever the clock does."""
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +84,17 @@ def test_no_hour_holds_more_codes_than_allowed(asked_ms: list[int]) -> None:
             assert wait_ms(sent, now_ms=now_ms + wait) == 0
     for first in sent:
         assert sum(first <= moment < first + CODES_WINDOW_MS for moment in sent) <= CODES_PER_HANDLE_MAX
+
+
+def test_a_code_is_compared_in_constant_time_also_where_none_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    kept = KeptCode(MAC, 0, 0)
+    assert judge(kept, mac=MAC, now_ms=0) is Verdict.RIGHT
+    assert judge(None, mac=MAC, now_ms=0) is Verdict.WRONG
+    assert compared == [(MAC, MAC), (bytes(len(MAC)), MAC)]

@@ -3,12 +3,24 @@
 from pathlib import Path
 
 from answerback.model.causes import Cause
+from answerback.model.devices import Signed
 from answerback.model.registration import LEASE_S, LEASE_S_MIN
 from answerback.storage.database import open_database
-from answerback.storage.relay_commands import NOTHING_TAKEN, Fate, Leave, Open, Opened, Sweep
+from answerback.storage.relay_commands import (
+    NOTHING_TAKEN,
+    AddKeys,
+    ClaimKey,
+    Denied,
+    Fate,
+    Leave,
+    Open,
+    Opened,
+    PutList,
+    Sweep,
+)
 from answerback.storage.relay_leases import GRACE_MS_MAX, Leases
 from answerback.storage.relay_store import RelayStore
-from tests.storage.relay_samples import WALL_MS, device, fates, letter, settle
+from tests.storage.relay_samples import WALL_MS, device, device_list, fates, letter, settle, signed
 
 DAY_MS = 86_400_000
 PHONE = device("phone").id
@@ -39,6 +51,8 @@ def fate(relay: RelayStore, text: str, wall_ms: int) -> Cause | None:
 def test_a_device_lapses_after_its_lease_and_comes_back_with_its_next_word(tmp_path: Path) -> None:
     relay = store(tmp_path)
     came(relay, WALL_MS)
+    prekeys = [Signed(b"one", b"s"), Signed(b"two", b"s")]
+    relay.apply([AddKeys(1, 1, PHONE, prekeys, Signed(b"fallback", b"s"), Signed(b"seal", b"s"), b"name")])
     relay.apply([Leave(PHONE, WALL_MS)])
     sweep(relay, WALL_MS)
     end_ms = WALL_MS + LEASE_S * 1000
@@ -46,12 +60,27 @@ def test_a_device_lapses_after_its_lease_and_comes_back_with_its_next_word(tmp_p
     assert fate(relay, "in time", end_ms - DAY_MS) is None
     sweep(relay, end_ms + DAY_MS)
     assert fate(relay, "too late", end_ms + DAY_MS) is Cause.RECIPIENT_DEVICE_EXPIRED
+    assert relay.apply([ClaimKey(1, 1, PHONE)]) == [Denied(Cause.RECIPIENT_NO_KEYS)], "nobody is given its old keys"
     answer = came(relay, end_ms + 2 * DAY_MS)
     assert answer.lapsed_ms == end_ms + DAY_MS
     assert answer.waiting == 1, "what was accepted before is kept until its own end"
     assert (answer.seal_id, answer.prekeys_left) == (b"", 0)
     assert fate(relay, "again", end_ms + 2 * DAY_MS) is None
     assert came(relay, end_ms + 2 * DAY_MS).lapsed_ms == 0
+
+
+def test_a_removed_device_does_not_lapse_as_well(tmp_path: Path) -> None:
+    """Listed again it would be a device that nobody may write to until it speaks, for no fault of its own."""
+    relay = store(tmp_path)
+    came(relay, WALL_MS)
+    relay.apply([Leave(PHONE, WALL_MS)])
+    removal, back = device_list("phone", 2, "tablet"), device_list("phone", 3, "tablet", "phone")
+    relay.apply([PutList(1, 1, signed(removal), removal)])
+    late_ms = WALL_MS + LEASE_S * 1000 + DAY_MS
+    sweep(relay, late_ms - DAY_MS)
+    sweep(relay, late_ms)
+    relay.apply([PutList(1, 2, signed(back), back)])
+    assert fate(relay, "welcome back", late_ms) is None
 
 
 def test_a_lapse_outlives_a_restart(tmp_path: Path) -> None:
