@@ -8,6 +8,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from answerback.model.errors import StorageError, StoreFullError
+from answerback.relay import health as health_room
 from answerback.relay.health import PAGE, HealthRoutes
 from answerback.relay.metrics import EntranceMetrics
 from tests.relay.standing import Standing, standing
@@ -54,6 +55,22 @@ def test_a_store_that_does_not_keep_its_promise_is_not_well(error: Exception | N
         room = HealthRoutes(beat=beat, registry=CollectorRegistry())
         said = await room._look()
         assert (said.well, said.store) == (False, store)
+
+    asyncio.run(run())
+
+
+def test_a_store_that_does_not_come_back_in_time_is_not_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_room, "WRITE_S_MAX", 0.0)
+
+    async def beat(_mark: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async def run() -> None:
+        room = HealthRoutes(beat=beat, registry=CollectorRegistry())
+        async with asyncio.timeout(5):
+            said = await room._look()
+        assert (said.well, said.store) == (False, "slow")
 
     asyncio.run(run())
 

@@ -9,7 +9,8 @@ from answerback.model.devices import Signed
 from answerback.model.errors import StoreCorruptError
 from answerback.model.ids import AccountId
 from answerback.storage import relay_directory as directory
-from tests.storage.relay_samples import device_list, opened
+from answerback.storage.relay_commands import AddKeys, Done
+from tests.storage.relay_samples import device, device_list, opened
 
 
 def keys(first: int, count: int) -> list[Signed]:
@@ -76,3 +77,13 @@ def test_a_removed_devices_keys_are_gone_from_the_disk(tmp_path: Path) -> None:
     assert directory.prekeys_left(db, 1) == 0
     assert directory.claim_prekey(db, 1) is None
     assert directory.seal_id(db, 1) == b""
+
+
+def test_keys_that_are_offered_anew_void_those_before_them_which_never_come_back(tmp_path: Path) -> None:
+    store = opened(tmp_path, "ann")
+    ann = device("ann").id
+    old, new = keys(0, 3), keys(10, 2)
+    store.apply([AddKeys(1, 1, ann, old, None, None, b"")])
+    assert store.apply([AddKeys(1, 2, ann, [*old, *new], None, None, b"", anew=True)]) == [Done(2)]
+    claimed = [directory.claim_prekey(store.db, 1) for _ in range(3)]
+    assert [each.signed for each in claimed if each is not None] == new
