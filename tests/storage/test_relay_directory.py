@@ -84,6 +84,7 @@ def test_keys_that_are_offered_anew_void_those_before_them_which_never_come_back
     ann = device("ann").id
     old, new = keys(0, 3), keys(10, 2)
     store.apply([AddKeys(1, 1, ann, old, None, None, b"")])
-    assert store.apply([AddKeys(1, 2, ann, [*old, *new], None, None, b"", anew=True)]) == [Done(2)]
+    assert store.apply([AddKeys(1, 2, ann, new, None, None, b"", anew=True)]) == [Done(2)]
+    assert store.apply([AddKeys(1, 3, ann, old, None, None, b"")]) == [Done(2)]
     claimed = [directory.claim_prekey(store.db, 1) for _ in range(3)]
     assert [each.signed for each in claimed if each is not None] == new
