@@ -2,7 +2,7 @@
 
 from answerback.core.effects import HandleChanged, Warned
 from answerback.core.facts import KeepOutgoing
-from answerback.core.handle_book import CHECK_AGAIN_MS, HandleBook
+from answerback.core.handle_book import CHECK_AGAIN_MS, OWN_MAX, HandleBook
 from answerback.model.causes import Cause
 from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId
@@ -78,3 +78,22 @@ def test_people_hear_what_becomes_of_their_own_handle_once_also_after_a_restart(
     changed = HandleChanged("bea@example.org", HandleState.LEAVING, OTHER, 7)
     assert changed in told(device.hears(LEAVING, now_s=2))
     assert changed not in told(device.hears(LEAVING, now_s=3))
+
+
+def test_a_relay_that_tells_of_ever_more_handles_is_not_listened_to_for_ever() -> None:
+    book = HandleBook()
+    for number in range(OWN_MAX):
+        assert book.noticed(HandleNotice(f"bea{number}@example.org", HandleState.OURS, AccountId(b""), 7)) is not None
+    assert book.noticed(LEAVING) is None
+    assert book.noticed(HandleNotice("bea0@example.org", HandleState.REMOVED, AccountId(b""), 8)) is not None
+    assert len(book.own("bea@example.org")) == OWN_MAX, "the one it goes by, and what was told but for the removed one"
+
+
+def test_a_handle_that_a_person_has_added_is_known_though_the_relay_says_nothing_of_it() -> None:
+    device = Device()
+    device.connects()
+    added = HandleNotice("bea@work.example", HandleState.OURS, AccountId(b""), 7)
+    (news,) = told(device.engine.handle_added(added, now=at(2.0)))
+    assert news == HandleChanged("bea@work.example", HandleState.OURS, AccountId(b""), 7)
+    assert device.engine.handle_added(added, now=at(2.0)) == []
+    assert device.engine._departure.book.own("ann") == {"ann", "bea@work.example"}

@@ -170,6 +170,18 @@ def test_a_device_that_a_contact_adds_is_news_and_nothing_waits_for_it(*, verifi
     assert (ann.engine.machines.trust.verified(bea.own.account) is not None) is verified
 
 
+def test_a_device_that_is_added_to_ones_own_account_is_told_to_the_devices_that_did_not_do_it() -> None:
+    world, ann, bea = friends(verified=False)
+    laptop = world.second_device(bea)
+    world.run(10)
+    tablet = world.second_device(bea)  # by the phone; or by somebody who stole the account's key
+    world.run(10)
+    laptop.carry_out(laptop.engine.look_up(bea.own.account, now=laptop.now))
+    world.run(10)
+    assert Cause.ACCOUNT_DEVICE_ADDED in warned(laptop)
+    assert Cause.ACCOUNT_DEVICE_ADDED not in warned(ann) + warned(tablet)
+
+
 def test_the_first_list_of_somebody_new_adds_no_device() -> None:
     _, ann, bea = friends(verified=False)
     assert warned(ann) == warned(bea) == []

@@ -1,9 +1,15 @@
 """Proves how a device holds its relay to its log, in small: what it asks, what it says, and what it spares."""
 
+import pytest
+
 from answerback.core.effects import Warned
 from answerback.core.log_facts import KeepEvidence, KeepLabel, KeepLog
+from answerback.core.witnessing import LOOK_S
 from answerback.crypto.transparency import label_of, read_head
 from answerback.model.causes import Cause
+from answerback.model.handle_state import HandleState
+from answerback.model.ids import AccountId
+from answerback.wire.frames import HandleNotice
 from tests.core.log import Log
 from tests.core.world import Phone, World
 
@@ -69,3 +75,77 @@ def test_a_quiet_device_reads_the_log_a_few_times_a_day_and_no_oftener() -> None
     before = ann.sent_frames
     world.run(24 * 3600)
     assert 3 <= ann.sent_frames - before <= 6
+
+
+PHONE = "+4915112345678"
+EVE = AccountId(b"e" * 16)
+OURS = HandleNotice(PHONE, HandleState.OURS, AccountId(b""), 7)
+
+
+def tell(phone: Phone, notice: HandleNotice) -> None:
+    """The relay tells a phone of a handle of its account."""
+    line = phone.engine.machines.path.line
+    assert line is not None
+    phone.carry_out(phone.engine.received(line, notice, now=phone.now))
+
+
+def moved_for(phone: Phone) -> list[Warned]:
+    return [news for news in phone.news if isinstance(news, Warned) and news.cause is Cause.TRUST_HANDLE_MOVED]
+
+
+def own_phone_number() -> tuple[World, Phone, Log]:
+    """Ann has added a number to the handle she is registered with, and her phone has read the log since."""
+    world, ann, _, log = pair()
+    log.add_handle(PHONE, ann.own.account)
+    tell(ann, OURS)
+    world.run(LOOK_S + 60)
+    assert moved_for(ann) == []
+    return world, ann, log
+
+
+@pytest.mark.parametrize("to", [EVE, AccountId(b"")])
+def test_every_handle_of_ones_own_is_watched_in_the_log(to: AccountId) -> None:
+    world, ann, log = own_phone_number()
+    log.add_handle(PHONE, to)
+    world.run(LOOK_S + 60)
+    assert moved_for(ann) == [Warned(Cause.TRUST_HANDLE_MOVED, to or None)]
+
+
+def test_a_handle_is_watched_also_after_a_restart() -> None:
+    world, ann, log = own_phone_number()
+    ann.crash()
+    log.add_handle(PHONE, EVE)
+    log.add_handle(PHONE, ann.own.account)  # and back, before anybody looks
+    world.run(LOOK_S + 60)
+    assert moved_for(ann) == [Warned(Cause.TRUST_HANDLE_MOVED, EVE)]
+
+
+def test_what_the_relay_has_told_us_of_our_handle_is_no_accusation() -> None:
+    world, ann, log = own_phone_number()
+    tell(ann, HandleNotice(PHONE, HandleState.LEAVING, EVE, 8))
+    tell(ann, HandleNotice(PHONE, HandleState.LEFT, EVE, 9))
+    log.add_handle(PHONE, EVE)
+    world.run(LOOK_S + 60)
+    assert moved_for(ann) == []
+
+
+def test_what_a_handle_was_before_it_was_ours_is_no_accusation() -> None:
+    world, ann, _, log = pair()
+    for account in (EVE, AccountId(b""), ann.own.account):
+        log.add_handle(PHONE, account)
+    tell(ann, OURS)
+    world.run(LOOK_S + 60)
+    assert moved_for(ann) == []
+    log.add_handle(PHONE, EVE)
+    world.run(LOOK_S + 60)
+    assert moved_for(ann) == [Warned(Cause.TRUST_HANDLE_MOVED, EVE)]
+
+
+def test_a_handle_that_was_taken_right_after_it_was_told_of_is_missed_once_the_log_was_read() -> None:
+    world, ann, _, log = pair()
+    log.add_handle(PHONE, ann.own.account)
+    world.run(LOOK_S + 60)  # read before it is known to concern her
+    tell(ann, OURS)
+    log.add_handle(PHONE, EVE)
+    world.run(LOOK_S + 60)
+    assert moved_for(ann) == [Warned(Cause.TRUST_HANDLE_MOVED, EVE)]

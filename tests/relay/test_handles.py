@@ -1,5 +1,6 @@
 """Proves that a handle points to one account, moves only when nobody who may has objected, and that both are told."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,11 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from answerback.crypto.transparency import label_of, read_entry
 from answerback.model.causes import Cause
+from answerback.model.handle import Handle
 from answerback.model.handle_state import HandleState
+from answerback.model.log import HandleEntry
 from answerback.relay.codes import CODE_LIFETIME_MS
 from answerback.relay.handles import DAY_MS, HANDLES_MAX
 from answerback.relay.http import Refusal
+from answerback.storage import relay_log
 from tests.relay.accounts_of_handles import Town, town
 
 BEA = "bea@example.org"
@@ -216,3 +221,47 @@ def test_whatever_is_done_a_handle_goes_only_where_it_was_proven_and_never_past_
             assert owner is None or owner in proven[handle]
             pending = relay.handles.store.move(handle)
             assert pending is None or pending.holder == owner
+
+
+def logged(relay: Town) -> list[tuple[bytes, bytes]]:
+    """What the log says of handles: label and account of each entry."""
+    places = range(relay_log.size_of(relay.database))
+    entries = [read_entry(body) for body in relay_log.entries(relay.database, places)]
+    return [(entry.label, entry.account) for entry in entries if isinstance(entry, HandleEntry)]
+
+
+def test_every_claim_move_and_removal_is_in_the_log_once_it_counts_though_nobody_asks(relay: Town) -> None:
+    relay_log.begin(relay.database, b"s" * 32)
+    bea, cid = relay.account(BEA), relay.account()
+    relay.add(bea, PHONE)
+    relay.add(cid, PHONE, move=True)
+    beginning = [(label_of(BEA), bea), (label_of(PHONE), bea)]
+    assert logged(relay) == beginning, "a move that has only begun changes nothing"
+    relay.later(7 * DAY_MS)
+    assert logged(relay) == [*beginning, (label_of(PHONE), cid)]
+    relay.remove(cid, PHONE)
+    assert logged(relay)[-1] == (label_of(PHONE), b"")
+    relay.add(bea, PHONE)
+    assert logged(relay)[-1] == (label_of(PHONE), bea)
+    relay.add(cid, PHONE, move=True)
+    relay.answer(bea, PHONE, give=True)
+    assert logged(relay)[-1] == (label_of(PHONE), cid)
+
+
+def test_a_move_that_did_not_reach_the_disk_is_not_in_the_log_either(relay: Town) -> None:
+    relay_log.begin(relay.database, b"s" * 32)
+    bea = relay.account(BEA)
+    with contextlib.suppress(RuntimeError), relay.database.transaction():
+        relay.handles.remove(bea, Handle(BEA), now_ms=relay.now_ms)
+        raise RuntimeError("the power went")
+    assert (relay.owner(BEA), logged(relay)) == (bea, [(label_of(BEA), bea)])
+
+
+def test_that_a_handle_is_its_accounts_is_never_too_old_to_be_told(relay: Town) -> None:
+    bea = relay.account(BEA)
+    relay.add(bea, PHONE)
+    relay.later(400 * DAY_MS)
+    assert [(notice.handle, notice.state) for notice in relay.handles.store.notices(bea)] == [(PHONE, HandleState.OURS)]
+    relay.remove(bea, PHONE)
+    relay.later(91 * DAY_MS)
+    assert relay.handles.store.notices(bea) == []

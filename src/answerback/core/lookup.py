@@ -138,6 +138,10 @@ class Lookup:
             return []
         return [Save(kept), Tell(HandleChanged(frame.handle, frame.state, frame.account, frame.at_ms))]
 
+    def added(self, frame: HandleNotice) -> list[Effect]:
+        """A person has added a handle, and the relay has taken it: it is watched, also if the relay says no more."""
+        return [] if self.departure.book.has_heard_of(frame.handle) else self.noticed(frame)
+
     def claimed(self, frame: Claimed, *, now: Moment) -> list[Effect]:
         """A pre-key has come, or none is left."""
         machines = self.machines
@@ -187,7 +191,8 @@ class Lookup:
             old_root = machines.roster.root_key(machines.own.account)
             learned = machines.roster.learn(machines.own.account, [question.list], [])
             effects += [Save(fact) for fact in learned.facts]
-            effects += self.arrival.trusting.listed(machines.own.account, learned, old_root=old_root, now=now)
+            trusting, own = self.arrival.trusting, machines.own.account
+            effects += trusting.listed(own, learned, old_root=old_root, is_made_here=True, now=now)
             effects += self._changed(learned)
             effects += self.rollback.learn(self._own_lists([question.list]))
             effects += self.departure.readdress(machines.own.account, now=now)

@@ -157,14 +157,23 @@ class Trusting:
             effects.append(Save(KeepContact(handle, account)))
         return effects
 
-    def listed(self, account: AccountId, learned: Learned, *, old_root: bytes | None, now: Moment) -> list[Effect]:
-        """An account's newest device list is here; `old_root` is the key that signed the one before."""
+    def listed(
+        self, account: AccountId, learned: Learned, *, old_root: bytes | None, is_made_here: bool = False, now: Moment
+    ) -> list[Effect]:
+        """An account's newest device list is here; `old_root` is the key that signed the one before.
+
+        A device that was added to this very account by another one is told as well: whoever stole the account's key
+        could have added it.
+        """
         if account != self.machines.own.account:
             effects = self._look_at_root(account, old_root, now=now)
             is_added = bool(learned.added) and old_root is not None
             return [*effects, *([Tell(Warned(Cause.TRUST_DEVICE_ADDED, account))] if is_added else [])]
         others = tuple(device for device in learned.added if device != self.machines.own.device)
-        return self._vouch(self.machines.trust.vouched(), others if old_root is not None else (), now=now)
+        if old_root is None or not others:
+            return []
+        told: list[Effect] = [] if is_made_here else [Tell(Warned(Cause.ACCOUNT_DEVICE_ADDED, account))]
+        return [*self._vouch(self.machines.trust.vouched(), others, now=now), *told]
 
     # ---- time
 

@@ -108,8 +108,10 @@ class Witnessing:
         return self._accuse(Cause.TRUST_LIST_WITHHELD, account, log.signed, version, now=now)
 
     def moved(self, handle: str, account: AccountId, *, now: Moment) -> list[Effect]:
-        """A handle stands for another account than before."""
-        return self._accuse(Cause.TRUST_HANDLE_MOVED, account, self.machines.transparency.signed, handle, now=now)
+        """A handle of ours stands for another account, or for nobody, and the relay has told us nothing of that."""
+        return self._accuse(
+            Cause.TRUST_HANDLE_MOVED, account or None, self.machines.transparency.signed, handle, now=now
+        )
 
     def _list_trouble(self, frame: Listed, newest: Signed, proof: Proof, head: TreeHead) -> Cause | None:
         try:
@@ -219,9 +221,7 @@ class Witnessing:
             return []
         self._looked_s = now.now_s
         start, is_first = log.next_start() or (log.read_size, False)
-        return self._ask(
-            WantLines(), Follow(self.machines.questions.number(), start, log.known_size, is_first=is_first)
-        )
+        return self._ask_lines(start, is_first=is_first)
 
     def follow(self) -> list[Effect]:
         """Read the lines up to the newest head, unless that is being done."""
@@ -230,9 +230,7 @@ class Witnessing:
         if following is None or (log.reading is not None and log.reading.found):
             return []
         start, is_first = following
-        return self._ask(
-            WantLines(), Follow(self.machines.questions.number(), start, log.known_size, is_first=is_first)
-        )
+        return self._ask_lines(start, is_first=is_first)
 
     def followed(self, frame: Followed, *, now: Moment) -> list[Effect]:
         """Lines have come."""
@@ -247,7 +245,7 @@ class Witnessing:
         except TrustError:
             log.read_anew()
             return [*effects, *self._accuse(Cause.TRUST_LOG_BROKEN, None, frame.head, now=now)]
-        return [*effects, *(self._look_at_lines() if is_whole else self.follow())]
+        return [*effects, *(self._look_at_lines(now=now) if is_whole else self.follow())]
 
     def disclosed(self, frame: Disclosed, *, now: Moment) -> list[Effect]:
         """Entries that may concern us have come."""
@@ -269,15 +267,19 @@ class Witnessing:
                 effects += self._list_seen(entry, now=now)
             elif isinstance(entry, HandleEntry):
                 effects += self._handle_seen(entry, now=now)
-        return [*effects, *self._look_at_lines()]
+        return [*effects, *self._look_at_lines(now=now)]
 
-    def _look_at_lines(self) -> list[Effect]:
+    def _look_at_lines(self, *, now: Moment) -> list[Effect]:
         log = self.machines.transparency
         if log.reading is not None and log.reading.found:
             places = tuple(place for place, _ in log.reading.found[:DISCLOSED_MAX])
             return self._ask(WantEntries(places), Disclose(self.machines.questions.number(), list(places)))
         kept = log.looked()
-        return [*([Save(kept)] if kept is not None else []), *self.follow()]
+        if kept is None:
+            return self.follow()
+        taken = self.departure.book.lines_read()
+        told = [effect for handle, account in taken for effect in self.moved(handle, account, now=now)]
+        return [Save(kept), *told, *self.follow()]
 
     def _list_seen(self, entry: ListEntry, *, now: Moment) -> list[Effect]:
         """The log says that an account has this list."""
@@ -295,9 +297,14 @@ class Witnessing:
 
     def _handle_seen(self, entry: HandleEntry, *, now: Moment) -> list[Effect]:
         """The log says that a handle stands for this account from now on."""
-        own = self.machines.own
-        if own.handle and entry.label == label_of(own.handle):
-            return [] if entry.account == own.account else self.moved(own.handle, entry.account, now=now)
+        book, own = self.departure.book, self.machines.own
+        for handle in book.own(own.handle):
+            if entry.label != label_of(handle):
+                continue
+            if entry.account == own.account:
+                book.stands_as_ours(handle)
+                return []
+            return self.moved(handle, entry.account, now=now) if book.stands_otherwise(handle, entry.account) else []
         labels = self.machines.transparency.labels
         for handle in [handle for handle, label in labels.items() if label == entry.label]:
             if self.departure.contacts.get(handle, entry.account) != entry.account:
@@ -308,11 +315,17 @@ class Witnessing:
         machines = self.machines
         names: list[bytes] = [machines.own.account, *machines.roster.accounts]
         names += machines.transparency.labels.values()
-        if machines.own.handle:
-            names.append(label_of(machines.own.handle))
+        names += [label_of(handle) for handle in self.departure.book.own(machines.own.handle)]
         return frozenset(name[:TOPIC_BYTES] for name in names)
 
     # ---- private
+
+    def _ask_lines(self, start: int, *, is_first: bool) -> list[Effect]:
+        frame = Follow(
+            self.machines.questions.number(), start, self.machines.transparency.known_size, is_first=is_first
+        )
+        self.departure.book.lines_asked()
+        return self._ask(WantLines(), frame)
 
     def _ask(self, question: WantLines | WantEntries | WantReminded, frame: Follow | Disclose | Remind) -> list[Effect]:
         asked: ClientFrame | None = self.machines.questions.ask(question, frame)

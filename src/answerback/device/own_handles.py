@@ -18,6 +18,7 @@ from answerback.storage.journal import Journal
 from answerback.transport.approach import Approach
 from answerback.transport.failures import TokenStale, Unreachable
 from answerback.transport.relay_http import RelayHttp
+from answerback.wire.frames import HandleNotice
 from answerback.wire.requests import HandlesTold, HandleTold
 
 CONNECT_S_MAX = 10.0
@@ -54,7 +55,10 @@ class OwnHandles:
     async def add(self, handle: Handle, *, code: str, move: bool = False) -> HandleTold:
         """Let a handle point to this account, or with `move` begin to, if it is another account's."""
         told = await self._ask(lambda http, token: http.add_handle(handle, code=code, move=move, token=token))
-        return _one(told, handle)
+        added = _one(told, handle)
+        notice = HandleNotice(added.handle, added.state, added.other, added.at_ms)
+        self._agent.change(lambda engine, now: engine.handle_added(notice, now=now))
+        return added
 
     async def remove(self, handle: Handle) -> list[HandleTold]:
         """Let a handle point to nobody, or give up one that is on its way here.

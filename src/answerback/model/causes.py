@@ -52,6 +52,7 @@ class Cause(Enum):
     RELAY_INCOMPATIBLE = "relay.incompatible"
     ACCOUNT_NOT_REGISTERED = "account.not_registered"
     ACCOUNT_DEVICE_REVOKED = "account.device_revoked"
+    ACCOUNT_DEVICE_ADDED = "account.device_added"
     ACCOUNT_REGISTRATION_STALE = "account.registration_stale"
     ACCOUNT_REGISTRATION_EXPIRED = "account.registration_expired"
     ACCOUNT_RENEWING = "account.renewing"

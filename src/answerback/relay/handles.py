@@ -18,13 +18,12 @@ from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId, DeviceId
 from answerback.relay.proving import Proof, Proving
 from answerback.storage.account_store import AccountStore
-from answerback.storage.handle_store import HandleStore, MoveRow, NoticeRow
+from answerback.storage.handle_store import NOBODY, HandleStore, MoveRow, NoticeRow
 from answerback.wire.requests import HandleTold
 
 HANDLES_MAX = 8
 """Of one account, with those on their way: several numbers, several addresses, no directory."""
 DAY_MS = 86_400_000
-NOBODY = AccountId(b"")
 
 
 @dataclass(frozen=True, slots=True)

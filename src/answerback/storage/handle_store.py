@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 
 from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId, DeviceId
+from answerback.storage import relay_log
 from answerback.storage.database import Database, Row
 
 _KEEP_NOTICE = """
     INSERT INTO handle_notices (account, handle, state, other, at_ms, made_ms) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (account, handle) DO UPDATE SET state = excluded.state, other = excluded.other, at_ms = excluded.at_ms,
         made_ms = excluded.made_ms"""
+_FORGET_NOTICES = """
+    DELETE FROM handle_notices WHERE made_ms < ?1 AND NOT (state = ?2 AND EXISTS (
+        SELECT 1 FROM handles WHERE handles.handle = handle_notices.handle
+            AND handles.account = handle_notices.account))"""
+NOBODY = AccountId(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +74,18 @@ class HandleStore:
         return [HeldRow(*row) for row in self._database.rows(sql, (account,))]
 
     def give(self, handle: str, account: AccountId, *, now_ms: int) -> None:
-        """Let a handle point to this account, whatever it pointed to before."""
+        """Let a handle point to this account, whatever it pointed to before; the log says so as well."""
         sql = """INSERT INTO handles (handle, account, claimed_ms) VALUES (?, ?, ?)
                  ON CONFLICT (handle) DO UPDATE SET account = excluded.account, claimed_ms = excluded.claimed_ms"""
         self._database.run(sql, (handle, account, now_ms))
+        relay_log.log_handle(self._database, handle, account)
 
     def remove(self, handle: str, account: AccountId) -> bool:
-        """Let a handle point to nobody; false if it was not this account's."""
-        return self._database.run("DELETE FROM handles WHERE handle = ? AND account = ?", (handle, account)) == 1
+        """Let a handle point to nobody, and the log say so; false if it was not this account's."""
+        if self._database.run("DELETE FROM handles WHERE handle = ? AND account = ?", (handle, account)) != 1:
+            return False
+        relay_log.log_handle(self._database, handle, NOBODY)
+        return True
 
     # ---- moves
 
@@ -139,8 +149,11 @@ class HandleStore:
         ]
 
     def forget_old(self, *, notices_before_ms: int, now_ms: int) -> int:
-        """Forget notices that are old and locks that have ended; return how many rows went."""
-        gone = self._database.run("DELETE FROM handle_notices WHERE made_ms < ?", (notices_before_ms,))
+        """Forget notices that are old and locks that have ended; return how many rows went.
+
+        That a handle is theirs is never old: devices that are linked later must know what to watch in the log.
+        """
+        gone = self._database.run(_FORGET_NOTICES, (notices_before_ms, int(HandleState.OURS)))
         return gone + self._database.run("DELETE FROM handle_locks WHERE until_ms <= ?", (now_ms,))
 
 

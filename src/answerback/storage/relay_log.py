@@ -1,7 +1,7 @@
 """Keeps the relay's log, which only grows, and the hashes that its proofs are made of.
 
-Plain functions inside somebody else's transaction: a list is in the log if, and only if, it is in the directory. What
-an older version of the relay has put into the directory, or another part of it without the log knowing, is written
+Plain functions inside somebody else's transaction: a list is in the log if, and only if, it is in the directory, and a
+handle is claimed, moved and removed in both. What an older version of the relay has put into the directory is written
 down when it is next asked for; so nothing is handed out that the log does not say.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from answerback.crypto import merkle
 from answerback.crypto.primitives import sha256
-from answerback.crypto.transparency import label_of, line_of, log_of, nonce_for, read_head
+from answerback.crypto.transparency import label_of, line_of, log_of, nonce_for, read_entry, read_head
 from answerback.model.devices import Signed
 from answerback.model.errors import TrustError
 from answerback.model.ids import AccountId
@@ -73,15 +73,24 @@ def log_lists(db: Database, account: AccountId) -> None:
 def log_handle(db: Database, handle: str, account: AccountId) -> None:
     """Write down whose a handle is from now on, unless the log says so already; an empty account for nobody."""
     seed = _seed(db)
-    row = db.row("SELECT account FROM log_handle WHERE handle = ?", (handle,))
+    row = db.row("SELECT account, place FROM log_handle WHERE handle = ?", (handle,))
     if not seed or (row[0] if row else b"") == account:
         return
-    place = _append(db, HandleEntry(nonce_for(seed, size_of(db)), label_of(handle), account))
+    # Many moves may be due at once, and a label is a slow hash: it stands in the entry before.
+    label = _label_at(db, int(row[1])) if row else label_of(handle)
+    place = _append(db, HandleEntry(nonce_for(seed, size_of(db)), label, account))
     db.run(
         "INSERT INTO log_handle (handle, account, place) VALUES (?, ?, ?)"
         " ON CONFLICT (handle) DO UPDATE SET account = excluded.account, place = excluded.place",
         (handle, account, place),
     )
+
+
+def _label_at(db: Database, place: int) -> bytes:
+    (body,) = entries(db, [place])
+    entry = read_entry(body)
+    assert isinstance(entry, HandleEntry)
+    return entry.label
 
 
 def recalled(db: Database, shown: Signed) -> int:
