@@ -94,6 +94,13 @@ FAULTS: Final[Mapping[str, Mapping[str, str]]] = {
         "relay_refuses_for_good": "the relay says of mail it has that it will never take it",
         "relay_denies_mail": "the relay says of mail that waits that it was taken",
     },
+    "lies of the directory": {
+        "directory_shows_two_lists": "one device is shown another log, with other lists, than everybody else",
+        "directory_drops_a_device": "an account's newest device list is kept from one device",
+        "directory_adds_a_device": "one device is shown a list, signed with a stolen root key, that is not in the log",
+        "directory_rolls_back": "one device is shown the directory and its log as they were before",
+        "directory_moves_a_handle": "a handle is said to be another account's, in the log or without it",
+    },
     "lies of a contact": {
         "contact_forges_a_slip": "a contact names another author or reader in a slip, or seals no slip at all",
         "contact_forges_a_post": "a contact writes in a conversation that is none, or to somebody else",

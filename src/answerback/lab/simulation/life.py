@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import logging
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ AWAY_S = (20 * 86_400.0, 120 * 86_400.0)
 LOOK_AT_DEVICES_S = 600.0
 """Long after every device has told the relay what it knows, its owner sees who still stands on the list."""
 AWAY_AGAIN_SHARE = 0.5
+DIRECTORY_SHARE = 0.06
+"""Worlds in which the relay lies about its directory."""
 AWAKE_S = 120.0
 """Between two long absences: keys are renewed, and the older ones are deleted after the second."""
 HEARD_S = 2_100.0
@@ -77,6 +80,7 @@ class _Life:
             reasons(town)
             self.workload.look()
             await self._seldom()
+        await self._chapters()
         await self._heal()
         judge(town, log=self._log.getvalue())
         if not town.chronicle.objections:
@@ -87,6 +91,14 @@ class _Life:
         outcome = self._outcome()
         await town.end()
         return outcome
+
+    async def _chapters(self) -> None:
+        """What takes a world in which all else is well; which worlds have it is no draw of theirs."""
+        draw = random.Random(f"the chapters of {self._seed}").random()
+        if draw < DIRECTORY_SHARE:
+            self.misfortunes.heal()
+            self.file_faults.heal()
+            await self.misfortunes.directory.play()
 
     async def _seldom(self) -> None:
         """What would make worlds slow if it came often, or come to nothing."""

@@ -16,6 +16,7 @@ from answerback.lab.simulation.disk import Disk, PowerCut
 from answerback.lab.simulation.shelf import Objects, Shelf
 from answerback.lab.simulation.tongue import Tongue
 from answerback.lab.simulation.truth import Truth
+from answerback.lab.simulation.views import READING, View, recall_stubbornly
 from answerback.lab.simulation.wires import Wire
 from answerback.model.causes import Cause
 from answerback.model.devices import DeviceList, Signed
@@ -27,7 +28,7 @@ from answerback.relay.limits import RelayLimits
 from answerback.relay.resumption import TICKET_KEY_BYTES, TicketKeys
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database, open_database
-from answerback.storage.relay_commands import Answer, Command, ListPut, PutList
+from answerback.storage.relay_commands import Answer, Command, ListPut, PutList, RecallHead
 from answerback.storage.relay_store import LEAP_MAX, RESERVE_BYTES, RelayStore
 from answerback.wire.codec import decode_client_frame
 from answerback.wire.frames import Located, Refused, RelayFrame, Resume, Submit
@@ -67,6 +68,10 @@ class PostOffice:
         self.is_full = False
         self.refuses_commits = False
         self.tongue = Tongue(chronicle.fault, self._note)
+        self.views: dict[str, View] = {}
+        """What the directory is for some devices, by their names."""
+        self.is_stubborn = False
+        """It never admits that it does not lead to a head it has signed."""
         self._on_list = on_list
         self._on_back = on_back
         self._path = folder / "relay.db"
@@ -304,7 +309,22 @@ class PostOffice:
     def _apply(self, batch: list[Command]) -> list[Answer]:
         if self.refuses_commits:
             raise StorageError("the simulated disk refuses this commit")
-        return self.store.apply(batch)
+        if not self.views and not self.is_stubborn:
+            return self.store.apply(batch)
+        lies = [self._lie(command) for command in batch]
+        true = iter(self.store.apply([command for command, lie in zip(batch, lies, strict=True) if lie is None]))
+        return [next(true) if lie is None else lie for lie in lies]
+
+    def _lie(self, command: Command) -> Answer | None:
+        """What is shown to whoever is shown something else; None where the truth is said."""
+        if not isinstance(command, READING):
+            return None
+        wire = self._wires.get(command.connection)
+        view = self.views.get(wire.device) if wire is not None else None
+        answer = view.answer(self.database, command) if view is not None else None
+        if answer is None and self.is_stubborn and isinstance(command, RecallHead):
+            return recall_stubbornly(self.database, command)
+        return answer
 
     def _notice_lists(self, batch: list[Command], answers: list[Answer]) -> None:
         for command, answer in zip(batch, answers, strict=True):

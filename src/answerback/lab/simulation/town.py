@@ -78,7 +78,7 @@ class Town:
         self.talk: Counter[str] = Counter()
         """Frames each device has sent, but for those that are about the connection alone."""
         self.timers: list[asyncio.TimerHandle] = []
-        self._folder = folder
+        self.folder = folder
         self.office = PostOffice(
             folder,
             self.random,
@@ -180,7 +180,7 @@ class Town:
 
     def _move_in(self, name: str, handle: str, root: RootKey, keys: DeviceKeys) -> Villager:
         self.chronicle.names[keys.device_id] = name
-        villager = Villager(self, name, handle=address(handle), root=root, keys=keys, folder=self._folder)
+        villager = Villager(self, name, handle=address(handle), root=root, keys=keys, folder=self.folder)
         beside = next((other for other in self.villagers if "." in handle and other.name == _beside(name)), None)
         if beside is not None:
             villager.share_road(beside)

@@ -1,9 +1,10 @@
 """Knows what really happened in one world: what was stored, read, shown, lost, revoked."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from answerback.core.effects import Warned
 from answerback.core.engine import Engine
 from answerback.lab.simulation.disk import Disk
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
@@ -92,6 +93,13 @@ class Truth:
     """Copies of which the relay said that it will never take them."""
     gone: set[tuple[DeviceId, bytes]] = field(default_factory=set)
     """Messages and envelopes that a device had, and that the older copy of its journal does not have."""
+
+    directory_lied: bool = False
+    """The relay showed somebody another directory than everybody else."""
+    ghosts: set[DeviceId] = field(default_factory=set)
+    """Devices that were shown as an account's, and that nobody of the account has added."""
+    warned: dict[DeviceId, list[Warned]] = field(default_factory=lambda: defaultdict(list))
+    """What each device's person was told of that is not right."""
 
     def went_back(self, device: DeviceId, disk: Disk, put_back: Callable[[], None]) -> None:
         """Learn what a device forgets when an older copy of its journal is put back."""

@@ -22,6 +22,19 @@ from answerback.storage.messages import MESSAGES, kept_message
 
 MOVES_MAX = 2
 """To the path that was better all the time, once that is certain, and perhaps by way of a third."""
+ACCUSATIONS = frozenset(
+    {
+        Cause.TRUST_LOG_SPLIT,
+        Cause.TRUST_LOG_BROKEN,
+        Cause.TRUST_LIST_NOT_LOGGED,
+        Cause.TRUST_LIST_FORKED,
+        Cause.TRUST_HANDLE_NOT_LOGGED,
+        Cause.TRUST_HANDLE_MOVED,
+        Cause.TRUST_SIGNATURE_WRONG,
+    }
+)
+"""What no relay does that means no harm."""
+OF_FORGETTING = frozenset({Cause.TRUST_LOG_ROLLED_BACK, Cause.TRUST_LIST_WITHHELD})
 WAIT_S_MAX = 7 * 3600.0
 """No attempt is planned further ahead than the longest pause of the timetable, and some."""
 
@@ -36,6 +49,7 @@ def judge(town: Town, *, log: str) -> None:
         _kept(town, sent)
     if town.truth.relay_lied or town.truth.somebody_lied:
         _unforged(town)
+    _fair(town)
     _once(town)
     _bounded(town)
     _private(town, log)
@@ -214,6 +228,18 @@ def _is_its_key(there: Villager, signed: Signed) -> bool:
     except TrustError:
         return False
     return True
+
+
+def _fair(town: Town) -> None:
+    """Object to whatever an honest relay was accused of; one that forgot may be asked what became of it."""
+    truth = town.truth
+    if truth.directory_lied or truth.relay_lied or truth.somebody_lied:
+        return
+    for villager in town.villagers:
+        for told in truth.warned[villager.device]:
+            if told.cause in ACCUSATIONS or (told.cause in OF_FORGETTING and not truth.relay_forgot):
+                whose = town.name(told.account) if told.account else "the relay"
+                town.chronicle.object("honest", villager.name, f"accused {whose}: {told.cause.value}; all were honest")
 
 
 def _once(town: Town) -> None:

@@ -408,6 +408,7 @@ class Villager:
             case HandleChanged(_, state):
                 chronicle.say(self.name, f"hears of a handle: {state.name.lower()}")
             case Warned(cause):
+                truth.warned[self.device].append(news)
                 chronicle.say(self.name, f"warns: {cause.value}")
             case _:
                 pass

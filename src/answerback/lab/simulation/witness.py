@@ -73,6 +73,8 @@ class Witness:
                     self._object("ordered", who, "sent something urgent behind what is not, in one frame")
                 for envelope in frame.envelopes:
                     self._town.truth.submitted[who.device, envelope.id] += 1
+                    if envelope.device in self._town.truth.ghosts:
+                        self._object("private", who, "sealed something for a device that nobody has added")
                     was_kept = envelope.id in self._town.truth.sealed
                     if not was_kept and not who.disk.has("SELECT 1 FROM copies WHERE envelope = ?", (envelope.id,)):
                         self._object("kept", who, "sent an envelope that is not on its disk")

@@ -3,6 +3,7 @@
 from answerback.lab.simulation.misfortunes.agents import AgentTrouble
 from answerback.lab.simulation.misfortunes.clocks import ClockTrouble
 from answerback.lab.simulation.misfortunes.contacts import ContactLies
+from answerback.lab.simulation.misfortunes.directory import DirectoryLies
 from answerback.lab.simulation.misfortunes.disks import DiskTrouble
 from answerback.lab.simulation.misfortunes.lies import RelayLies
 from answerback.lab.simulation.misfortunes.network import NetworkTrouble
@@ -38,6 +39,7 @@ class Misfortunes:
         self.outages = Outages(town)
         self.lies = RelayLies(town)
         self.contacts = ContactLies(town)
+        self.directory = DirectoryLies(town)
         self._are_there_liars: bool | None = None
 
     def kinds(self) -> list[Kind]:
@@ -80,6 +82,7 @@ class Misfortunes:
             timer.cancel()
         self.town.timers.clear()
         self.lies.heal()
+        self.directory.heal()
         self.disks.heal()
         self.relay.heal()
         self.network.heal()
