@@ -3,6 +3,7 @@
 from answerback.core.effects import HandleChanged, Warned
 from answerback.core.facts import KeepOutgoing
 from answerback.core.handle_book import CHECK_AGAIN_MS, OWN_MAX, HandleBook
+from answerback.core.trusting import Added
 from answerback.model.causes import Cause
 from answerback.model.handle_state import HandleState
 from answerback.model.ids import AccountId
@@ -93,7 +94,7 @@ def test_a_handle_that_a_person_has_added_is_known_though_the_relay_says_nothing
     device = Device()
     device.connects()
     added = HandleNotice("bea@work.example", HandleState.OURS, AccountId(b""), 7)
-    (news,) = told(device.engine.handle_added(added, now=at(2.0)))
+    (news,) = told(device.engine.trusted(Added(added), now=at(2.0)))
     assert news == HandleChanged("bea@work.example", HandleState.OURS, AccountId(b""), 7)
-    assert device.engine.handle_added(added, now=at(2.0)) == []
+    assert device.engine.trusted(Added(added), now=at(2.0)) == []
     assert device.engine._departure.book.own("ann") == {"ann", "bea@work.example"}

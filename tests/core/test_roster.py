@@ -31,6 +31,13 @@ def test_a_list_is_learned_with_what_it_adds_and_takes() -> None:
     assert roster.root_key(ACCOUNT) == ROOT.public_key
 
 
+def test_a_device_that_was_removed_before_we_asked_is_known_as_one_that_was() -> None:
+    roster = Roster()
+    learned = roster.learn(ACCOUNT, [LIST_1, LIST_2, LIST_3], [])
+    assert (learned.added, learned.gone) == ((SECOND.device_id,), (FIRST.device_id,))
+    assert roster.former == {FIRST.device_id: ACCOUNT}, "else its last letters are called forged"
+
+
 def test_of_an_unknown_account_nothing_is_known() -> None:
     roster = Roster()
     assert (roster.version(ACCOUNT), roster.list_of(ACCOUNT), roster.root_key(ACCOUNT)) == (0, None, None)

@@ -149,3 +149,30 @@ def test_a_handle_that_was_taken_right_after_it_was_told_of_is_missed_once_the_l
     log.add_handle(PHONE, EVE)
     world.run(LOOK_S + 60)
     assert moved_for(ann) == [Warned(Cause.TRUST_HANDLE_MOVED, EVE)]
+
+
+def test_a_relay_that_forgot_an_account_is_not_said_to_show_a_false_list_of_it() -> None:
+    world, ann, bea, log = pair()
+    world.relay.store.lists.pop(bea.own.account)
+    log.lists.clear()
+    ann.carry_out(ann.engine.look_up(bea.own.account, now=ann.now))
+    world.run(10)
+    told = [news.cause for news in ann.news if isinstance(news, Warned)]
+    assert told == [Cause.TRUST_LIST_WITHHELD]
+    assert ann.engine.machines.roster.knows(bea.own.account), "what is known stays known"
+
+
+def test_lines_that_were_asked_for_before_the_relay_forgot_are_no_lie() -> None:
+    world, ann, bea, _ = pair()
+    log = world.relay.store.log = Log(epoch=1)  # as one that was restored, and was shown a newer head by somebody
+    for phone in (bea, ann):
+        for signed in world.relay.store.lists[phone.own.account]:
+            log.add_list(signed)
+    ann.crash()  # in each run the first question is for lines
+    world.run(10)
+    told = [news.cause for news in ann.news if isinstance(news, Warned)]
+    assert told == [Cause.TRUST_LOG_ROLLED_BACK]
+    log.add_handle("stranger", EVE)
+    world.run(2 * LOOK_S + 60)
+    (kept,) = ann.disk.of(KeepLog)
+    assert (kept.read_size, read_head(kept.head).epoch) == (len(log.entries), 1), "and it is read on"

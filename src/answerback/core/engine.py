@@ -171,10 +171,6 @@ class Engine:
         """The person has made sure of somebody's keys, or agreed to a change of them."""
         return self._then(self._arrival.trusting.carry(deed, now=now), now)
 
-    def handle_added(self, notice: HandleNotice, *, now: Moment) -> list[Effect]:
-        """The relay has taken a handle that a person has added here."""
-        return self._then(self._lookup.added(notice), now)
-
     def contact(self, handle: str) -> AccountId | None:
         """Which account a handle stands for here."""
         return self._departure.contacts.get(handle)

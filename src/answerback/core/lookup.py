@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from answerback.core.arrival import Arrival
 from answerback.core.departure import Departure
-from answerback.core.effects import Answered, Effect, HandleChanged, Moment, Save, Tell, Transmit, Warned
+from answerback.core.effects import Answered, Effect, Moment, Save, Tell, Transmit, Warned
 from answerback.core.facts import KeepOwnList
 from answerback.core.lanes import Hold
 from answerback.core.machines import Machines
@@ -133,14 +133,7 @@ class Lookup:
 
     def noticed(self, frame: HandleNotice) -> list[Effect]:
         """The relay says what became of a handle of ours."""
-        kept = self.departure.book.noticed(frame)
-        if kept is None:
-            return []
-        return [Save(kept), Tell(HandleChanged(frame.handle, frame.state, frame.account, frame.at_ms))]
-
-    def added(self, frame: HandleNotice) -> list[Effect]:
-        """A person has added a handle, and the relay has taken it: it is watched, also if the relay says no more."""
-        return [] if self.departure.book.has_heard_of(frame.handle) else self.noticed(frame)
+        return self.arrival.trusting.noticed(frame)
 
     def claimed(self, frame: Claimed, *, now: Moment) -> list[Effect]:
         """A pre-key has come, or none is left."""

@@ -168,7 +168,9 @@ class Roster:
         if newest is not None:
             old = {device.id for device in before.list.devices} if before else set()
             new = {device.id for device in newest.devices}
-            added, gone = tuple(sorted(new - old)), tuple(sorted(old - new))
+            passed = {device.id for each in lists[:-1] for device in read_device_list(account, each).devices}
+            # Also one that was listed and removed before we asked: its last letters may come after that.
+            added, gone = tuple(sorted(new - old)), tuple(sorted((old | passed) - new))
             self._put(account, lists[-1], newest)
             facts.append(KeepDeviceList(account, newest.version, lists[-1]))
             facts += self._part_with(gone, account)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from answerback.core.comparing import Compared, Move, Parties
 from answerback.core.departure import Departure
-from answerback.core.effects import CodeMoved, Effect, Moment, Reason, Save, Tell, Wake, Warned
+from answerback.core.effects import CodeMoved, Effect, HandleChanged, Moment, Reason, Save, Tell, Wake, Warned
 from answerback.core.facts import KeepContact, KeepVerified
 from answerback.core.machines import Machines
 from answerback.core.roster import Learned
@@ -17,6 +17,7 @@ from answerback.crypto.verifying import NONCE_BYTES, SESSION_BYTES
 from answerback.model.causes import Cause
 from answerback.model.ids import AccountId, DeviceId
 from answerback.model.trust import VOUCHED_MAX, How, Vouched
+from answerback.wire.frames import HandleNotice
 from answerback.wire.letters import Comparison, Slip, Vouch
 
 
@@ -57,7 +58,14 @@ class WhoIs:
     handle: str = field(repr=False)
 
 
-Deed = Marked | Agreed | Compare | Said | WhoIs
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The person has added a handle here, and the relay has taken it: it is watched, also if the relay says no more."""
+
+    notice: HandleNotice
+
+
+Deed = Marked | Agreed | Compare | Said | WhoIs | Added
 
 
 @dataclass(slots=True)
@@ -83,6 +91,8 @@ class Trusting:
                 return self._moved(moves, now=now)
             case WhoIs(handle):
                 return self.departure.want_account(handle)
+            case Added(notice):
+                return [] if self.departure.book.has_heard_of(notice.handle) else self.noticed(notice)
 
     def _agree(self, handle: str, *, now: Moment) -> list[Effect]:
         change, dropped = self.machines.trust.change(handle), self.machines.trust.settle(handle)
@@ -139,6 +149,13 @@ class Trusting:
         return self._moved(moves, now=now)
 
     # ---- what the relay says
+
+    def noticed(self, notice: HandleNotice) -> list[Effect]:
+        """The relay says what became of a handle of ours."""
+        kept = self.departure.book.noticed(notice)
+        if kept is None:
+            return []
+        return [Save(kept), Tell(HandleChanged(notice.handle, notice.state, notice.account, notice.at_ms))]
 
     def resolved(self, handle: str, account: AccountId, *, now: Moment) -> list[Effect]:
         """Whose a handle is. A second, different answer is told, and not followed where the first was verified."""

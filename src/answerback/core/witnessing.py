@@ -43,6 +43,8 @@ class Witnessing:
     _accounts: set[AccountId] = field(default_factory=set)
     """Asked for again once the relay has answered for its log."""
     _handles: set[str] = field(default_factory=set)
+    _lines_of: tuple[bytes, int] | None = None
+    """Of which log, and in which epoch, lines were asked for."""
     _told: set[tuple[object, ...]] = field(default_factory=set)
 
     # ---- answers
@@ -122,6 +124,8 @@ class Witnessing:
             entry = stands(proof.placed, head) if proof.placed is not None else None
         except TrustError:
             entry = None
+        if proof.placed is None and not frame.lists:
+            return Cause.TRUST_LIST_WITHHELD  # it says that there is no list at all, and this device has one
         if not isinstance(entry, ListEntry) or entry.account != frame.account:
             return Cause.TRUST_LIST_NOT_LOGGED
         if is_list(entry, frame.account, newest, version):
@@ -238,8 +242,8 @@ class Witnessing:
         if not isinstance(self.machines.questions.answered(frame.request), WantLines):
             return []
         head, effects = self._accept(Proof(frame.head, frame.consistency, None), now=now)
-        if head is None:
-            return effects
+        if head is None or (head.log, head.epoch) != self._lines_of:
+            return effects  # lines of a log that the relay has forgotten since: they are asked for again
         try:
             is_whole = log.read(frame, head, topics=self._topics())
         except TrustError:
@@ -321,9 +325,13 @@ class Witnessing:
     # ---- private
 
     def _ask_lines(self, start: int, *, is_first: bool) -> list[Effect]:
+        if WantLines() in self.machines.questions:
+            return []
         frame = Follow(
             self.machines.questions.number(), start, self.machines.transparency.known_size, is_first=is_first
         )
+        head = self.machines.transparency.head
+        self._lines_of = (head.log, head.epoch) if head is not None else None
         self.departure.book.lines_asked()
         return self._ask(WantLines(), frame)
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from answerback.core.trusting import Added
 from answerback.device.agent import Agent
 from answerback.device.typed_handles import kept_region
 from answerback.model.causes import Cause
@@ -57,7 +58,7 @@ class OwnHandles:
         told = await self._ask(lambda http, token: http.add_handle(handle, code=code, move=move, token=token))
         added = _one(told, handle)
         notice = HandleNotice(added.handle, added.state, added.other, added.at_ms)
-        self._agent.change(lambda engine, now: engine.handle_added(notice, now=now))
+        self._agent.change(lambda engine, now: engine.trusted(Added(notice), now=now))
         return added
 
     async def remove(self, handle: Handle) -> list[HandleTold]:

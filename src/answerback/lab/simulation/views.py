@@ -134,7 +134,7 @@ class Pointed:
         return Found(self.account, proof)
 
 
-class _Unsaid(Exception):  # noqa: N818 - it undoes a transaction, and nothing is wrong
+class _Unsaid(Exception):
     """What was about to be admitted is not."""
 
 
