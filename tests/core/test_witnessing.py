@@ -176,3 +176,22 @@ def test_lines_that_were_asked_for_before_the_relay_forgot_are_no_lie() -> None:
     world.run(2 * LOOK_S + 60)
     (kept,) = ann.disk.of(KeepLog)
     assert (kept.read_size, read_head(kept.head).epoch) == (len(log.entries), 1), "and it is read on"
+
+
+def test_what_waited_for_a_word_goes_once_the_log_says_that_the_handle_is_back() -> None:
+    world, ann, bea, log = pair()
+    ann.crash()  # so that she asks again whose the handle is
+    world.run(5)
+    store = world.relay.store
+    store.handles["bea"] = EVE
+    log.add_handle("bea", EVE)
+    ann.send("bea", text="to the one who had it")
+    world.run(60)
+    ann.send("bea", text="this waits")
+    world.run(60)
+    assert "this waits" not in bea.texts
+    store.handles["bea"] = bea.own.account
+    log.add_handle("bea", bea.own.account)
+    world.run(LOOK_S + 60)
+    assert "this waits" in bea.texts
+    assert ann.engine.machines.trust.changes == ()

@@ -166,6 +166,7 @@ class Trusting:
         if known is not None and known.before == account != known.after:
             dropped = trust.settle(handle)  # the relay takes it back
             effects += [Save(dropped)] if dropped is not None else []
+            effects += self.departure.readdress(account, now=now)
         elif (change := trust.resolved(handle, before, account, at_ms=self._relay_ms(now))) is not None:
             effects += [Save(change), Tell(Warned(Cause.TRUST_CONTACT_CHANGED, account, handle))]
         standing = trust.change(handle)

@@ -311,7 +311,9 @@ class Witnessing:
             return self.moved(handle, entry.account, now=now) if book.stands_otherwise(handle, entry.account) else []
         labels = self.machines.transparency.labels
         for handle in [handle for handle, label in labels.items() if label == entry.label]:
-            if self.departure.contacts.get(handle, entry.account) != entry.account:
+            change = self.machines.trust.change(handle)
+            is_taken_back = change is not None and change.after != entry.account
+            if is_taken_back or self.departure.contacts.get(handle, entry.account) != entry.account:
                 return self.departure.want_account(handle)  # and what it answers is compared with what we know
         return []
 

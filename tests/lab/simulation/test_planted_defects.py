@@ -20,11 +20,15 @@ from answerback.core.roster import Roster
 from answerback.core.sessions import Opened, Sessions
 from answerback.core.threads import Threads
 from answerback.core.transfers import Transfers
+from answerback.core.transparency import Transparency, Verdict
+from answerback.core.witnessing import Witnessing
 from answerback.device.agent import Agent
 from answerback.lab.simulation.life import live
 from answerback.model.causes import Cause
+from answerback.model.devices import Signed
 from answerback.model.envelope import Delivery
 from answerback.model.ids import AccountId, DeviceId, MessageId
+from answerback.model.log import TreeHead
 from answerback.model.message import Lane, Message
 from answerback.model.timeline import Stage, Step, Wait
 from answerback.wire.frames import Took
@@ -229,6 +233,49 @@ def seal_keys_are_logged(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Sessions, "unseal", talkative)
 
 
+def with_lies(patch: pytest.MonkeyPatch) -> None:
+    """In each world the relay lies about its directory."""
+    patch.setattr("answerback.lab.simulation.life.DIRECTORY_SHARE", 1.0)
+
+
+def heads_are_compared_with_nobody(patch: pytest.MonkeyPatch) -> None:
+    with_lies(patch)
+    patch.setattr(Transparency, "hear", lambda *_: False)
+
+
+def lists_are_used_without_proof(patch: pytest.MonkeyPatch) -> None:
+    with_lies(patch)
+    patch.setattr(Witnessing, "may_use_lists", lambda *_, **__: (True, []))
+
+
+def handles_are_used_without_proof(patch: pytest.MonkeyPatch) -> None:
+    with_lies(patch)
+    patch.setattr(Witnessing, "may_use_account", lambda *_, **__: (True, []))
+
+
+def nobody_misses_a_newer_list(patch: pytest.MonkeyPatch) -> None:
+    with_lies(patch)
+    patch.setattr(Witnessing, "withheld", lambda *_, **__: [])
+
+
+def any_head_follows(patch: pytest.MonkeyPatch) -> None:
+    with_lies(patch)
+    judge = Transparency.judge
+
+    def believe(
+        log: Transparency, signed: Signed, consistency: Sequence[bytes], *, asked_size: int
+    ) -> tuple[Verdict, TreeHead | None]:
+        verdict, head = judge(log, signed, consistency, asked_size=asked_size)
+        return (Verdict.FOLLOWS if head is not None and log.head is not None else verdict), head
+
+    patch.setattr(Transparency, "judge", believe)
+
+
+def nobody_reads_the_log(patch: pytest.MonkeyPatch) -> None:
+    with_lies(patch)
+    patch.setattr(Witnessing, "_ask_lines", lambda *_, **__: [])
+
+
 PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (without(KeepRatchet), {"kept"}, 0),
     (without(KeepSeen), {"kept", "once"}, 0),
@@ -253,6 +300,12 @@ PLANTS: Sequence[tuple[Plant, set[str], int]] = (
     (the_urgent_waits_its_turn, {"ordered"}, 0),
     (every_wait_is_the_networks_fault, {"honest"}, 0),
     (seal_keys_are_logged, {"private"}, 0),
+    (heads_are_compared_with_nobody, {"named"}, 5),
+    (lists_are_used_without_proof, {"named"}, 3),
+    (handles_are_used_without_proof, {"named"}, 9),
+    (nobody_misses_a_newer_list, {"named"}, 0),
+    (any_head_follows, {"named"}, 1),
+    (nobody_reads_the_log, {"named"}, 11),
 )
 """The defect, who must object, and from which seed on it is looked for: rare luck is found in fewer worlds there."""
 HEAL_S: dict[Plant, float] = {receipts_cause_receipts: 20.0}

@@ -18,7 +18,13 @@ def test_every_misfortune_is_on_the_list(tmp_path: Path) -> None:
     assert injected <= set(KINDS)
     elsewhere = {"lost_frames", "late_frames", "duplicated_frames", "reordered_frames"}
     elsewhere |= {"datagram_lost", "relay_called", "woke_and_told", "nobody_tells"}
-    of_life = {*FAULTS["files"], "months_offline", "device_revokes_itself", "long_outage"}
+    of_life = {
+        *FAULTS["files"],
+        *FAULTS["lies of the directory"],
+        "months_offline",
+        "device_revokes_itself",
+        "long_outage",
+    }
     of_life |= {"clock_wrong_at_first_start", "relay_clock_wrong_at_first_start"}
     assert set(KINDS) - injected - of_life == elsewhere
 

@@ -206,9 +206,7 @@ class DirectoryLies(Trouble):
         """Whom to lie to and about whose account: it is known there, and may change its list."""
         town = self.town
         there = [each for each in town.awake if each.counts and each.device not in town.truth.revoked]
-        pairs = [
-            (victim, by) for victim in there for by in there if victim.account != by.account and town.may_sign(by)
-        ]
+        pairs = [(victim, by) for victim in there for by in there if victim.account != by.account and town.may_sign(by)]
         if not pairs or not town.office.is_up:
             return None
         victim, by = town.random.choice(pairs)
@@ -263,9 +261,7 @@ class DirectoryLies(Trouble):
     def _has_contact(who: Villager, handle: str) -> bool:
         return who.is_on and _contact(who, handle) is not None
 
-    def _must_name(
-        self, who: Villager, causes: frozenset[Cause], why: str, account: AccountId | None = None
-    ) -> None:
+    def _must_name(self, who: Villager, causes: frozenset[Cause], why: str, account: AccountId | None = None) -> None:
         """Object if a person was not told of what their device was shown."""
         told = self.town.truth.warned[who.device]
         if not any(each.cause in causes and account in (None, each.account) for each in told):
