@@ -10,6 +10,7 @@ def test_a_kind_is_called_on_the_disk_what_it_always_was() -> None:
         "DEVICE_NAME": "device name",
         "NEXT_DEVICE": "next device",
         "SUPERSEDED": "superseded",
+        "UNINTRODUCED": "unintroduced",
         "HISTORY_GIVEN": "history given",
         "HISTORY_TAKEN": "history taken",
         "FORMER_DEVICE": "former device",

@@ -1,10 +1,18 @@
-"""Says what is wrong with a relay's log, for the catalogue of causes: what is so, what we do, what a person can do."""
+"""Says what is wrong with a relay's log, or with an account's lists in it, for the catalogue of causes.
+
+What is so, what we do, what a person can do.
+"""
 
 from typing import Final
 
 from answerback.model.causes import Cause
 
 LOG_CAUSES: Final[dict[Cause, tuple[str, str, str]]] = {
+    Cause.ACCOUNT_DEVICE_ADDED: (
+        "A device was added to your account, signed with its key.",
+        "What is written to you from now on is sealed for it too.",
+        "Was it you? Then nothing is needed. If not: `answerback devices` shows it, and `devices revoke` removes it.",
+    ),
     Cause.TRUST_LOG_SPLIT: (
         "This relay has signed two logs that contradict each other: it shows different people different things.",
         "We kept both signed heads as evidence, and use nothing that the relay cannot prove.",

@@ -145,11 +145,6 @@ CAUSES: dict[Cause, Advice] = {
         "What is on this device is kept; it can neither send nor receive.",
         "Ask whoever runs the relay whether it was set up anew. To begin again, register in another --home.",
     ),
-    Cause.ACCOUNT_DEVICE_ADDED: Advice(
-        "A device was added to your account, signed with its key.",
-        "What is written to you from now on is sealed for it too.",
-        "Was it you? Then nothing is needed. If not: `answerback devices` shows it, and `devices revoke` removes it.",
-    ),
     Cause.ACCOUNT_DEVICE_REVOKED: Advice(
         "This device was removed from your account.",
         "What is on it is kept; it can neither send nor receive.",
