@@ -113,6 +113,7 @@ FAULTS: Final[Mapping[str, Mapping[str, str]]] = {
         "device_linked": "a device is added to an account while people write",
         "device_revoked": "a device is taken off its account's list while people write",
         "device_revokes_itself": "a device takes itself off the list while its mail is on the way",
+        "handle_claimed": "another account proves a handle of somebody's, who objects, gives it or lets the week pass",
         "months_offline": "everybody is away for weeks, or for months",
     },
 }

@@ -27,6 +27,8 @@ LOOK_AT_DEVICES_S = 600.0
 AWAY_AGAIN_SHARE = 0.5
 DIRECTORY_SHARE = 0.06
 """Worlds in which the relay lies about its directory."""
+CLAIM_SHARE = 0.04
+"""Worlds in which a handle is claimed by another account."""
 AWAKE_S = 120.0
 """Between two long absences: keys are renewed, and the older ones are deleted after the second."""
 HEARD_S = 2_100.0
@@ -99,6 +101,10 @@ class _Life:
             self.misfortunes.heal()
             self.file_faults.heal()
             await self.misfortunes.directory.play()
+        elif draw < DIRECTORY_SHARE + CLAIM_SHARE:
+            self.misfortunes.heal()
+            self.file_faults.heal()
+            await self.misfortunes.claims.play()
 
     async def _seldom(self) -> None:
         """What would make worlds slow if it came often, or come to nothing."""

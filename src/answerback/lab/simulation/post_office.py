@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from answerback.lab.simulation.chronicle import Chronicle
 from answerback.lab.simulation.clock import WallClock
@@ -24,10 +24,13 @@ from answerback.model.errors import PeerError, StorageError, StoreFullError
 from answerback.model.ids import DeviceId
 from answerback.relay.effects import Ask, Close, Effect, Listen, Moment, Note, Send
 from answerback.relay.exchange import Exchange
+from answerback.relay.handles import Handles
 from answerback.relay.limits import RelayLimits
+from answerback.relay.proving import Proving
 from answerback.relay.resumption import TICKET_KEY_BYTES, TicketKeys
 from answerback.storage.account_store import AccountStore
 from answerback.storage.database import Database, open_database
+from answerback.storage.handle_store import HandleStore
 from answerback.storage.relay_commands import Answer, Command, ListPut, PutList, RecallHead
 from answerback.storage.relay_store import LEAP_MAX, RESERVE_BYTES, RelayStore
 from answerback.wire.codec import decode_client_frame
@@ -39,6 +42,8 @@ AGAIN_S = 2.0
 COMMIT_S = (0.001, 0.012)
 """What a commit takes on disks from good to poor."""
 STORE_NAME_BYTES = 16
+CODES_SECRET = bytes(32)
+Value = TypeVar("Value")
 LOG_SEED = bytes(32)
 """One for all worlds: a relay that loses its disk as well then has the same log's name, with fewer entries."""
 RING_S_MIN = 0.05
@@ -139,6 +144,14 @@ class PostOffice:
             log_seed=self.store.log_seed,
         )
         self.exchange.calls.is_on = True
+        self.exchange.noticing.put(HandleStore(database).notices())
+        accounts = AccountStore(database)
+        self.handles = Handles(
+            accounts,
+            HandleStore(database),
+            Proving(accounts, secret=CODES_SECRET),
+            is_here=lambda device: self.exchange.conversations.live(device) is not None,
+        )
         self.shelf = Shelf(self, database, self.objects, self._random)
         self.is_up = True
         self._set_wake()
@@ -241,6 +254,20 @@ class PostOffice:
         """Learn that a connection is gone."""
         if self._wires.pop(wire.number, None) is not None:
             self._carry_out(self.exchange.lost(wire.number, moment=self.moment))
+
+    # ---- handles
+
+    def change_handles(self, change: Callable[[Handles], Value], *, dies: bool = False) -> Value:
+        """Change whose a handle is in one transaction, and tell the accounts; `dies`: killed before it tells them."""
+        with self.database.transaction():
+            value = change(self.handles)
+        news = self.handles.take_news()
+        if dies:
+            self.crash()
+            self.return_later(AGAIN_S)
+        else:
+            self._carry_out(self.exchange.tell(news))
+        return value
 
     # ---- datagrams
 

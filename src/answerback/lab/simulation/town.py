@@ -349,7 +349,7 @@ class Town:
             if attachment is None:
                 return
         addresses = [address(handle) for handle in handles]
-        known = {handle: account for account, handle in self.handles.items()}
+        known = {handle: account for account, handle in self.handles.items()} | self.truth.moved
         made: list[MessageId] = []
 
         def make(engine: Engine, now: Moment) -> list[CoreEffect]:

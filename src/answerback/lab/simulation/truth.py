@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from answerback.core.effects import Warned
+from answerback.core.effects import HandleChanged, Warned
 from answerback.core.engine import Engine
 from answerback.lab.simulation.disk import Disk
 from answerback.model.ids import AccountId, DeviceId, EnvelopeId, MessageId
@@ -100,6 +100,11 @@ class Truth:
     """Devices that were shown as an account's, and that nobody of the account has added."""
     warned: dict[DeviceId, list[Warned]] = field(default_factory=lambda: defaultdict(list))
     """What each device's person was told of that is not right."""
+
+    heard: dict[DeviceId, list[HandleChanged]] = field(default_factory=lambda: defaultdict(list))
+    """What each device's person was told of handles of their own."""
+    moved: dict[str, AccountId] = field(default_factory=dict)
+    """Handles that have gone to another account, and to which."""
 
     def went_back(self, device: DeviceId, disk: Disk, put_back: Callable[[], None]) -> None:
         """Learn what a device forgets when an older copy of its journal is put back."""

@@ -406,6 +406,7 @@ class Villager:
             case ModeChanged(posture):
                 chronicle.say(self.name, f"is {posture.mode.value} ({posture.why.value})")
             case HandleChanged(_, state):
+                truth.heard[self.device].append(news)
                 chronicle.say(self.name, f"hears of a handle: {state.name.lower()}")
             case Warned(cause):
                 truth.warned[self.device].append(news)

@@ -1,6 +1,7 @@
 """Names everything that goes wrong in a simulated world, and heals all of it."""
 
 from answerback.lab.simulation.misfortunes.agents import AgentTrouble
+from answerback.lab.simulation.misfortunes.claims import HandleClaims
 from answerback.lab.simulation.misfortunes.clocks import ClockTrouble
 from answerback.lab.simulation.misfortunes.contacts import ContactLies
 from answerback.lab.simulation.misfortunes.directory import DirectoryLies
@@ -40,6 +41,7 @@ class Misfortunes:
         self.lies = RelayLies(town)
         self.contacts = ContactLies(town)
         self.directory = DirectoryLies(town)
+        self.claims = HandleClaims(town)
         self._are_there_liars: bool | None = None
 
     def kinds(self) -> list[Kind]:
