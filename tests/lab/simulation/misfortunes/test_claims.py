@@ -36,8 +36,8 @@ def claimed(folder: Path, draw: float) -> Town:
 @pytest.mark.parametrize(("draw", "has_moved"), [(0.31, False), (0.5, True), (0.9, True)])
 def test_a_claimed_handle_stays_or_goes_and_everybody_hears_of_it(
     draw: float,
-    has_moved: bool,
-    tmp_path: Path,  # noqa: FBT001
+    has_moved: bool,  # noqa: FBT001
+    tmp_path: Path,
 ) -> None:
     town = claimed(tmp_path, draw)
     assert town.chronicle.faults["handle_claimed"] == 1

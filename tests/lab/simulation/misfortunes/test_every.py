@@ -21,6 +21,7 @@ def test_every_misfortune_is_on_the_list(tmp_path: Path) -> None:
     of_life = {
         *FAULTS["files"],
         *FAULTS["lies of the directory"],
+        "handle_claimed",
         "months_offline",
         "device_revokes_itself",
         "long_outage",
