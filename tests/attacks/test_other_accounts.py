@@ -167,6 +167,23 @@ def test_what_one_device_has_taken_is_not_forgotten_for_another(
     assert delivery.sealed == envelope(ann, "for ann").sealed
 
 
+@pytest.mark.parametrize("frame", [Took, TakeOver])
+def test_what_one_device_has_taken_is_not_forgotten_for_another_that_is_here(
+    tmp_path: Path, people: list[Resident], frame: type[Took] | type[TakeOver]
+) -> None:
+    """She has it in hand and has not said that it is on her disk: it must come again with her next connection."""
+    ann, ben = people
+    drive = Drive(tmp_path, people)
+    number, hers = drive.enter(ben), drive.enter(ann)
+    drive.say(number, Submit([envelope(ann, "for ann")]))
+    drive.settle()
+    assert drive.heard(hers, Deliver)
+    drive.say(number, frame([Taken(lane, (1 << 53) - 1) for lane in Lane]))
+    drive.settle()
+    (delivery,) = drive.heard_a(drive.enter(ann), Deliver).entries
+    assert delivery.sealed == envelope(ann, "for ann").sealed
+
+
 def test_a_device_list_of_another_account_is_not_taken(tmp_path: Path, people: list[Resident]) -> None:
     ann, ben = people
     drive = Drive(tmp_path, people)
