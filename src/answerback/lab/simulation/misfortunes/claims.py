@@ -28,6 +28,8 @@ TOLD_S: Final = 120.0
 """Until everybody who is connected, or comes back to a relay that was killed, has been told."""
 WEEK_S: Final = 7 * 86_400.0
 DAY_S: Final = 86_400.0
+DIES_SHARE: Final = 0.3
+"""Changes after which the relay is killed before it has told anybody."""
 
 
 class HandleClaims(Trouble):
@@ -90,14 +92,18 @@ class HandleClaims(Trouble):
             self._object("relay", "a handle went though its account had objected")
 
     async def _let_the_week_pass(self, handle: str, owner: AccountId) -> None:
-        """Everybody is away meanwhile: a week of connections that say nothing takes a minute to play."""
-        away = self.town.awake
+        """Everybody is away meanwhile, the relay too: a week of connections that say nothing takes a minute to play."""
+        away, office = self.town.awake, self.town.office
         for each in away:
             each.crash()
+        if office.is_up:
+            office.crash()
         await asyncio.sleep(WEEK_S - DAY_S)
         self._change(lambda handles: handles.pass_on_due(now_ms=self._relay_ms))
         if not self._is_owners(handle, owner):
             self._object("relay", "a handle went before its week was over")
+        if office.is_up:
+            office.crash()
         await asyncio.sleep(DAY_S)
         self._change(lambda handles: handles.pass_on_due(now_ms=self._relay_ms))
         for each in away:
@@ -156,4 +162,5 @@ class HandleClaims(Trouble):
 
     def _change(self, change: Callable[[Handles], Value]) -> Value:
         self.town.office.come_back()
-        return self.town.office.change_handles(change, dies=self.chance(0.3))
+        is_anybody_there = bool(self.town.awake)
+        return self.town.office.change_handles(change, dies=is_anybody_there and self.chance(DIES_SHARE))
