@@ -1,9 +1,12 @@
 """A device shows its ticket where that may help, and its life is on the disk before it is said."""
 
+import msgspec
+
 from answerback.core.effects import Effect, Probe, Proceed, Save, Transmit
-from answerback.core.facts import KeepRelay
+from answerback.core.facts import KeepCursor, KeepRelay
 from answerback.crypto.resumption import check_proof
 from answerback.model.causes import Cause
+from answerback.model.message import Lane
 from answerback.wire.frames import Challenge, Hello, Resume, Ticket
 from tests.core.lone_engine import RELAY_MS, Device, at, frames, welcome
 
@@ -74,6 +77,19 @@ def test_a_welcome_comes_first_of_all_and_brings_the_next_ticket() -> None:
     assert first is not None
     assert second is not None
     assert (second.ticket, second.life) == (following.name, first.life + 1)
+
+
+def test_a_late_welcome_takes_nothing_back_that_was_read_on_another_connection_since() -> None:
+    device = Device()
+    device.connects(1.0, ticket=TICKET)
+    inbox = device.machines.inbox
+    inbox.restore(seen=[], cursors=[KeepCursor(Lane.NORMAL, 4)], streams=[])
+    resume = shown(lost(device, now_s=31.0))
+    assert resume is not None
+    inbox.restore(seen=[], cursors=[KeepCursor(Lane.NORMAL, 9)], streams=[])
+    device.engine.opened(device.line, now=at(31.1))
+    device.hears(msgspec.structs.replace(welcome(life=2, ticket=TICKET), taken=resume.taken), now_s=31.2)
+    assert inbox.position(Lane.NORMAL) == 9, "else the relay, which hears of 9 later, takes this disk for an older copy"
 
 
 def test_a_ticket_that_is_not_taken_is_forgotten_and_the_challenge_answered() -> None:

@@ -82,10 +82,17 @@ def test_a_position_the_relay_does_not_believe_is_taken_back_or_it_would_hide_ne
     cursors = [KeepCursor(Lane.NORMAL, 9), KeepCursor(Lane.URGENT, 3), KeepCursor(Lane.BULK, 1)]
     inbox.restore(seen=[], cursors=cursors, streams=[])
     believed = [Taken(Lane.NORMAL, 5), Taken(Lane.URGENT, 3)]
-    assert inbox.welcomed(believed) == [KeepCursor(Lane.NORMAL, 5), KeepCursor(Lane.BULK, 0)]
+    assert inbox.welcomed(believed, said=inbox.taken) == [KeepCursor(Lane.NORMAL, 5), KeepCursor(Lane.BULK, 0)]
     assert [inbox.position(lane) for lane in (Lane.NORMAL, Lane.URGENT, Lane.BULK)] == [5, 3, 0]
-    assert inbox.welcomed(believed) == []
+    assert inbox.welcomed(believed, said=inbox.taken) == []
     assert inbox.position(Lane.BACKGROUND) == 0
+
+
+def test_what_was_read_since_the_hello_on_another_connection_stays_read() -> None:
+    inbox = Inbox()
+    inbox.restore(seen=[], cursors=[KeepCursor(Lane.NORMAL, 9)], streams=[])
+    assert inbox.welcomed([Taken(Lane.NORMAL, 5)], said=[Taken(Lane.NORMAL, 5)]) == []
+    assert inbox.position(Lane.NORMAL) == 9
 
 
 def test_what_a_later_state_of_this_device_acknowledged_is_taken_as_read() -> None:

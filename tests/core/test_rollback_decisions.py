@@ -94,7 +94,7 @@ def test_positions_of_another_store_say_nothing_of_this_device() -> None:
 
 def test_positions_the_relay_does_not_believe_are_forgotten() -> None:
     device = Remembering()
-    effects = device.rollback.of_mailbox(welcome(taken=[Taken(Lane.NORMAL, 4)]))
+    effects = device.rollback.of_mailbox(welcome(taken=[Taken(Lane.NORMAL, 4)]), said=device.machines.inbox.taken)
     assert effects == [Save(KeepCursor(Lane.NORMAL, 4))]
 
 

@@ -366,7 +366,7 @@ class Engine:
         effects += self._rollback.of_ours(frame, said_life=self._reaching.greeting.said_life(line))
         if machines.registration.ended is not None:
             return effects
-        effects += self._rollback.of_mailbox(frame)
+        effects += self._rollback.of_mailbox(frame, said=self._reaching.greeting.said_taken(line))
         machines.store, machines.boot = frame.store, frame.boot
         effects.append(Save(machines.relay_met()))
         effects += [Transmit(question) for question in machines.questions.again()]

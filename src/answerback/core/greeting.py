@@ -14,7 +14,7 @@ from answerback.crypto.identity import answer_challenge
 from answerback.crypto.resumption import proven
 from answerback.model.registration import Step
 from answerback.wire.connection import Phase, after_relay
-from answerback.wire.frames import WIRE_VERSION, Challenge, Hello, RelayFrame, Resume, Ticket, Welcome
+from answerback.wire.frames import WIRE_VERSION, Challenge, Hello, RelayFrame, Resume, Taken, Ticket, Welcome
 
 
 @dataclass(slots=True)
@@ -30,6 +30,8 @@ class Greeting:
     """How far each open connection's conversation is."""
     _said: dict[int, int] = field(default_factory=dict)
     """The life that was said on each connection."""
+    _said_taken: dict[int, list[Taken]] = field(default_factory=dict)
+    """How far the mailbox was read, as said on each connection."""
     _standing_by: set[int] = field(default_factory=set)
     """Connections on which we said that they stand by."""
     _anew: set[int] = field(default_factory=set)
@@ -71,6 +73,7 @@ class Greeting:
         self._standing_by.discard(line)
         self._anew.discard(line)
         self._said.pop(line, None)
+        self._said_taken.pop(line, None)
 
     def challenged(self, line: int, challenge: Challenge) -> list[Effect]:
         """Answer the relay's challenge; a ticket that was shown has not been taken."""
@@ -81,7 +84,7 @@ class Greeting:
         machines.life += 1
         self._phases[line] = Phase.CLAIMED
         device, taken, life = machines.own.device, machines.inbox.taken, machines.life
-        self._said[line] = life
+        self._said[line], self._said_taken[line] = life, taken
         anew = machines.lease.step is Step.SIGN_IN
         if anew:
             self._anew.add(line)
@@ -105,6 +108,10 @@ class Greeting:
     def said_life(self, line: int) -> int:
         """The life that was said on this connection."""
         return self._said.get(line, self.machines.life)
+
+    def said_taken(self, line: int) -> list[Taken]:
+        """How far the mailbox was read, as it was said on that connection."""
+        return self._said_taken.get(line, self.machines.inbox.taken)
 
     def said_standby(self, line: int) -> bool:
         """Whether the relay was told that this connection stands by; its path may be the one in use by now."""
@@ -130,6 +137,6 @@ class Greeting:
             return None
         machines.life += 1
         device, taken, life = machines.own.device, machines.inbox.taken, machines.life
-        self._said[line] = life
+        self._said[line], self._said_taken[line] = life, taken
         resume = Resume(WIRE_VERSION, device, ticket.name, relay_ms, taken, life, b"", self._stands_by(line))
         return proven(resume, secret=ticket.secret)

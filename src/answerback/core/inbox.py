@@ -96,10 +96,13 @@ class Inbox:
         self._done.add(delivery.id)
         return kept
 
-    def welcomed(self, taken: Iterable[Taken]) -> list[KeepCursor]:
-        """The relay believes this much: a cursor beyond it is of a mailbox that is no more, and would hide new mail."""
+    def welcomed(self, taken: Iterable[Taken], *, said: Iterable[Taken]) -> list[KeepCursor]:
+        """The relay believes less than our hello said: such a cursor is of a mailbox that is no more, and hides mail.
+
+        What has been read since that hello, on another connection, was not said in it, and is no such cursor.
+        """
         believed = {entry.lane: entry.position for entry in taken}
-        lower = [lane for lane, position in self._cursors.items() if position > believed.get(lane, 0)]
+        lower = [entry.lane for entry in said if entry.position > believed.get(entry.lane, 0)]
         moved = [KeepCursor(lane, believed.get(lane, 0)) for lane in lower]
         self._cursors.update((cursor.lane, cursor.position) for cursor in moved)
         return moved

@@ -20,7 +20,7 @@ from answerback.core.machines import Machines
 from answerback.core.questions import WantListAnnounced
 from answerback.model.causes import Cause
 from answerback.model.notes import NoteKind
-from answerback.wire.frames import Announce, Welcome
+from answerback.wire.frames import Announce, Taken, Welcome
 
 LIFE_BELIEVED_MAX = 2**52
 """Half of what a number on the wire may be: a relay that says more would leave this device none to say hello with."""
@@ -54,9 +54,12 @@ class Rollback:
         machines.healing.count(Healed.KEYS)
         return effects
 
-    def of_mailbox(self, welcome: Welcome) -> list[Effect]:
-        """Forget positions that are of another store, or of this one before an older copy was put in its place."""
-        return [Save(cursor) for cursor in self.machines.inbox.welcomed(welcome.taken)]
+    def of_mailbox(self, welcome: Welcome, *, said: list[Taken]) -> list[Effect]:
+        """Forget positions that are of another store, or of this one before an older copy was put in its place.
+
+        `said` is what the hello, or the ticket, that this welcome answers had said.
+        """
+        return [Save(cursor) for cursor in self.machines.inbox.welcomed(welcome.taken, said=said)]
 
     def of_lists(self, relay_version: int) -> list[Effect]:
         """Give the relay the account's next list after the newest it has, or ask it for those missing here."""
