@@ -308,7 +308,7 @@ def an_older_disk_is_noticed_in_silence(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_keys_at_the_relay_stay(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Registration, "begin_anew", lambda _: None)
+    patch.setattr(Registration, "begin_anew", lambda _, **_how: None)
 
 
 def test_what_a_broken_session_lost_is_sent_again_on_the_fresh_one() -> None:
