@@ -2,11 +2,14 @@
 
 from answerback.core.effects import Reason, Transmit
 from answerback.core.network.hedging import HEDGED_BYTES_MAX, late_s
+from answerback.core.network.recovery import Evidence
+from answerback.core.network.silence import SILENCE_S_MIN
+from answerback.core.sensing import Hinted
 from answerback.model.envelope import Envelope
 from answerback.model.message import Urgency
 from answerback.model.timeline import Stage
-from answerback.wire.frames import Acceptance, Accepted, Submit
-from tests.core.several_paths import RTT_S, Stand, with_two
+from answerback.wire.frames import Acceptance, Accepted, Submit, TakeOver
+from tests.core.several_paths import RTT_S, Stand, moved_to, with_two
 
 
 def urgent() -> tuple[Stand, int, int, list[Envelope]]:
@@ -123,6 +126,27 @@ def test_what_is_on_the_disk_no_more_is_not_said() -> None:
     stand.wakes(2 * late(stand))
     assert envelopes
     assert sent(stand, second) == []
+
+
+def test_mail_follows_at_once_when_the_relay_calls_and_only_the_standby_answers() -> None:
+    stand, first, second = with_two()
+    stand.wakes(30.0)
+    stand.silent.add(first)
+    stand.sensed(Hinted(Evidence.RELAY_CALLED))
+    assert stand.in_use == first, "both are asked"
+    stand.wakes(late(stand) + 2 * RTT_S)
+    moved_to(stand, second)
+
+
+def test_a_call_moves_nobody_while_the_connection_in_use_answers_or_no_other_does() -> None:
+    for silent in ((), (0, 1)):
+        stand, *lines = with_two()
+        stand.wakes(30.0)
+        stand.silent.update(lines[index] for index in silent)
+        stand.sensed(Hinted(Evidence.RELAY_CALLED))
+        stand.wakes(SILENCE_S_MIN - 0.05)
+        assert stand.in_use == lines[0]
+        assert stand.frames(lines[1], TakeOver) == []
 
 
 def test_something_large_is_no_text_that_somebody_waits_for() -> None:

@@ -68,7 +68,7 @@ class Hedger:
         machines, due_s = self.machines, self._doubt_at_s
         if self._line is None or due_s is None or now.now_s < due_s:
             return []
-        if self._asked_s is None:
+        if self._asked_s is None and not machines.path.is_doubted:
             self._asked_s = now.now_s
             return machines.path.ask(now_s=now.now_s)
         machines.paths.is_silent = True
@@ -77,9 +77,11 @@ class Hedger:
     @property
     def _doubt_at_s(self) -> float | None:
         """When to ask, or to believe that no answer comes."""
-        path = self.machines.path
-        if self.machines.paths.is_silent or path.is_doubted:
+        path, standby = self.machines.path, self.machines.paths.standby
+        if self.machines.paths.is_silent:
             return None
+        if path.is_doubted:  # for some other reason, and both were asked: who answers is believed
+            return None if standby is None or standby.is_doubted else path.doubt_due_s
         if self._asked_s is not None:
             return self._asked_s + late_s(path.estimate)
         return self.machines.hedging.doubt_at_s

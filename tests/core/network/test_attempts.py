@@ -57,8 +57,8 @@ def test_each_repetition_of_the_kernel_is_told_once() -> None:
 
 
 def test_a_look_that_comes_late_counts_every_repetition_that_was_missed() -> None:
-    assert asked(1, answer_s=9.5).wake(now_s=8.0) == Due(repeated=3)
-    assert asked(1, answer_s=2.9).wake(now_s=2.0) == Due(repeated=1)
+    assert asked(1, answer_s=9.5).wake(now_s=8.0) == Due(repeated=6)
+    assert asked(1, answer_s=2.9).wake(now_s=1.9) == Due(repeated=1)
     assert asked(1, answer_s=2.9).wake(now_s=50.0) == Due(overdue=(1,), unanswered=1)
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from answerback.core.effects import Close, Here, Probe, Proceed, Reason, Recheck, Use, Wake
-from answerback.core.network.attempts import ATTEMPT_S_MAX, LINE_S_MAX, SETUPS_MAX
-from answerback.core.network.path import PATIENCE_MAX, RATE_FLOOR_BYTES_PER_S, SILENCE_LIMIT_S, Numbers, Path
-from answerback.core.network.recovery import ANSWER_S, QUEUED_S, REFUSED_S, STANDSTILL_S_MIN
+from answerback.core.network.attempts import ATTEMPT_S_MAX, LINE_S_MAX, SETUPS_MAX, Numbers
+from answerback.core.network.path import PATIENCE_MAX, RATE_FLOOR_BYTES_PER_S, SILENCE_LIMIT_S, Path
+from answerback.core.network.patience import ANSWER_S
+from answerback.core.network.recovery import QUEUED_S, REFUSED_S, STANDSTILL_S_MIN
 from answerback.core.network.signs import AT_ONCE_S, KEEPALIVE_S
 from answerback.core.network.silence import SILENCE_S_MIN
 from answerback.core.network.standing import UNANSWERED_MAX, Sign, Standing

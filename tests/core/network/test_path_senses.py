@@ -6,8 +6,10 @@ from answerback.core.effects import Ask, Close, Probe, Reason
 from answerback.core.network.attempts import ATTEMPT_S_MAX, SYN_AGAIN_S
 from answerback.core.network.outages import Outages
 from answerback.core.network.path import FRONT_QUIET_S, SYN_EVERY
-from answerback.core.network.recovery import ABSENT_S, ANSWER_S_LONGEST, LONG_AGE_S, Evidence
+from answerback.core.network.patience import ANSWER_S_LONGEST, LONG_AGE_S
+from answerback.core.network.recovery import ABSENT_S, Evidence
 from answerback.core.network.signs import PINGS_MAX
+from answerback.core.network.silence import SILENCE_S_MIN
 from answerback.core.network.standing import Sign, Standing
 from answerback.model.causes import Cause
 from tests.core.network.path_drive import DRAW, RTT_S, asking, connected, doubted, ping, probe, times_s, woken
@@ -37,6 +39,39 @@ def test_a_sign_against_the_connection_has_it_doubted_at_once(evidence: Evidence
     assert effects == [ping(2), probe(2, Reason.CONNECT_EVIDENCE)]
     assert path.is_doubted
     assert path.works
+
+
+@pytest.mark.parametrize("evidence", [Evidence.NETWORK_CHANGED, Evidence.WOKE, Evidence.RELAY_CALLED])
+def test_a_connection_doubted_by_a_sign_that_has_no_answer_either_is_believed_dead_like_a_silent_one(
+    evidence: Evidence,
+) -> None:
+    path = connected()
+    path.hint(evidence, now_s=5.0, draw=DRAW)
+    verdicts = []
+    for until_s in (5.0 + SILENCE_S_MIN - 0.01, 5.0 + SILENCE_S_MIN + 0.01, 20.0):
+        woken(path, until_s=until_s)
+        verdicts.append(path.verdict)
+    assert [verdict.sign for verdict in verdicts] == [Sign.HEARD, Sign.SILENT, Sign.UNANSWERED]
+    assert verdicts[1].value == pytest.approx(5.0 + SILENCE_S_MIN - 0.25)
+    assert not path.works, "what people are told of as connected"
+
+
+def test_a_sign_against_a_connection_does_not_make_its_silence_begin_anew() -> None:
+    path = connected()
+    path.expects(outstanding=True, flying_bytes=0, now_s=10.0)
+    path.hint(Evidence.RELAY_CALLED, now_s=10.3, draw=DRAW)
+    woken(path, until_s=10.2 + SILENCE_S_MIN)
+    assert path.verdict.standing is Standing.STALLED
+
+
+def test_an_answer_after_a_sign_against_the_connection_leaves_nothing_against_it() -> None:
+    path = connected()
+    path.hint(Evidence.RELAY_CALLED, now_s=5.0, draw=DRAW)
+    path.heard(is_progress=True, now_s=5.05, draw=DRAW)
+    path.ponged(2, now_s=5.05)
+    woken(path, until_s=10.0)
+    assert not path.is_doubted
+    assert path.verdict.standing is Standing.UP
 
 
 def test_after_another_network_a_new_connection_does_not_wait_for_the_old_one() -> None:

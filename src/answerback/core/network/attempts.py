@@ -9,14 +9,19 @@ Where they are answered promptly the relay is busy, and its line is not made lon
 and it is asked seldom. Of a relay that had said that it is gone, everybody wants a connection as soon as it is back: in
 its line one place is enough.
 
-The kernel repeats an unanswered SYN after one second, then two, then four; an
-attempt is given up before that, unless it was begun to wait, and then each repetition is counted as the probe it is.
+The kernel repeats an unanswered SYN from one second on; an attempt is given up before that, unless it was begun to
+wait, and then each repetition is counted as the probe it is.
 """
 
 from dataclasses import dataclass, field
 
-SYN_AGAIN_S = (1.0, 3.0, 7.0)
-"""When the kernel repeats a SYN (RFC 6298 §5.7 with the 1 s start that Linux, macOS and Windows use, doubled)."""
+from answerback.core.effects import IN_USE
+
+SYN_AGAIN_S = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
+"""When the kernel repeats a SYN at the most: after a second, and doubling (RFC 6298 §5.7), but not before it was sent
+five times, as Linux does since 6.5 (`tcp_syn_linear_timeouts`; measured with 6.18). Counted everywhere."""
+SYN_AGAIN_S_SURE = (1.0, 3.0, 7.0)
+"""When every kernel does, also one that doubles at once, as older ones of Linux: to be relied on as probes."""
 ATTEMPT_S_MAX = 10.0
 """From the answered SYN to the relay's welcome: a path that needs longer is tried anew …"""
 ATTEMPT_ROUND_TRIPS_MAX = 8.0
@@ -30,6 +35,18 @@ SETUPS_MAX_PROMPT = 2
 LATE = 2.0
 LATE_S = 0.1
 """An answer that took so many times as long as another's, and this more, was not prompt: the path was in trouble."""
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Gives each connection of a device its number, whatever its path."""
+
+    given: int = IN_USE
+
+    def next(self) -> int:
+        """One that was never given."""
+        self.given += 1
+        return self.given
 
 
 @dataclass(slots=True)

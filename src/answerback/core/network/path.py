@@ -24,8 +24,9 @@ from answerback.core.effects import (
     Use,
     Wake,
 )
-from answerback.core.network.attempts import ATTEMPT_S_MAX, Attempt, Attempts
+from answerback.core.network.attempts import ATTEMPT_S_MAX, Attempt, Attempts, Numbers
 from answerback.core.network.estimate import Estimate
+from answerback.core.network.hedging import late_s
 from answerback.core.network.keepalive import Keepalive
 from answerback.core.network.outages import Outages
 from answerback.core.network.recovery import Evidence, Recovery
@@ -49,18 +50,6 @@ FRONT_QUIET_S = 5.0
 """When a person comes to look, a connection that was quiet for longer is asked whether it lives."""
 SYN_EVERY = 4
 """Of the probes by datagram one is a SYN all the same."""
-
-
-@dataclass(slots=True)
-class Numbers:
-    """Gives each connection of a device its number, whatever its path."""
-
-    given: int = IN_USE
-
-    def next(self) -> int:
-        """One that was never given."""
-        self.given += 1
-        return self.given
 
 
 @dataclass(slots=True)
@@ -111,6 +100,11 @@ class Path:
     def is_doubted(self) -> bool:
         """Nothing is heard on it though something is owed."""
         return self.up and self.recovery.is_out
+
+    @property
+    def doubt_due_s(self) -> float:
+        """When a doubted connection should have answered what it was asked as it was doubted."""
+        return self._noticed_s + late_s(self.estimate)
 
     @property
     def works(self) -> bool:
@@ -273,6 +267,7 @@ class Path:
                 # Neither says anything against it, but a person who looks should not look at a dead one.
                 is_quiet = evidence is Evidence.IN_FRONT and now_s - self.silence.heard_s > FRONT_QUIET_S
                 return self._ping(now_s) if is_quiet and not self.signs.sent else []
+            self.silence.ask()
             return [*self._doubt(now_s), *self._hint(evidence, now_s, draw)]
         return self._hint(evidence, now_s, draw)
 
@@ -323,10 +318,9 @@ class Path:
         if self.up:
             if self.recovery.is_out:
                 wakes.append(Wake(self._noticed_s + self._limit_s, Reason.SILENCE_LIMIT))
-            else:
-                wakes.append(self.silence.due(self.estimate.rto_s))
-                if not self._is_owed and not self.signs.sent:
-                    wakes.append(self.signs.due(heard_s=self.silence.heard_s, now_s=self._looked_s))
+            elif not self._is_owed and not self.signs.sent:
+                wakes.append(self.signs.due(heard_s=self.silence.heard_s, now_s=self._looked_s))
+            wakes.append(self._silence_due)
         at_s = self.attempts.wake_at_s
         if at_s is not None:
             wakes.append(Wake(at_s, Reason.ATTEMPT_LIMIT))
@@ -360,12 +354,14 @@ class Path:
                 return [*effects, Ask(self.name)]
         if self.cause is Cause.NETWORK_AGENT_STOPPED:
             self.cause = Cause.NETWORK_CONNECTING
-        answer_s = self.recovery.answer_s(now_s=now_s)
-        return [*effects, self._probe(reason, answer_s=answer_s, now_s=now_s)]
+        return [*effects, self._probe(reason, answer_s=self.recovery.answer_s, now_s=now_s)]
 
     # ---- private
 
     def _look_at_line(self, now_s: float, draw: float) -> list[Effect]:
+        silence = self._silence_due
+        if silence is not None and now_s >= silence.at_s:
+            return self._believe_silence(now_s)
         if self.recovery.is_out:
             if now_s < self._noticed_s + self._limit_s:
                 return []
@@ -374,11 +370,6 @@ class Path:
             assert old is not None
             self.lost(Cause.NETWORK_STALLED, now_s=now_s, draw=draw)
             return [Close(old)]
-        silence = self.silence.due(self.estimate.rto_s)
-        if silence is not None and now_s >= silence.at_s:
-            lasted_s = now_s - self.silence.heard_s
-            self.judgement.silent(lasted_s, borne_s=lasted_s, now_s=now_s)
-            return self._doubt(now_s)
         if self._is_owed or self.signs.sent:
             return []
         if now_s < self.signs.due(heard_s=self.silence.heard_s, now_s=self._looked_s).at_s:
@@ -387,9 +378,20 @@ class Path:
         here: list[Effect] = [Here(self.name)] if is_to_keep and self.recovery.by_datagram else []
         return [*self._ping(now_s), *here]
 
+    @property
+    def _silence_due(self) -> Wake | None:
+        """When silence is too long: if something else spoke against it, not before it could have answered."""
+        due, from_s = self.silence.due(self.estimate.rto_s), self.doubt_due_s if self.recovery.is_out else 0.0
+        return None if due is None else Wake(max(due.at_s, from_s), due.reason)
+
+    def _believe_silence(self, now_s: float) -> list[Effect]:
+        self.silence.notice()
+        lasted_s = now_s - self.silence.heard_s
+        self.judgement.silent(lasted_s, borne_s=lasted_s, now_s=now_s)
+        return [] if self.recovery.is_out else self._doubt(now_s)
+
     def _doubt(self, now_s: float) -> list[Effect]:
         self._noticed_s = now_s
-        self.silence.notice()
         self.recovery.stalled(heard_s=self.silence.heard_s, now_s=now_s)
         return self._ping(now_s)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from answerback.core.effects import Effect, Reason, Wake
 from answerback.core.facts import KeepNetwork
+from answerback.core.network.attempts import Numbers
 from answerback.core.network.choice import Choice, Metered, Seen
 from answerback.core.network.interfaces import ANY_PATH, PathSeen, changes
 from answerback.core.network.keepalive import Bounds
 from answerback.core.network.outages import OutageBook
-from answerback.core.network.path import Numbers, Path
+from answerback.core.network.path import Path
 from answerback.core.network.probe_budget import Allowance
 from answerback.core.network.recovery import Evidence
 
@@ -111,7 +112,7 @@ class Paths:
                 self._named(name).verdict,
                 self._named(name).estimate,
                 is_metered=each.is_metered,
-                is_doubted=self.is_silent and name == self._in_use,
+                is_doubted=self.is_silent if name == self._in_use else self._named(name).is_doubted,
             )
             for name, each in self._seen.items()
         )

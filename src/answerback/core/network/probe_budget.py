@@ -16,6 +16,8 @@ FIRST_S = 60.0
 PROBE_BYTES = 60
 """A TCP SYN with the options of today's systems over IPv4; 20 more over IPv6."""
 HOUR_S = 3600.0
+SOON_S = 10.0
+"""What is begun now may be sent so late: a kernel repeats what it was given."""
 FLAPPING = 2
 """Each outage may spend its first minute's probes, even if the one before has just spent its own, as on a train between
 two tunnels; but no minute sees more than so many times that."""
@@ -86,6 +88,13 @@ class ProbeBudget:
         of_this = sum(at_s > since_s and at_s >= began_s for at_s in self._last_minute_s)
         of_all = sum(at_s > since_s for at_s in self._last_minute_s)
         return max(min(first_minute - of_this, FLAPPING * first_minute - of_all), 0)
+
+    def left_late(self, *, now_s: float, fresh_s: float) -> int:
+        """How many may be sent within seconds, in an outage that is fresh from then on and soon is no longer."""
+        if now_s + SOON_S < fresh_s + FIRST_S:
+            return self.allowance.first_minute
+        late_s = max(now_s - FIRST_S, fresh_s + FIRST_S)
+        return self.allowance.per_minute - sum(at_s >= late_s for at_s in self._last_minute_s)
 
     def free_at_s(self, at_s: float, *, fresh_s: float, began_s: float = -math.inf) -> float:
         """When a probe wished for at a moment may be sent, in an outage that began then.

@@ -19,6 +19,7 @@ from enum import Enum, unique
 from itertools import pairwise
 
 from answerback.core.network.outages import Outages
+from answerback.core.network.patience import LONG_AGE_S, LONGEST_WASTED, Occasion, Patience, far_repeats
 from answerback.core.network.probe_budget import FIRST_S, IN_FRONT, PROBE_BYTES, Platform, ProbeBudget
 from answerback.core.waking import Reason, Wake
 
@@ -36,12 +37,16 @@ SETUP_ROUND_TRIPS = 3.5
 SETUP_ROUND_TRIPS_MAX = 12.0
 """A set-up that took longer was held up by something that will not be there every time."""
 SETUP_GAIN = 0.25
+SPACING_SETUPS_MIN = 1.2
+"""Where setting up takes long, probes that are closer than this help little, and are missed later."""
 JITTER = 0.06
 """Each spacing is drawn up to so much shorter: devices that fell together must not ask together. Not more: the pledge
 and the budget leave little room."""
 STEADY_S = 5.0
 """A connection that says its end sooner was none: a relay that welcomes and falls over would be stormed by its
 devices."""
+CARRIED_S = 1.0
+"""A connection that carried mail for so long and then fell silent was one: its silence is an outage of its own."""
 EVIDENCE_BURST_S = 0.8
 """After evidence that begins an outage anew, so long as closely as is of use: its first packet may be lost as well."""
 EVIDENCE_S_MIN = 0.2
@@ -69,26 +74,6 @@ STANDSTILL_S_MIN = 0.4
 STANDSTILL_S_MAX = 4.0
 """A set-up that takes so many times what it should stands still, and the timetable goes on beside it: its packets may
 have been lost, and TCP waits ever longer."""
-
-
-ANSWER_S = 0.95
-"""A SYN is given up before the kernel repeats it after a second, so that a probe is one packet …"""
-ANSWER_S_LONG = 2.9
-"""… but each `LONG_EVERY`th lives until before the second repetition: on a slow link answers take longer than a
-second."""
-LONG_EVERY, LONG_EVERY_SLOW = 8, 3
-ANSWER_S_LONGEST = 9.5
-"""And in an outage that lasts, one in `LONGEST_EVERY` lives until the kernel has repeated it three times: behind a full
-queue of somebody else's an answer takes seconds, and a device that asked for less would never come back."""
-LONGEST_AGE_S, LONGEST_EVERY = 15.0, 14
-PATIENT = {2: ANSWER_S_LONG, 6: ANSWER_S_LONGEST}
-"""Of the probes after fresh evidence these live long: on a slow link no other would ever be answered."""
-REPEATS_EXPECTED = 1 / LONG_EVERY
-"""Of each probe by SYN so many repetitions come on average, before this outage has shown its own share."""
-FREE_S = 10.0
-"""A repetition that comes too soon by more than this for what may be sent is not risked; by less, the next waits."""
-LONG_AGE_S = 3.0
-"""A young outage is seldom a slow link."""
 
 
 @unique
@@ -152,6 +137,7 @@ class Recovery:
     _retries_at_s: float = 0.0
     _number: int = 0
     _since_evidence: int = 0
+    _patience: Patience = field(default_factory=Patience)
     _open_probes: int = 0
     """Probes since anything worked, and how many of them the kernel sent again."""
     _repeats: int = 0
@@ -192,7 +178,7 @@ class Recovery:
         """Silence has lasted too long: since `heard_s` the path may be dead. Ask at once."""
         if self.is_out:
             return
-        self._begin(heard_s)
+        self._begin(heard_s, steady_s=CARRIED_S)
         self._next = Wake(self._free_at_s(now_s), Reason.CONNECT_CADENCE)
 
     def lost(self, *, now_s: float, draw: float) -> None:
@@ -213,6 +199,7 @@ class Recovery:
             self.wasted += self._open_probes + self._repeats
         self._next = self._began_s = None
         self._open_probes, self._repeats, self._is_anew = 0, 0, False
+        self._patience.end()
         self.is_crowd = self._is_queued = False
         self._hints.clear()
 
@@ -229,6 +216,10 @@ class Recovery:
         self._number += 1
         self._since_evidence += 1
         self._open_probes += 1
+        if self._is_absent or self._is_queued or (self.by_datagram and self.is_old(now_s)):
+            self._patience.asked()
+        else:
+            self._patience.sent(self._occasion(now_s))
         self._next = self._following(now_s, draw)
         return reason
 
@@ -236,18 +227,10 @@ class Recovery:
         """Whether datagrams ask better than SYNs: a link that was gone for long may be slow when it is back."""
         return now_s - self._fresh_s > LONG_AGE_S
 
-    def answer_s(self, *, now_s: float) -> float:
+    @property
+    def answer_s(self) -> float:
         """How long the answer to the probe just taken is waited for."""
-        age_s = now_s - self._fresh_s
-        if self._fresh_s == self._evidence_s and self._since_evidence in PATIENT:
-            return PATIENT[self._since_evidence]  # it may be another network, and what was measured says nothing of it
-        longest_every = LONG_EVERY_SLOW if self.rto_s > ANSWER_S_LONG else LONGEST_EVERY
-        if age_s > LONGEST_AGE_S and not self.by_datagram and self._number % longest_every == 0:
-            return ANSWER_S_LONGEST
-        can_spare = self.rto_s > ANSWER_S or (self.is_old(now_s) and self._scarcity(age_s, now_s) < 1.0)
-        is_long = can_spare and self._is_long(self._number, now_s)
-        # Its repetition is a probe too, and has to be within what may be sent.
-        return ANSWER_S_LONG if is_long and self._free_at_s(now_s + 1.0) <= now_s + FREE_S else ANSWER_S
+        return self._patience.answer_s
 
     def repeated(self, *, now_s: float) -> None:
         """The kernel sent a probe again: that was one more."""
@@ -293,6 +276,7 @@ class Recovery:
             self.wasted += max(self._open_probes + self._repeats - (0 if old else 1), 0)
         self._next, self.up_since_s = None, now_s
         self._open_probes, self._repeats, self._is_anew = 0, 0, False
+        self._patience.end()
         self.is_crowd = self._is_queued = False
         self._hints.clear()
         self._began_s = None
@@ -367,20 +351,45 @@ class Recovery:
     def _is_told(self) -> bool:
         return self._next is not None and self._next.reason is Reason.CONNECT_TOLD
 
-    def _begin(self, began_s: float) -> None:
-        if began_s - self.up_since_s >= STEADY_S:  # else it is the one before that goes on
+    def _begin(self, began_s: float, *, steady_s: float = STEADY_S) -> None:
+        if began_s - self.up_since_s >= steady_s:  # else it is the one before that goes on
             self._spends_from_s = began_s
         self._began_s = self._fresh_s = began_s
         self._price_s = self.budget.allowance.price_s
+        self._patience.begin()
 
     def _free_at_s(self, at_s: float) -> float:
         return self.budget.free_at_s(at_s, fresh_s=self._fresh_s, began_s=self._spends_from_s)
 
-    def _is_long(self, number: int, now_s: float) -> bool:
-        age_s, twice_s = now_s - self._fresh_s, 2 * FIRST_S / self.budget.allowance.per_minute
-        if self.by_datagram or (age_s >= FIRST_S and self._pledged_s(age_s) < twice_s):
-            return False
-        return number % (LONG_EVERY_SLOW if self.rto_s > ANSWER_S else LONG_EVERY) == 0
+    def _occasion(self, now_s: float) -> Occasion:
+        age_s = now_s - self._fresh_s
+        is_fresh = self._fresh_s == self._evidence_s
+        is_spare = self.is_old(now_s) and self._scarcity(age_s, now_s) < 1.0
+        since_evidence = self._since_evidence if is_fresh else 0
+        return Occasion(
+            now_s,
+            age_s,
+            self.rtt_s,
+            self.rto_s,
+            self._number,
+            since_evidence,
+            is_spare=is_spare,
+            affords=lambda repeats: self._affords(repeats, now_s),
+            has_time=lambda repeats: self._has_time(repeats, age_s),
+        )
+
+    def _affords(self, repeats: int, now_s: float) -> bool:
+        is_fresh = now_s < self._fresh_s + FIRST_S
+        left = self.budget.left(now_s=now_s, began_s=self._spends_from_s) if is_fresh else repeats
+        return min(left, self.budget.left_late(now_s=now_s, fresh_s=self._fresh_s)) >= repeats
+
+    def _has_time(self, repeats: int, age_s: float) -> bool:
+        """Whether a probe that is so many packets more leaves time for the next one."""
+        return age_s < FIRST_S or self._pledged_s(age_s) >= (1 + repeats) * self._late_s
+
+    @property
+    def _late_s(self) -> float:
+        return FIRST_S / self.budget.allowance.per_minute
 
     def _following(self, now_s: float, draw: float) -> Wake:
         if self._is_absent:
@@ -388,9 +397,12 @@ class Recovery:
         if self._is_queued:
             return Wake(self._free_at_s(now_s + QUEUED_S * (0.5 + draw)), Reason.CONNECT_CADENCE)
         spacing_s = self._spacing_s(now_s) * (1 - JITTER * draw)
-        if now_s >= self._fresh_s + FIRST_S and self._is_long(self._number + 1, now_s):
-            spacing_s += FIRST_S / self.budget.allowance.per_minute  # it will be two packets
-        return Wake(self._free_at_s(now_s + spacing_s), Reason.CONNECT_CADENCE)
+        age_s = now_s - self._fresh_s
+        if age_s >= FIRST_S and not self.by_datagram:
+            is_long = self._has_time(1, age_s) and self._patience.is_long(self._number + 1, self.rto_s)
+            spacing_s += max(far_repeats(self.rtt_s), is_long) * self._late_s
+        from_s = self._patience.covered_s(now_s, spacing_s)
+        return Wake(self._free_at_s(from_s + spacing_s), Reason.CONNECT_CADENCE)
 
     def _spacing_s(self, now_s: float) -> float:
         age_s = max(now_s - self._fresh_s, 0.0)
@@ -413,7 +425,7 @@ class Recovery:
     def _pledged_s(self, age_s: float) -> float:
         """The widest spacing that still keeps the pledge, or half of it where the way is too long to keep it."""
         pledge_s = max(PLEDGE_S, PLEDGE_SHARE * age_s)
-        return min(max(pledge_s - self.setup_s, pledge_s / 2), SPACING_S_MAX)
+        return min(max(pledge_s - self.setup_s, pledge_s / 2, SPACING_SETUPS_MIN * self.setup_s), SPACING_S_MAX)
 
     def _scarcity(self, age_s: float, now_s: float, *, price_s: float = math.inf) -> float:
         """What going on like this through the first minute takes, in shares of what may still be sent in it."""
@@ -421,11 +433,11 @@ class Recovery:
             return 0.0
         # The integral of 1/spacing, in slices that grow: where spacings are short they change fast.
         edges_s = [age_s + (FIRST_S - age_s) * share for share in _SHARES]
-        count = sum((b - a) / self._wished_s((a + b) / 2, price_s) for a, b in pairwise(edges_s)) / (1 - JITTER / 2)
-        left = self.budget.left(now_s=now_s, began_s=self._spends_from_s)
-        expected = 0.0 if self.by_datagram else REPEATS_EXPECTED
-        repeats = (self._repeats + expected * LONG_EVERY) / (self._open_probes + LONG_EVERY)
-        return count * (1 + repeats) / max(left, 1)
+        packets = sum((b - a) / self._wished_s((a + b) / 2, price_s) for a, b in pairwise(edges_s)) / (1 - JITTER / 2)
+        if not self.by_datagram:
+            packets *= 1 + far_repeats(self.rtt_s)
+            packets += LONGEST_WASTED if self._patience.longest is None else self._patience.extra(now_s)
+        return packets / max(self.budget.left(now_s=now_s, began_s=self._spends_from_s), 1)
 
     def _retries_by(self, now_s: float) -> float:
         return min(self._retries + (now_s - self._retries_at_s) / RETRY_REFILL_S, RETRIES_MAX)

@@ -44,7 +44,9 @@ class Silence:
     _arrivals: int = 0
     _patience: float = 1.0
     _is_asked: bool = False
-    """The silence of now was noticed already."""
+    """In the silence of now the connection was asked whether it lives."""
+    _is_noticed: bool = False
+    """And it was found too long already."""
 
     def heard(self, *, now_s: float) -> None:
         """Anything at all came from the relay."""
@@ -55,7 +57,7 @@ class Silence:
             else:
                 self._learn(gap_s)
             self.heard_s = now_s
-        self._is_asked = False
+        self._is_asked = self._is_noticed = False
         if self._owed_since_s is not None:
             self._owed_since_s = max(self._owed_since_s, now_s)
 
@@ -73,7 +75,8 @@ class Silence:
 
     def restart(self, *, now_s: float) -> None:
         """A new connection: what was owed on the old one is owed from now."""
-        self.heard_s, self._is_asked, self._arrivals = now_s, False, 0
+        self.heard_s, self._arrivals = now_s, 0
+        self._is_asked = self._is_noticed = False
         if self._owed_since_s is not None:
             self._owed_since_s = now_s
 
@@ -84,7 +87,7 @@ class Silence:
 
     def due(self, rto_s: float) -> Wake | None:
         """When the present silence is too long; `rto_s` is how long an answer may take."""
-        if self._is_asked:
+        if self._is_noticed:
             return None
         candidates: list[float] = []
         if self._owed_since_s is not None:
@@ -95,9 +98,13 @@ class Silence:
             candidates.append(self.heard_s + rhythm_s * self._patience)
         return Wake(min(candidates), Reason.SILENCE_PROBE) if candidates else None
 
+    def ask(self) -> None:
+        """Something else spoke against the connection, and it is being asked; its silence is judged as any other."""
+        self._is_asked = True
+
     def notice(self) -> None:
         """The silence was found too long, and is being asked about."""
-        self._is_asked = True
+        self._is_asked = self._is_noticed = True
 
     @property
     def _rhythm_s(self) -> float | None:
