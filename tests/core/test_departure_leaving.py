@@ -154,6 +154,17 @@ def test_a_frame_is_closed_when_it_is_full_by_count_or_by_size(monkeypatch: pyte
     assert [len(batch) for batch in submitted(writer.departure.pump(now=NOW))] == [2, 2]
 
 
+def test_of_much_that_waited_a_little_leaves_first_and_so_arrives_long_before_the_rest() -> None:
+    writer = Writer()
+    for number in range(1, 17):
+        writer.promises(number, devices=1)
+    writer.machines.flight.window_bytes, writer.machines.flight.rate_bytes_per_s = 1e6, 20_000
+    counts = [len(batch) for batch in submitted(writer.departure.pump(now=NOW))]
+    assert counts[0] == 1, "on a slow link what is in one frame comes when all of it has"
+    assert counts == sorted(counts[:-1]) + counts[-1:]
+    assert (sum(counts), len(counts)) == (16, 5)
+
+
 def test_bulk_stops_at_the_window_and_urgent_at_twice_the_window() -> None:
     writer = Writer()
     flight, window = writer.machines.flight, int(writer.machines.flight.window_bytes)

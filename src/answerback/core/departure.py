@@ -278,8 +278,9 @@ class Departure:
         if not machines.path.up:
             return effects
         batches: list[list[Envelope]] = []
-        batch_bytes = FRAME_BYTES
         flight = machines.flight
+        # A frame comes when all of it has: on a slow link the first is small, so that of much something comes soon.
+        batch_bytes, frame_bytes = FRAME_BYTES, flight.chunk_bytes // 2 if flight.rate_bytes_per_s else FRAME_BYTES
         # Of files nothing counts here: their chunks may be on another path, and that one may be dead.
         while flight.bytes_of(Kind.MAIL) < STRICT_WINDOW_FACTOR * flight.window_bytes:
             # Asked only for what has room: a turn given back would cost its lane its share.
@@ -294,9 +295,9 @@ class Departure:
             if envelope is None:
                 continue
             machines.outbox.leaving(copy, now=now)
-            if batch_bytes >= FRAME_BYTES or len(batches[-1]) >= BATCH_MAX:
+            if batch_bytes >= frame_bytes or len(batches[-1]) >= BATCH_MAX:
                 batches.append([])
-                batch_bytes = 0
+                batch_bytes, frame_bytes = 0, min(2 * frame_bytes, FRAME_BYTES)
             batches[-1].append(envelope)
             batch_bytes += len(envelope.sealed)
         if any(isinstance(effect, Save) and isinstance(effect.fact, KeepRatchet) for effect in effects):

@@ -109,7 +109,7 @@ def test_a_repetition_stands_for_the_probe_that_would_leave_about_then() -> None
     assert patience.covered_s(12.0, 4.0) == 19.0
     assert patience.covered_s(15.5, 4.0) == 19.0
     assert patience.covered_s(19.0, 4.0) == 19.0, "that was the last one"
-    assert [patience.extra(now_s) for now_s in (12.0, 14.0, 17.0)] == [3, 2, 0]
+    assert [patience.surplus(now_s) for now_s in (12.0, 14.0, 17.0)] == [3, 2, 0]
 
 
 def test_nothing_is_repeated_of_what_was_given_up_or_is_a_datagram() -> None:

@@ -102,7 +102,7 @@ class Patience:
                 covered_s = at_s
         return covered_s
 
-    def extra(self, now_s: float) -> int:
+    def surplus(self, now_s: float) -> int:
         """How many packets are to come that stand for no probe."""
         return sum(at_s > now_s for at_s in self._more_s)
 

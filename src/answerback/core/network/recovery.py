@@ -436,7 +436,7 @@ class Recovery:
         packets = sum((b - a) / self._wished_s((a + b) / 2, price_s) for a, b in pairwise(edges_s)) / (1 - JITTER / 2)
         if not self.by_datagram:
             packets *= 1 + far_repeats(self.rtt_s)
-            packets += LONGEST_WASTED if self._patience.longest is None else self._patience.extra(now_s)
+            packets += LONGEST_WASTED if self._patience.longest is None else self._patience.surplus(now_s)
         return packets / max(self.budget.left(now_s=now_s, began_s=self._spends_from_s), 1)
 
     def _retries_by(self, now_s: float) -> float:
