@@ -352,11 +352,11 @@ class Recovery:
         return self._next is not None and self._next.reason is Reason.CONNECT_TOLD
 
     def _begin(self, began_s: float, *, steady_s: float = STEADY_S) -> None:
+        self._began_s = began_s
         if began_s - self.up_since_s >= steady_s:  # else it is the one before that goes on
-            self._spends_from_s = began_s
-        self._began_s = self._fresh_s = began_s
+            self._spends_from_s = self._fresh_s = began_s
+            self._patience.begin()
         self._price_s = self.budget.allowance.price_s
-        self._patience.begin()
 
     def _free_at_s(self, at_s: float) -> float:
         return self.budget.free_at_s(at_s, fresh_s=self._fresh_s, began_s=self._spends_from_s)
