@@ -360,8 +360,8 @@ class Path:
 
     def _look_at_line(self, now_s: float, draw: float) -> list[Effect]:
         silence = self._silence_due
-        if silence is not None and now_s >= silence.at_s:
-            return self._believe_silence(now_s)
+        if silence is not None and now_s >= silence.at_s and not self._believe_silence(now_s):
+            return self._doubt(now_s)
         if self.recovery.is_out:
             if now_s < self._noticed_s + self._limit_s:
                 return []
@@ -384,11 +384,12 @@ class Path:
         due, from_s = self.silence.due(self.estimate.rto_s), self.doubt_due_s if self.recovery.is_out else 0.0
         return None if due is None else Wake(max(due.at_s, from_s), due.reason)
 
-    def _believe_silence(self, now_s: float) -> list[Effect]:
+    def _believe_silence(self, now_s: float) -> bool:
+        """Judge by it; whether the connection was doubted already."""
         self.silence.notice()
         lasted_s = now_s - self.silence.heard_s
         self.judgement.silent(lasted_s, borne_s=lasted_s, now_s=now_s)
-        return [] if self.recovery.is_out else self._doubt(now_s)
+        return self.recovery.is_out
 
     def _doubt(self, now_s: float) -> list[Effect]:
         self._noticed_s = now_s
