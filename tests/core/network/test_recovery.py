@@ -123,6 +123,15 @@ def test_an_outage_soon_after_another_has_a_plan_of_its_own_if_mail_came_between
         assert len(sent) <= (40 if is_own else 15)
 
 
+def test_the_first_outage_of_a_connection_that_hardly_stood_is_as_young_as_any() -> None:
+    hurried, usual = Recovery(rtt_s=0.05), Recovery(rtt_s=0.05)
+    hurried.succeeded(now_s=-50.0)
+    usual.succeeded(now_s=-90.0)
+    for recovery in (hurried, usual):
+        recovery.stalled(heard_s=-50.0, now_s=-49.5)
+    assert probes(hurried, until_s=10.0) == probes(usual, until_s=10.0)
+
+
 def test_probes_are_closer_where_outages_used_to_end_and_rarer_where_they_never_did() -> None:
     learned = Outages()
     for _ in range(40):

@@ -353,7 +353,8 @@ class Recovery:
 
     def _begin(self, began_s: float, *, steady_s: float = STEADY_S) -> None:
         self._began_s = began_s
-        if began_s - self.up_since_s >= steady_s:  # else it is the one before that goes on
+        is_first = self._spends_from_s == -math.inf
+        if is_first or began_s - self.up_since_s >= steady_s:  # else it is the one before that goes on
             self._spends_from_s = self._fresh_s = began_s
             self._patience.begin()
         self._price_s = self.budget.allowance.price_s
