@@ -141,8 +141,11 @@ async def lose_and_count(folder: Path, *, messages: int, seed: int, nothing: boo
         await _since(place, chance, messages - messages // 4)
         await place.relay.kill()
         outcome.at_risk = sum(not place.is_answered(sent) for sent, _, _ in place.sent if not _is_gone(place, sent))
-        shutil.rmtree(store)
-        if not nothing:
+        if nothing:  # but for its certificate: a relay that shows another is trusted by no device, and rightly so
+            for lost in store.glob("relay.db*"):
+                lost.unlink()
+        else:
+            shutil.rmtree(store)
             shutil.copytree(copy, store)
         await place.relay.start()
         began_s = time.monotonic()
@@ -227,7 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--nothing", action="store_true", help="There is no copy: all of it is gone.")
+    parser.add_argument("--nothing", action="store_true", help="There is no copy: all of relay.db is gone.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = lose_and_count(Path(folder), messages=chosen.messages, seed=chosen.seed, nothing=chosen.nothing)

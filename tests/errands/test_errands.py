@@ -9,7 +9,7 @@ from tests.errands.errands import ERRANDS
 from tests.errands.killing import kill_and_look
 
 KILLS = {"register": 3, "re-register": 4, "revoke": 3, "renew": 2, "recover": 2, "give-history": 2}
-"""A short version, of a minute and a half for all of them; docs/proof.md gives the figures of the long one."""
+"""A short version, of two minutes for all of them; docs/proof.md gives the figures of the long one."""
 
 
 @pytest.mark.parametrize("name", ERRANDS)
