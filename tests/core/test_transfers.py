@@ -261,3 +261,16 @@ def test_files_of_messages_that_have_ended_are_brought_no_more_but_for_the_piece
     assert (saved.fact.message, saved.fact.finished) == (posts[2][1], True)
     left = [post for post in (*posts, coming) if transfers.progress(post) is not None]
     assert left == [posts[0], posts[1], coming], "under way, wanted, and on its way here"
+
+
+def test_nobody_but_its_author_ends_the_wait_for_a_file() -> None:
+    waiting = Transfers()
+    waiting.add(POST, BLOB, uploading=False, total_bytes=TOTAL)
+    assert waiting.void(AccountId(b"b" * 16), [BLOB]) == []
+    assert waiting.void(AUTHOR, [BlobId(b"c" * 16)]) == []
+    assert len(waiting) == 1
+    saved, said = waiting.void(AUTHOR, [BLOB])
+    assert isinstance(saved, Save)
+    assert said == Tell(FileReady(MESSAGE, BLOB, Cause.MESSAGE_FILE_MISSING))
+    assert waiting.active(POST), "it is never said to be delivered"
+    assert uploading().void(AUTHOR, [BLOB]) == [], "what this device brings is no matter of others"

@@ -1,10 +1,15 @@
 """Proves that a message with a file is delivered when its file is, and that a lost file is brought again."""
 
-from answerback.core.effects import Upload
+from dataclasses import replace
+
+import pytest
+
+from answerback.core.effects import Download, FileReady, Upload
 from answerback.core.facts import KeepTransfer
 from answerback.model.causes import Cause
 from answerback.model.message import Lane
 from answerback.model.timeline import Stage
+from tests.core.carrying import move
 from tests.core.world import STEP_S, Phone, Strike, World
 
 
@@ -147,6 +152,46 @@ def test_a_file_that_nobody_can_bring_before_its_message_runs_out_is_given_up_an
     ann.start()
     world.run(60)
     assert ann.stage(identity, bea) is Stage.EXPIRED
+
+
+def test_whoever_waits_for_a_file_that_is_lost_everywhere_is_told_that_it_will_not_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, ann, bea = two_phones()
+    bea.stop()
+    file = world.file()
+    sent = ann.send("bea", text="photo", file=file)
+    world.run(10)
+    world.relay.store.blobs.clear()
+
+    def carried(phone: Phone, piece: Upload | Download) -> None:
+        if isinstance(piece, Upload):  # she asked for it, and it is no longer on Ann's disk
+            return phone.carry_out(phone.engine.file_gone(piece, now=phone.now))
+        return move(phone, piece)
+
+    monkeypatch.setattr("tests.core.world.move", carried)
+    bea.start()
+    world.run_until(lambda: "photo" in bea.texts, at_most_s=30.0)
+    world.run_until(world.settled, at_most_s=600.0)
+    assert ann.stage(sent, bea) is Stage.FAILED
+    assert FileReady(sent, file.blob, Cause.MESSAGE_FILE_MISSING) in bea.news
+    assert not len(bea.engine.machines.transfers)
+    bea.crash()
+    assert bea.engine.machines.transfers.active((ann.own.account, sent)), "and it is never said to be delivered"
+
+
+def test_who_asks_for_a_file_of_a_message_that_is_over_is_told_that_it_will_not_come() -> None:
+    world, ann, bea = two_phones()
+    file = world.file()
+    sent = ann.send("bea", text="photo", file=file)
+    world.run_until(world.settled, at_most_s=60.0)
+    world.relay.store.blobs.clear()
+    bea.disk.files.clear()
+    (fetched,) = [fact for fact in bea.disk.of(KeepTransfer) if fact.message == sent]
+    bea.disk.commit([replace(fetched, done_bytes=0, finished=False)])
+    bea.crash()
+    world.run_until(lambda: not len(bea.engine.machines.transfers), at_most_s=600.0)
+    assert FileReady(sent, file.blob, Cause.MESSAGE_FILE_MISSING) in bea.news
 
 
 def test_a_file_whose_author_was_revoked_before_it_could_be_brought_again_is_given_up() -> None:

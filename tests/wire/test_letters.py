@@ -54,7 +54,7 @@ LETTERS: tuple[AnyLetter, ...] = (
     POST,
     Receipt([MESSAGE], [EARLIER]),
     Nack([EnvelopeId(b"E" * 16)], [Gap(Lane.NORMAL, 3, 5)], [BlobId(b"F" * 16)]),
-    Void([Gap(Lane.URGENT, 1, 1)]),
+    Void([Gap(Lane.URGENT, 1, 1)], [BlobId(b"f" * 16)]),
     Vouch([Vouched(BEA, How.CODE, 1_800_000_000_000, b"R" * 32)]),
     Comparison(b"S" * 16, Turn.ASK, b"v" * 32, 1_800_000_000_000),
     Heirloom(b"r" * 32),
@@ -109,6 +109,8 @@ SHORTER_PAGES = tuple(
     )
 )
 """As they were before they named their offer."""
+SHORTER_VOID = bytes.fromhex("92a4566f69649193010101")
+"""As it was before it named files."""
 INNER = Inner(ANN, PHONE, Lane.NORMAL, 1, b"olm", b"letter")
 
 
@@ -133,6 +135,10 @@ def test_pages_that_name_no_offer_open() -> None:
     pages = [letter for letter in LETTERS if isinstance(letter, Page | PageTaken)]
     shorter = [msgspec.structs.replace(page, offer=b"") for page in pages]
     assert [decode_letter(stored) for stored in SHORTER_PAGES] == shorter
+
+
+def test_an_end_of_waiting_that_names_no_files_opens() -> None:
+    assert decode_letter(SHORTER_VOID) == Void([Gap(Lane.URGENT, 1, 1)])
 
 
 def test_slip_and_inside_have_the_golden_bytes_and_they_open() -> None:

@@ -223,6 +223,7 @@ class Arrival:
                 effects += self.ownership.heard(letter, device, now=now)
             case Void():
                 effects += [Save(fact) for fact in machines.inbox.voided(device, letter.gaps)]
+                effects += machines.transfers.void(slip.author, letter.blobs)
             case Vouch() | Comparison():
                 effects += self.trusting.heard(letter, slip, now=now)
         done = machines.inbox.done(delivery, device=device, message=message, opened=True, now=now)
@@ -318,14 +319,16 @@ class Arrival:
                     effects += self._healed(Healed.GAP, copy, now=now)
                 copy.missed = True
                 self.machines.catchup.doubt([copy])
-        if void:
-            effects += self.departure.control(Void(void), (device,), now=now)
         blobs = frozenset(nack.blobs)
+        lost = dict.fromkeys(nack.blobs)
         for promise in outbox if blobs else ():
             if promise.letter.blob in blobs and device in promise.copies:
+                lost.pop(promise.letter.blob, None)
                 again = self.departure.upload_again(promise)
                 if again:
                     effects += [*again, *self._healed(Healed.FILE, promise.copies[device], now=now)]
+        if void or lost:
+            effects += self.departure.control(Void(void, list(lost)), (device,), now=now)
         return effects
 
     def _healed(self, kind: Healed, copy: Copy, *, now: Moment) -> list[Effect]:

@@ -152,10 +152,16 @@ class Transfers:
         transfer = self._ended(piece)
         if transfer is None:
             return []
-        del self._transfers[transfer.key]
-        self._given_up.add(transfer.key)
-        transfer.done_bytes = min(transfer.done_bytes, transfer.total_bytes - 1)
-        return [transfer.fact(finished=True), Tell(FileReady(piece.message, piece.blob, Cause.MESSAGE_FILE_MISSING))]
+        return self._given(transfer)
+
+    def void(self, author: AccountId, blobs: Collection[BlobId]) -> list[Effect]:
+        """Their author says that these will never come."""
+        over = [
+            transfer
+            for transfer in self._transfers.values()
+            if not transfer.uploading and transfer.author == author and transfer.blob in blobs
+        ]
+        return [effect for transfer in over for effect in self._given(transfer)]
 
     def abandon(self, post: PostKey) -> list[Effect]:
         """This device no longer has the file it was to bring."""
@@ -207,6 +213,14 @@ class Transfers:
     def messages(self) -> list[MessageId]:
         """The messages whose files are on their way."""
         return [message for _, message in self._transfers]
+
+    def _given(self, transfer: _Transfer) -> list[Effect]:
+        """Give one up."""
+        del self._transfers[transfer.key]
+        self._given_up.add(transfer.key)
+        transfer.done_bytes = min(transfer.done_bytes, transfer.total_bytes - 1)
+        missing = FileReady(transfer.message, transfer.blob, Cause.MESSAGE_FILE_MISSING)
+        return [transfer.fact(finished=True), Tell(missing)]
 
     @staticmethod
     def _may_move(transfer: _Transfer, may_fetch: MayFetch | None) -> bool:

@@ -135,9 +135,13 @@ class Nack(Letter, frozen=True, array_like=True, tag=True):
 
 
 class Void(Letter, frozen=True, array_like=True, tag=True):
-    """An honest end of a gap: these numbers will never come, because what they carried expired or was withdrawn."""
+    """An honest end of waiting: these numbers, and these files, will never come.
+
+    What the numbers carried expired or was withdrawn; the files are no longer on the author's disk.
+    """
 
     gaps: list[Gap]
+    blobs: list[ItsBlob] = []
 
     __repr__ = Letter.__repr__
 
