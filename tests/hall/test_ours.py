@@ -120,8 +120,8 @@ def test_a_kill_before_the_key_uploads_answer_costs_no_key() -> None:
     assert ann.stage(message) is Stage.ACCEPTED
     bea.start()
     world.run(5)
-    assert bea.texts == ["with a key from before"], "the key was lost with the process"
-    assert renewals(ann) == 0
+    assert bea.texts == ["with a key from before"]
+    assert renewals(ann) == 0, "the key was lost with the process"
     keys = [signed.body for signed in world.relay.store.prekeys[bea.own.device]]
     assert len(keys) == len(set(keys)) <= prekeys.PREKEYS_MAX
 
