@@ -2,7 +2,7 @@
 
 from answerback.core.arrival import PARKED_MAX
 from answerback.core.effects import Save, Tell, Transmit, Warned
-from answerback.core.facts import KeepMessage, KeepSeen
+from answerback.core.facts import KeepCursor, KeepMessage, KeepSeen
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
 from answerback.model.ids import ConversationId, EnvelopeId
@@ -41,6 +41,21 @@ def test_message_hash_and_acknowledgement_belong_to_one_change() -> None:
     assert KeepMessage in kinds
     assert KeepSeen in kinds
     assert any(isinstance(effect, Transmit) and isinstance(effect.frame, Took) for effect in effects)
+
+
+def test_what_comes_again_on_another_connection_is_acknowledged_again() -> None:
+    """Seed 181: what acknowledged it had left with the connection before, and the relay waited for it for ever."""
+    world, ann, bea = friends()
+    bea.stop()
+    ann.send("bea", text="again")
+    world.run(2)
+    frame = mail_for(world, bea)
+    bea.start()
+    world.run(2)
+    effects = bea.engine.received(bea.line, frame, now=bea.now)
+    (took,) = [effect.frame for effect in effects if isinstance(effect, Transmit) and isinstance(effect.frame, Took)]
+    assert max(entry.position for entry in took.entries) >= max(entry.position for entry in frame.entries)
+    assert not any(isinstance(effect, Save) and isinstance(effect.fact, KeepCursor) for effect in effects)
 
 
 def test_what_nobody_could_have_sent_is_counted_and_acknowledged() -> None:

@@ -77,6 +77,19 @@ def test_what_is_handed_over_at_a_place_already_passed_holds_back_nothing() -> N
     assert inbox.advance() == [KeepCursor(Lane.NORMAL, 2)]
 
 
+def test_what_is_handed_over_again_is_acknowledged_again_once() -> None:
+    inbox = Inbox()
+    inbox.restore(seen=[], cursors=[KeepCursor(Lane.NORMAL, 9), KeepCursor(Lane.URGENT, 2)], streams=[])
+    inbox.take(delivery(7))
+    inbox.take(delivery(8))
+    assert inbox.advance() == []
+    assert inbox.passed() == [Taken(Lane.NORMAL, 9)]
+    assert inbox.passed() == []
+    inbox.take(delivery(7))
+    inbox.disconnected()
+    assert inbox.passed() == [], "the next hello says how far"
+
+
 def test_a_position_the_relay_does_not_believe_is_taken_back_or_it_would_hide_new_mail() -> None:
     inbox = Inbox()
     cursors = [KeepCursor(Lane.NORMAL, 9), KeepCursor(Lane.URGENT, 3), KeepCursor(Lane.BULK, 1)]

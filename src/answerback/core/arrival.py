@@ -367,7 +367,8 @@ class Arrival:
 
     def _acknowledge(self) -> list[Effect]:
         moved = self.machines.inbox.advance()
-        if not moved:
+        taken = {entry.lane: entry for entry in self.machines.inbox.passed()}
+        taken |= {cursor.lane: Taken(cursor.lane, cursor.position) for cursor in moved}
+        if not taken:
             return []
-        took = Took([Taken(cursor.lane, cursor.position) for cursor in moved])
-        return [*(Save(cursor) for cursor in moved), Transmit(took)]
+        return [*(Save(cursor) for cursor in moved), Transmit(Took(list(taken.values())))]

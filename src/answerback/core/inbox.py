@@ -49,6 +49,7 @@ class Inbox:
 
     _seen: dict[EnvelopeId, KeepSeen] = field(default_factory=dict)
     _waiting: dict[Lane, dict[int, EnvelopeId]] = field(default_factory=lambda: {lane: {} for lane in Lane})
+    _passed: set[Lane] = field(default_factory=set)
     """What this connection handed over beyond the cursor, by position."""
     _done: set[EnvelopeId] = field(default_factory=set)
     """Those of them that are on disk."""
@@ -73,6 +74,8 @@ class Inbox:
         """Take note of an arrival; if the same bytes came before, what they were."""
         if delivery.position > self._cursors.get(delivery.lane, 0):
             self._waiting[delivery.lane][delivery.position] = delivery.id
+        else:
+            self._passed.add(delivery.lane)
         before = self._seen.get(delivery.id)
         if before is not None:
             self.duplicates += 1
@@ -123,6 +126,7 @@ class Inbox:
         """Whatever was not done will be delivered again."""
         for waiting in self._waiting.values():
             waiting.clear()
+        self._passed.clear()
         self._done.clear()
 
     def advance(self) -> list[KeepCursor]:
@@ -141,6 +145,15 @@ class Inbox:
         if not any(self._waiting.values()):
             self._done.clear()
         return moved
+
+    def passed(self) -> list[Taken]:
+        """How far the lanes are in which the relay handed over, since the last call, what has been read already.
+
+        It says so: what acknowledged that went with another connection, and the relay waits for it.
+        """
+        passed = [Taken(lane, self._cursors.get(lane, 0)) for lane in sorted(self._passed)]
+        self._passed.clear()
+        return passed
 
     @property
     def taken(self) -> list[Taken]:

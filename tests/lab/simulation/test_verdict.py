@@ -10,6 +10,7 @@ from answerback.lab.simulation.town import CANARY, Town
 from answerback.lab.simulation.verdict import judge, still_talking, unsettled
 from answerback.model.ids import EnvelopeId
 from answerback.model.message import LIFETIME_S, Urgency
+from answerback.wire.log_frames import Follow
 from tests.lab.simulation.stage import in_town
 
 
@@ -75,9 +76,20 @@ def test_what_is_not_finished_what_is_logged_and_who_talks_on_is_objected_to(tmp
         town.write(town.villagers[0], ["bea"], urgency=Urgency.NORMAL, lifetime_s=LIFETIME_S)
         assert [name for name, _ in unsettled(town)] == [town.villagers[0].name]
         judge(town, log=f"received {CANARY} 1")
-        still_talking(town, {**town.talk, town.villagers[0].name: 0}, {})
+        still_talking(town, {**town.talk, town.villagers[0].name: 0}, dict(town.readings), {})
         kinds = {objection.split(":")[0] for objection in town.chronicle.objections}
         assert kinds == {"finishes", "kept", "private", "quiet"}
+
+    in_town(tmp_path, work)
+
+
+@pytest.mark.parametrize(("readings", "objections"), [(1, 0), (2, 1)])
+def test_one_reading_of_the_log_is_no_chatter_and_two_are(readings: int, objections: int, tmp_path: Path) -> None:
+    async def work(town: Town) -> None:
+        before, read_before, moved = dict(town.talk), dict(town.readings), dict(town.truth.moves)
+        town.hears(town.villagers[0], [Follow(1, 0, 0)] * readings)
+        still_talking(town, before, read_before, moved)
+        assert len(town.chronicle.objections) == objections
 
     in_town(tmp_path, work)
 

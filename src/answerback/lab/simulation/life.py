@@ -87,9 +87,9 @@ class _Life:
         judge(town, log=self._log.getvalue())
         if not town.chronicle.objections:
             await asyncio.sleep(HEARD_S)
-            before, moved_before = dict(town.talk), dict(town.truth.moves)
+            before, read_before, moved_before = dict(town.talk), dict(town.readings), dict(town.truth.moves)
             await asyncio.sleep(QUIET_S)
-            still_talking(town, before, moved_before)
+            still_talking(town, before, read_before, moved_before)
         outcome = self._outcome()
         await town.end()
         return outcome

@@ -29,6 +29,7 @@ from answerback.model.message import LIFETIME_S, Urgency
 from answerback.storage.account_store import AccountStore
 from answerback.storage.relay_directory import put_first_list, put_list
 from answerback.wire.frames import ClientFrame, Pace, Ping, Submit, TakeOver
+from answerback.wire.log_frames import Follow
 
 PEOPLE = ("ann", "bea", "cem", "dan", "eva", "flo", "gus", "hal")
 CROWD_SHARE = 0.02
@@ -76,6 +77,8 @@ class Town:
         """The version of each account's list that was signed last."""
         self.spare: list[DeviceKeys] = []
         self.talk: Counter[str] = Counter()
+        self.readings: Counter[str] = Counter()
+        """How often each device has asked what is new in the log, as it does every six hours."""
         """Frames each device has sent, but for those that are about the connection alone."""
         self.timers: list[asyncio.TimerHandle] = []
         self.folder = folder
@@ -401,6 +404,7 @@ class Town:
         """Count what a device says, and see that nobody on the way can read it."""
         for frame in frames:
             self.talk[who.name] += not isinstance(frame, Ping | Pace | TakeOver)
+            self.readings[who.name] += isinstance(frame, Follow)
             if isinstance(frame, Submit) and any(CANARY.encode() in envelope.sealed for envelope in frame.envelopes):
                 self.chronicle.object("private", who.name, "sent a text that anybody on the way can read")
 
