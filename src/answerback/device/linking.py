@@ -18,11 +18,12 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import msgspec
 
-from answerback.core.facts import KeepDeviceKeys, KeepDeviceList, KeepOwnList
-from answerback.crypto.identity import DeviceKeys, RootKey, next_device_list, read_device_list
+from answerback.core.facts import KeepDeviceList, KeepOwnList
+from answerback.crypto.identity import RootKey, next_device_list, read_device_list
 from answerback.crypto.linking import Direction, LinkCode, box_open, box_seal, make_link_code, parse_link_code
-from answerback.crypto.primitives import KEY_BYTES, CannotOpenError, random_bytes
+from answerback.crypto.primitives import CannotOpenError
 from answerback.device.home import make_journal
+from answerback.device.preparing import prepared
 from answerback.device.registering import Relay
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, Signed
@@ -31,7 +32,6 @@ from answerback.model.handle import Handle
 from answerback.model.ids import AccountId
 from answerback.model.invitation import PIN_BYTES
 from answerback.storage.identity import Identity
-from answerback.storage.journal import Journal
 from answerback.storage.vault import KeySource
 from answerback.transport.relay_http import RelayHttp
 from answerback.wire.codec import decode, encode
@@ -187,7 +187,14 @@ async def join(
             offer = decode(_opened(code, await _wait(http, code, OFFER), Direction.TO_NEW_DEVICE), Offer)
             if (offer.relay_pin or None) != relay.pin:
                 raise TrustError("the relay we reached is not the one the other device uses: its certificate differs")
-            identity, keys = _prepared(journal, relay, offer, device_name)
+            identity, keys = prepared(
+                journal,
+                relay,
+                account=offer.account,
+                handle=Handle(offer.handle),
+                root_seed=None,
+                device_name=device_name,
+            )
             request = Request(keys.device(now_ms), device_name)
             sealed = box_seal(code.key, encode(request), direction=Direction.FROM_NEW_DEVICE)
             await http.put_box(code.box_id, slot=REQUEST, content=sealed)
@@ -208,33 +215,6 @@ async def join(
         return linked
     finally:
         journal.close()
-
-
-def _prepared(journal: Journal, relay: Relay, offer: Offer, device_name: str) -> tuple[Identity, DeviceKeys]:
-    """Take up what an earlier linking to this account prepared, or prepare it now; either way it is on the disk."""
-    before, kept = journal.identity(), journal.load().device_keys
-    handle = Handle(offer.handle)
-    if before is not None and kept is not None and before.account == offer.account and before.root_seed is None:
-        keys = DeviceKeys.from_pickle(kept.pickle, before.pickle_key)
-        identity = replace(before, device_name=device_name, handle=handle, relay_url=relay.url, relay_pin=relay.pin)
-        journal.keep_identity(identity)
-        return identity, keys
-    keys, pickle_key = DeviceKeys.generate(), random_bytes(KEY_BYTES)
-    identity = Identity(
-        account=offer.account,
-        device=keys.device_id,
-        device_name=device_name,
-        handle=handle,
-        relay_url=relay.url,
-        relay_pin=relay.pin,
-        root_seed=None,
-        pickle_key=pickle_key,
-        registered_ms=0,
-    )
-    journal.forget_registration()
-    journal.commit([KeepDeviceKeys(keys.pickle(pickle_key))])
-    journal.keep_identity(identity)  # last: whoever finds it finds the keys
-    return identity, keys
 
 
 async def _wait(http: RelayHttp, code: LinkCode, slot: int) -> bytes:

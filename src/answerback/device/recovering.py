@@ -12,11 +12,11 @@ again: it brings the same keys, and finds its own list if that was taken.
 from dataclasses import replace
 from pathlib import Path
 
-from answerback.core.facts import KeepDeviceKeys, KeepDeviceList, KeepNote, KeepOwnList
-from answerback.crypto.identity import DeviceKeys, Purpose, RootKey, check_device_lists, next_device_list
+from answerback.core.facts import KeepDeviceList, KeepNote, KeepOwnList
+from answerback.crypto.identity import Purpose, RootKey, check_device_lists, next_device_list
 from answerback.crypto.phrase import phrase_of, seed_of
-from answerback.crypto.primitives import KEY_BYTES, random_bytes
 from answerback.device.home import make_journal
+from answerback.device.preparing import prepared
 from answerback.device.registering import Relay
 from answerback.model.causes import Cause
 from answerback.model.devices import Device, DeviceList, Signed
@@ -63,7 +63,9 @@ async def recover(
         async with RelayHttp(relay.url, pin=relay.pin or b"") as http:
             account, _ = await account_lists(http, seed, handle=handle.text)
             root = RootKey.from_seed(seed, account=account)
-            identity, keys = _prepared(journal, relay, handle, root, device_name)
+            identity, keys = prepared(
+                journal, relay, account=account, handle=handle, root_seed=seed, device_name=device_name
+            )
             device = keys.device(now_ms)
             lists = await put_device(http, root, device, keep_others=False, now_ms=now_ms)
         keep_lists(journal, account, lists)
@@ -124,32 +126,3 @@ def keep_lists(journal: Journal, account: AccountId, lists: list[tuple[Signed, D
     newest, read = lists[-1]
     own = [KeepOwnList(each.version, signed) for signed, each in lists]
     journal.commit([KeepDeviceList(account, read.version, newest), *own])
-
-
-def _prepared(
-    journal: Journal, relay: Relay, handle: Handle, root: RootKey, device_name: str
-) -> tuple[Identity, DeviceKeys]:
-    """Take up what an earlier recovery of this account prepared, or prepare it now; either way it is on the disk."""
-    account, seed = root.account_id, root.seed
-    before, kept = journal.identity(), journal.load().device_keys
-    if before is not None and kept is not None and (before.account, before.root_seed) == (account, seed):
-        keys = DeviceKeys.from_pickle(kept.pickle, before.pickle_key)
-        identity = replace(before, device_name=device_name, handle=handle, relay_url=relay.url, relay_pin=relay.pin)
-        journal.keep_identity(identity)
-        return identity, keys
-    keys, pickle_key = DeviceKeys.generate(), random_bytes(KEY_BYTES)
-    identity = Identity(
-        account=account,
-        device=keys.device_id,
-        device_name=device_name,
-        handle=handle,
-        relay_url=relay.url,
-        relay_pin=relay.pin,
-        root_seed=seed,
-        pickle_key=pickle_key,
-        registered_ms=0,
-    )
-    journal.forget_registration()
-    journal.commit([KeepDeviceKeys(keys.pickle(pickle_key))])
-    journal.keep_identity(identity)  # last: whoever finds it finds the keys
-    return identity, keys
