@@ -14,22 +14,11 @@ from answerback.model.timeline import Stage
 from answerback.wire.frames import Refusal, Refused
 from answerback.wire.letters import Nack
 from tests.attacks.test_lying_contact import forge, post, sealed_post
-from tests.core.carrier import ANNS_NUMBER, BEAS_NUMBER, CarriedPhone
+from tests.core.carrier import BEAS_NUMBER, CarriedPhone, known_by_number
 from tests.core.world import Phone, World
 
 EVES_NUMBER = "+15551234567"
 LONG_S = 1500
-
-
-def scene() -> tuple[World, Phone, Phone, CarriedPhone]:
-    """Ann and Bea know each other by number; Ann has a carrier, and has chosen nothing."""
-    world = World()
-    ann, bea = world.person(ANNS_NUMBER), world.person(BEAS_NUMBER)
-    world.run(2)
-    ann.send(BEAS_NUMBER, text="hello")
-    bea.send(ANNS_NUMBER, text="hello")
-    world.run(3)
-    return world, ann, bea, CarriedPhone(ann)
 
 
 def stall(world: World, ann: Phone, bea: Phone, how: str) -> None:
@@ -58,7 +47,7 @@ STALLS = ["unreachable", "hands over nothing", "accepts nothing", "refuses"]
 def test_a_relay_that_stalls_everything_sends_nothing_by_sms_without_a_recorded_yes(
     how: str, choice: Choice | None
 ) -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     if choice is not None:
         by.choose(bea, choice, after_s=60.0)  # and nobody has agreed
     if how == "accepts nothing":
@@ -76,7 +65,7 @@ def test_a_relay_that_stalls_everything_sends_nothing_by_sms_without_a_recorded_
 
 @pytest.mark.parametrize("how", STALLS)
 def test_what_is_private_never_goes_whatever_was_agreed_to_and_whoever_stalls(how: str) -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.choose(bea, Choice.AFTER, after_s=60.0)
     by.agree(bea)
     message = by.sends_privately(BEAS_NUMBER, "between us")
@@ -91,7 +80,7 @@ def test_what_is_private_never_goes_whatever_was_agreed_to_and_whoever_stalls(ho
 
 
 def test_a_yes_for_one_contact_is_none_for_another() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     cid = world.person("+493055555555")
     ann.send("+493055555555", text="hello")
     world.run(3)
@@ -105,7 +94,7 @@ def test_a_yes_for_one_contact_is_none_for_another() -> None:
 
 
 def test_a_contact_who_goes_away_or_complains_causes_no_sms() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     message = ann.send(BEAS_NUMBER, text="between us")
     bea.stop()
     world.run(60)
@@ -119,7 +108,7 @@ def test_a_contact_who_goes_away_or_complains_causes_no_sms() -> None:
 
 
 def test_a_contact_or_a_relay_that_names_another_number_moves_no_text_there() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.choose(bea, Choice.AFTER, after_s=60.0)
     by.agree(bea)
     world.relay.store.handles[EVES_NUMBER] = bea.own.account  # the relay says that this is Bea's as well
@@ -132,7 +121,7 @@ def test_a_contact_or_a_relay_that_names_another_number_moves_no_text_there() ->
 
 
 def test_a_number_that_the_directory_gave_to_somebody_else_gets_no_text() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.choose(bea, Choice.AFTER, after_s=60.0)
     by.agree(bea)
     bea.stop()
@@ -145,7 +134,7 @@ def test_a_number_that_the_directory_gave_to_somebody_else_gets_no_text() -> Non
 
 
 def test_a_carrier_cannot_make_an_order_nor_speak_about_anothers() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.choose(bea, Choice.ASK)
     bea.stop()
     message = ann.send(BEAS_NUMBER, text="between us")
@@ -169,7 +158,7 @@ def test_a_carrier_cannot_make_an_order_nor_speak_about_anothers() -> None:
 
 
 def test_a_text_under_a_contacts_number_is_never_taken_for_their_word() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     message = ann.send(BEAS_NUMBER, text="pay?")
     by.brings("yes, pay to account 7", sender=BEAS_NUMBER)
     world.run(5)
@@ -182,7 +171,7 @@ def test_a_text_under_a_contacts_number_is_never_taken_for_their_word() -> None:
 
 
 def test_a_text_neither_hides_nor_changes_an_encrypted_message() -> None:
-    world, ann, bea, _ = scene()
+    world, ann, bea, _ = known_by_number()
     takes = CarriedPhone(bea)
     bea.stop()
     message = ann.send(BEAS_NUMBER, text="meet at eight")
@@ -200,14 +189,14 @@ def test_a_text_neither_hides_nor_changes_an_encrypted_message() -> None:
 
 
 def test_a_text_with_a_guessed_tag_is_a_text() -> None:
-    _, ann, bea, by = scene()
+    _, ann, bea, by = known_by_number()
     by.brings("hello #abcdef", sender=BEAS_NUMBER)
     assert ann.message("hello #abcdef").author_device == NO_DEVICE
     assert bea.texts == ["hello"]
 
 
 def test_the_tag_tells_nothing_of_the_message() -> None:
-    world, ann, bea, _ = scene()
+    world, ann, bea, _ = known_by_number()
     first, second = ann.send(BEAS_NUMBER, text="same"), ann.send(BEAS_NUMBER, text="same")
     world.run(5)
     assert tag_of(first) != tag_of(second)
@@ -216,7 +205,7 @@ def test_the_tag_tells_nothing_of_the_message() -> None:
 
 def test_a_choice_on_the_disk_without_a_consent_sends_nothing() -> None:
     """Whoever can write one row can write the other; but no half-written change of ours may send either."""
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     kept = KeepFallback(bea.own.account, BEAS_NUMBER, "sms", Choice.AFTER, 60.0, is_file_noted=False)
     ann.disk.commit([kept])
     ann.crash()
@@ -227,7 +216,7 @@ def test_a_choice_on_the_disk_without_a_consent_sends_nothing() -> None:
 
 
 def test_texts_of_nothing_and_of_control_characters_are_texts() -> None:
-    world, ann, _, by = scene()
+    world, ann, _, by = known_by_number()
     by.brings("", sender=BEAS_NUMBER, identity=b"empty")
     by.brings("\x1b[2J#aaaaaa", sender=BEAS_NUMBER, identity=b"escape")
     world.run(5)

@@ -12,7 +12,7 @@ from answerback.model.handle import Handle
 from answerback.model.ids import MessageId
 from answerback.model.message import Urgency
 from answerback.model.texts import CarrierWord, TextArrived, TextOrder, TextStage
-from tests.core.world import Phone
+from tests.core.world import Phone, World
 
 SMS = "sms"
 PRICE = "0.07 EUR"
@@ -136,3 +136,14 @@ class CarriedPhone:
     def _do(self, event: Agreed | Answered | FallbackChosen | Carried | TextIn) -> None:
         phone = self.phone
         phone.carry_out(phone.engine.beside(event, now=phone.now))
+
+
+def known_by_number() -> tuple[World, Phone, Phone, CarriedPhone]:
+    """Ann, who has a carrier and has chosen nothing, and Bea: they have written to each other's numbers."""
+    world = World()
+    ann, bea = world.person(ANNS_NUMBER), world.person(BEAS_NUMBER)
+    world.run(2)
+    ann.send(BEAS_NUMBER, text="hello")
+    bea.send(ANNS_NUMBER, text="hello")
+    world.run(3)
+    return world, ann, bea, CarriedPhone(ann)

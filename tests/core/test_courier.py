@@ -13,22 +13,11 @@ from answerback.model.ids import conversation_id
 from answerback.model.message import Urgency
 from answerback.model.texts import TextArrived, TextStage
 from answerback.model.timeline import Stage
-from tests.core.carrier import ANNS_NUMBER, BEAS_NUMBER, SMS, CarriedPhone, Carrier
+from tests.core.carrier import ANNS_NUMBER, BEAS_NUMBER, SMS, CarriedPhone, Carrier, known_by_number
 from tests.core.specimens import kept
-from tests.core.world import Phone, World
+from tests.core.world import Phone
 
 STAGE = AsideStage
-
-
-def scene() -> tuple[World, Phone, Phone, CarriedPhone]:
-    """Ann, who has a carrier, and Bea, whom she knows by her number."""
-    world = World()
-    ann, bea = world.person(ANNS_NUMBER), world.person(BEAS_NUMBER)
-    world.run(2)
-    ann.send(BEAS_NUMBER, text="hello")
-    bea.send(ANNS_NUMBER, text="hello")
-    world.run(3)
-    return world, ann, bea, CarriedPhone(ann)
 
 
 def agreed(by: CarriedPhone, bea: Phone, after_s: float = 600.0, *, files: bool = False) -> None:
@@ -37,7 +26,7 @@ def agreed(by: CarriedPhone, bea: Phone, after_s: float = 600.0, *, files: bool 
 
 
 def test_nothing_goes_by_itself_unless_somebody_chose_that() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     bea.stop()
     message = ann.send(BEAS_NUMBER, text="where are you?")
     world.run(4000)
@@ -48,7 +37,7 @@ def test_nothing_goes_by_itself_unless_somebody_chose_that() -> None:
 
 @pytest.mark.parametrize("trigger", [Trigger.RELAY, Trigger.AWAY])
 def test_after_so_long_it_goes_once_and_the_encrypted_one_is_still_tried(trigger: Trigger) -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     agreed(by, bea, 600.0)
     if trigger is Trigger.AWAY:
         bea.stop()
@@ -75,7 +64,7 @@ def test_after_so_long_it_goes_once_and_the_encrypted_one_is_still_tried(trigger
 
 
 def test_who_wants_to_be_asked_is_asked_once_and_nothing_goes_before_the_yes() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.choose(bea, Choice.ASK)
     bea.stop()
     message = ann.send(BEAS_NUMBER, text="where are you?")
@@ -100,7 +89,7 @@ def test_who_wants_to_be_asked_is_asked_once_and_nothing_goes_before_the_yes() -
 
 
 def test_urgent_ones_are_offered_sooner_and_background_ones_never() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.choose(bea, Choice.ASK)
     bea.stop()
     urgent, normal, late = (ann.send(BEAS_NUMBER, text=each.name, urgency=each) for each in Urgency)
@@ -114,7 +103,7 @@ def test_urgent_ones_are_offered_sooner_and_background_ones_never() -> None:
 
 
 def test_an_offer_lapses_when_the_message_is_answered() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.choose(bea, Choice.ASK)
     bea.stop()
     message = ann.send(BEAS_NUMBER, text="where are you?")
@@ -127,7 +116,7 @@ def test_an_offer_lapses_when_the_message_is_answered() -> None:
 
 
 def test_a_no_is_a_no() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.choose(bea, Choice.ASK)
     bea.stop()
     message = ann.send(BEAS_NUMBER, text="where are you?")
@@ -140,7 +129,7 @@ def test_a_no_is_a_no() -> None:
 
 
 def test_one_device_of_theirs_that_answers_is_enough() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     laptop = world.second_device(bea)
     agreed(by, bea, 60.0)
     laptop.stop()
@@ -150,7 +139,7 @@ def test_one_device_of_theirs_that_answers_is_enough() -> None:
 
 
 def test_a_wall_clock_that_is_set_forward_costs_nothing() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     agreed(by, bea, 3600.0)
     bea.stop()
     ann.send(BEAS_NUMBER, text="where are you?")
@@ -167,7 +156,7 @@ def test_a_wall_clock_that_is_set_forward_costs_nothing() -> None:
 
 
 def test_a_number_that_is_no_longer_theirs_gets_nothing() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     agreed(by, bea, 60.0)
     bea.stop()
     message = ann.send(BEAS_NUMBER, text="where are you?")
@@ -181,7 +170,7 @@ def test_a_number_that_is_no_longer_theirs_gets_nothing() -> None:
 
 
 def test_a_file_never_goes_and_that_one_waits_only_if_somebody_chose_that() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     agreed(by, bea, 60.0)
     bea.stop()
     message = ann.send(BEAS_NUMBER, text="look", file=world.file())
@@ -195,7 +184,7 @@ def test_a_file_never_goes_and_that_one_waits_only_if_somebody_chose_that() -> N
 
 
 def test_a_text_goes_to_one_other_person_and_not_too_long() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     cid = world.person("cid@example.org")
     agreed(by, bea, 60.0)
     bea.stop()
@@ -216,7 +205,7 @@ def test_a_text_goes_to_one_other_person_and_not_too_long() -> None:
 
 
 def test_another_price_and_another_number_need_another_yes() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     agreed(by, bea, 60.0)
     by.carrier.price = "7.00 EUR"
     ann.crash()
@@ -230,7 +219,7 @@ def test_another_price_and_another_number_need_another_yes() -> None:
 
 
 def test_never_takes_the_consent_back() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     agreed(by, bea, 600.0)
     bea.stop()
     ann.send(BEAS_NUMBER, text="where are you?")
@@ -243,7 +232,7 @@ def test_never_takes_the_consent_back() -> None:
 
 
 def test_only_a_phone_number_of_somebody_else_can_be_chosen() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     world.person("eve@example.org").send(ANNS_NUMBER, text="hi")
     world.run(5)
     eve = ann.engine._departure.contacts["eve@example.org"]
@@ -262,7 +251,7 @@ def test_only_a_phone_number_of_somebody_else_can_be_chosen() -> None:
 
 
 def test_a_carrier_that_confirms_nothing_is_not_believed_and_its_consent_is_its_own() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     agreed(by, bea, 60.0)
     post = CarriedPhone(ann, Carrier("post", "", confirms=False))
     post.choose(bea, Choice.AFTER, after_s=60.0)
@@ -276,7 +265,7 @@ def test_a_carrier_that_confirms_nothing_is_not_believed_and_its_consent_is_its_
 
 
 def test_the_engine_wakes_for_it_and_says_why() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     agreed(by, bea, 600.0)
     bea.stop()
     ann.send(BEAS_NUMBER, text="where are you?")
@@ -290,7 +279,7 @@ def test_the_engine_wakes_for_it_and_says_why() -> None:
 
 
 def test_a_text_and_its_message_are_shown_once_whichever_comes_first() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     takes = CarriedPhone(bea)
     agreed(by, bea, 60.0)
     for first in ("text", "message"):
@@ -321,7 +310,7 @@ def test_a_text_and_its_message_are_shown_once_whichever_comes_first() -> None:
 
 
 def test_a_text_without_a_tag_is_a_message_that_proves_nothing() -> None:
-    _, ann, bea, by = scene()
+    _, ann, bea, by = known_by_number()
     by.brings("I am at the station", sender=BEAS_NUMBER)
     by.brings("I am at the station", sender=BEAS_NUMBER)
     message = ann.message("I am at the station")
@@ -334,7 +323,7 @@ def test_a_text_without_a_tag_is_a_message_that_proves_nothing() -> None:
 
 
 def test_strangers_and_floods_are_told_and_not_kept() -> None:
-    world, ann, bea, by = scene()
+    world, ann, bea, by = known_by_number()
     by.brings("buy now", sender="+15551234567")
     assert Warned(Cause.TEXT_FROM_STRANGER) in ann.news
     for number in range(200):
@@ -348,7 +337,7 @@ def test_strangers_and_floods_are_told_and_not_kept() -> None:
 
 
 def test_a_text_of_the_same_tag_and_other_words_is_shown_beside_the_message() -> None:
-    world, ann, bea, _ = scene()
+    world, ann, bea, _ = known_by_number()
     takes = CarriedPhone(bea)
     message = ann.send(BEAS_NUMBER, text="pay 10 to Cid")
     world.run(5)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import msgspec
 
@@ -19,6 +20,25 @@ from answerback.model.errors import AnswerbackError
 from answerback.storage.vault import KeySource
 from tests.errands.killer import Ran, run_killed
 from tests.errands.scene import MEET_S, TRIES_MAX, Scene, has_identity, invitation_of, now_ms, until
+
+
+class Errand(Protocol):
+    """What can be run once more, to its end."""
+
+    async def run(self, scene: Scene, *, kill_at: int) -> Ran:
+        """Run it; killed at a step, or never if that is 0."""
+        ...
+
+
+async def tried_again(errand: Errand, scene: Scene, folder: Path, complaint: str) -> None:
+    """Run an errand until the folder is a device, as often as a person would; complain if it never is one."""
+    said = ""
+    for _ in range(TRIES_MAX):
+        if has_identity(folder):
+            return
+        said = (await errand.run(scene, kill_at=0)).said
+    if not has_identity(folder):
+        scene.faults.append(f"{complaint}: {said.strip()}")
 
 
 class LinkNew:
@@ -36,13 +56,7 @@ class LinkNew:
 
     async def again(self, scene: Scene, chance: Random) -> None:
         """Link once more, unless the new device says that it is linked."""
-        said = ""
-        for _ in range(TRIES_MAX):
-            if has_identity(scene.home):
-                return
-            said = (await self.run(scene, kill_at=0)).said
-        if not has_identity(scene.home):
-            scene.faults.append(f"it cannot be linked any more: {said.strip()}")
+        await tried_again(self, scene, scene.home, "it cannot be linked any more")
 
     async def check(self, scene: Scene) -> None:
         """Two devices are on the list, and none that nobody has."""
@@ -79,13 +93,7 @@ class LinkOld:
 
     async def again(self, scene: Scene, chance: Random) -> None:
         """Show another code, until the new device is linked."""
-        said = ""
-        for _ in range(TRIES_MAX):
-            if has_identity(scene.new):
-                return
-            said = (await self.run(scene, kill_at=0)).said
-        if not has_identity(scene.new):
-            scene.faults.append(f"no device can be linked any more: {said.strip()}")
+        await tried_again(self, scene, scene.new, "no device can be linked any more")
 
     async def check(self, scene: Scene) -> None:
         """Two devices are on the list, and none that nobody has."""
@@ -151,13 +159,7 @@ class Recover:
 
     async def again(self, scene: Scene, chance: Random) -> None:
         """Give the words again, unless the new device says that it is registered."""
-        said = ""
-        for _ in range(TRIES_MAX):
-            if has_identity(scene.home):
-                return
-            said = (await self.run(scene, kill_at=0)).said
-        if not has_identity(scene.home):
-            scene.faults.append(f"the account cannot be recovered any more: {said.strip()}")
+        await tried_again(self, scene, scene.home, "the account cannot be recovered any more")
 
     async def check(self, scene: Scene) -> None:
         """It is the only device, and the lost one is told to go."""

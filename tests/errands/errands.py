@@ -11,10 +11,10 @@ from answerback.core.facts import KeepSealSecret
 from answerback.core.registration import SEAL_KEY_AGE_MS
 from answerback.device.client import Client
 from answerback.device.home import open_journal
-from tests.errands.devices import LinkNew, LinkOld, Recover, Revoke
+from tests.errands.devices import LinkNew, LinkOld, Recover, Revoke, tried_again
 from tests.errands.history import GiveHistory, LinkWithHistory
 from tests.errands.killer import Ran, run_killed
-from tests.errands.scene import TRIES_MAX, Scene, has_identity, invitation_of, until
+from tests.errands.scene import Scene, has_identity, invitation_of, until
 
 
 class Errand(Protocol):
@@ -57,13 +57,7 @@ class Register:
         """Register again, unless the device says that it is registered."""
         if not has_identity(scene.home) and chance.random() < 0.5:
             self._codes[scene.name] = await scene.street.code(scene.handle)
-        said = ""
-        for _ in range(TRIES_MAX):
-            if has_identity(scene.home):
-                return
-            said = (await self.run(scene, kill_at=0)).said
-        if not has_identity(scene.home):
-            scene.faults.append(f"it cannot be registered any more: {said.strip()}")
+        await tried_again(self, scene, scene.home, "it cannot be registered any more")
 
     async def check(self, scene: Scene) -> None:
         """That the friend's words arrive at the handle says it all."""

@@ -26,7 +26,7 @@ from answerback.device.signing_in import give_back_here
 from answerback.model.handle import parse_handle
 from answerback.model.registration import Registered
 from answerback.storage.vault import KeySource
-from tests.errands.scene import fresh_code, now_ms, received, registered
+from tests.errands.scene import fresh_code, now_ms, received, registered, until
 from tests.journey.processes import Process, free_port
 
 OLD, NEW = ("ada", "bea", "cem", "dora", "emil"), ("fay", "gus")
@@ -168,12 +168,14 @@ async def _since(place: Village, chance: Random, messages: int) -> None:
     for name in AWAY:
         await place.goes(name)
     here = [name for name in (*OLD, *NEW) if name not in AWAY]
+    first = len(place.sent)
     for number in range(messages):
         author = chance.choice(here)
         reader = chance.choice([name for name in (*OLD, *NEW) if name != author])
         await place.writes(author, reader, f"since {number}")
         await asyncio.sleep(0)
-    await asyncio.sleep(1.5)  # some is taken, some waits at the relay, and some has hardly left
+    # Some is taken then, some waits at the relay, and some has hardly left.
+    await until(lambda: sum(place.is_answered(sent) for sent, _, _ in place.sent[first:]) >= messages // 4)
 
 
 async def _give_back(place: Village, outcome: Outcome, began_s: float) -> None:
