@@ -31,6 +31,10 @@ CONFIG = """
 [parameters]
 "query.wait_s" = 0
 
+[checks.negative_data_rejection]
+# what is too long is refused for its length, whatever else is wrong with it
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429]
+
 [[operations]]
 include-name = [
     "GET /v1/frames", "GET /v1/files", "POST /v1/accounts", "POST /v1/recoveries", "POST /v1/lists",
