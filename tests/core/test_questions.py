@@ -130,3 +130,47 @@ def test_no_more_is_asked_at_once_than_a_relay_answers_and_slow_answers_hold_up_
     assert questions.more() == [handles[HANDLES_AT_ONCE]]
     again = questions.again()
     assert again == [*handles[1 : HANDLES_AT_ONCE + 1], *lists[1 : ASKED_AT_ONCE + 1]]
+
+
+def test_an_answer_is_owed_until_the_relay_has_answered_a_ping_that_left_after_the_question() -> None:
+    questions = Questions()
+    assert not questions.owed(now_s=0.0)
+    questions.ask(WantList(ANN), LookUp(1, ANN, 0))
+    assert questions.owed(now_s=1.0)
+    assert questions.owed(now_s=2.0)
+    questions.ponged(sent_s=1.0)
+    assert questions.owed(now_s=2.0), "that may have left before the question"
+    questions.ponged(sent_s=1.5)
+    assert not questions.owed(now_s=2.0)
+    assert questions.waiting
+    questions.ask(WantAccount("bea"), Resolve(2, "bea"))
+    assert questions.owed(now_s=3.0)
+    questions.ponged(sent_s=3.5)
+    assert [type(frame) for frame in questions.again()] == [LookUp, Resolve]
+    assert not questions.owed(now_s=9.0), "on the next connection the relay takes its time as well"
+    questions.answered(1)
+    questions.ask(WantList(ANN), LookUp(3, ANN, 0))
+    assert questions.owed(now_s=10.0)
+
+
+def test_what_is_asked_again_on_another_connection_is_owed_there_from_then_on() -> None:
+    questions = Questions()
+    questions.ask(WantList(ANN), LookUp(1, ANN, 0))
+    assert questions.owed(now_s=1.0)
+    questions.again()
+    assert questions.owed(now_s=5.0)
+    questions.ponged(sent_s=3.0)
+    assert questions.owed(now_s=5.0)
+
+
+def test_what_waits_for_room_is_not_owed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions_module, "ASKED_AT_ONCE", 1)
+    questions = Questions()
+    questions.ask(WantList(ANN), LookUp(1, ANN, 0))
+    assert questions.ask(WantList(BEA), LookUp(2, BEA, 0)) is None
+    assert questions.owed(now_s=1.0)
+    questions.ponged(sent_s=2.0)
+    assert not questions.owed(now_s=2.0)
+    questions.answered(1)
+    assert questions.more() == [LookUp(2, BEA, 0)]
+    assert questions.owed(now_s=3.0)

@@ -1,12 +1,25 @@
 """Proves what follows for mail and people when connections come, go, and overtake each other."""
 
 from answerback.core.effects import Close, Effect, LinkChanged, Probe, Proceed, Reason, Tell, Transmit, Use, Warned
+from answerback.core.network.signs import KEEPALIVE_S
 from answerback.core.network.silence import SILENCE_S_MIN
 from answerback.model.causes import Cause
 from answerback.model.envelope import Delivery
 from answerback.model.ids import EnvelopeId
 from answerback.model.message import Lane
-from answerback.wire.frames import WIRE_VERSION, Accepted, Challenge, Deliver, Farewell, Hello, Pong, Submit, Ticket
+from answerback.wire.frames import (
+    WIRE_VERSION,
+    Accepted,
+    Challenge,
+    Deliver,
+    Farewell,
+    Hello,
+    Ping,
+    Pong,
+    Resolve,
+    Submit,
+    Ticket,
+)
 from tests.core.lone_engine import RELAY_MS, Device, at, frames, told, welcome
 
 TICKET = Ticket(b"T" * 16, b"S" * 32, 600)
@@ -81,6 +94,23 @@ def test_a_word_on_the_doubted_connection_ends_the_race_and_the_attempt() -> Non
     assert device.engine.answered(line, now=at(2.7)) == []
     assert device.engine.opened(line, now=at(2.7)) == []
     assert device.engine.received(line, CHALLENGE, now=at(2.7)) == []
+
+
+def test_a_relay_that_answers_pings_and_takes_minutes_over_a_question_is_asked_once_whether_it_lives() -> None:
+    device, now_s = idle(), 2.0
+    probes, pings = 0, 0
+    _, effects = device.sends("cem", now_s=now_s)
+    assert [type(frame) for frame in frames(effects)] == [Resolve]
+    while (wake := device.engine.wake_at) is not None and wake.at_s < KEEPALIVE_S:
+        now_s = max(wake.at_s, now_s)
+        effects = device.engine.wake(now=at(now_s))
+        probes += sum(isinstance(effect, Probe) for effect in effects)
+        for frame in frames(effects):
+            if isinstance(frame, Ping):
+                pings += 1
+                device.hears(Pong(frame.echo, RELAY_MS), now_s=now_s + 0.1)
+    assert (pings, probes) == (1, 1)
+    assert device.machines.questions.waiting
 
 
 def test_each_attempt_that_goes_on_shows_the_ticket_and_says_a_life_of_its_own() -> None:

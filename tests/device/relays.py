@@ -13,7 +13,7 @@ from answerback.device.registering import Relay, register, request_code
 from answerback.model.handle import Handle, parse_handle
 from answerback.relay.certificate import Certificate, own_certificate
 from answerback.relay.http import HttpLimits
-from answerback.relay.limits import Rate
+from answerback.relay.limits import Rate, RelayLimits
 from answerback.relay.serve import Ready, RelaySettings, run_relay
 from answerback.storage.durable import make_private_folder
 from answerback.storage.identity import Identity
@@ -63,7 +63,7 @@ class Town:
 
 
 @contextlib.asynccontextmanager
-async def town(folder: Path) -> AsyncIterator[Town]:
+async def town(folder: Path, *, limits: RelayLimits | None = None) -> AsyncIterator[Town]:
     """Run a relay until the block ends."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     ready: asyncio.Future[Ready] = loop.create_future()
@@ -72,7 +72,9 @@ async def town(folder: Path) -> AsyncIterator[Town]:
     def keep(handle: Handle, code: str) -> None:
         place.codes.put_nowait((handle.text, code))
 
-    settings = RelaySettings(folder=folder / "relay", port=0, is_open=True, http=HURRIED)
+    settings = RelaySettings(
+        folder=folder / "relay", port=0, is_open=True, http=HURRIED, mail_road=limits or RelayLimits()
+    )
     running = loop.create_task(run_relay(settings, on_ready=ready.set_result, on_code=keep, stop=stop))
     await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
     if running.done():

@@ -23,6 +23,7 @@ from answerback.model.ids import AccountId, ConversationId, DeviceId, MessageId
 from answerback.model.message import RECIPIENTS_MAX, TEXT_BYTES_MAX, Message, Urgency
 from answerback.model.stamp import Stamp
 from answerback.model.timeline import Stage
+from answerback.relay.limits import Rate, RelayLimits
 from answerback.storage.identity import Identity
 from answerback.storage.journal import Journal
 from answerback.storage.staging import Staging
@@ -181,6 +182,23 @@ def test_a_file_arrives_whole_also_when_its_reader_was_away(tmp_path: Path) -> N
                     path = bea.journal.setting(f"file.{message.attachment.blob.hex()}")
                     assert path is not None
                     assert await asyncio.to_thread(Path(path).read_bytes) == content
+
+    asyncio.run(run())
+
+
+def test_a_relay_that_takes_its_time_over_questions_is_waited_for_on_the_same_connection(tmp_path: Path) -> None:
+    slow = RelayLimits(handles=Rate(burst=1, per_s=0.5))
+
+    async def run() -> None:
+        async with town(tmp_path, limits=slow) as place:
+            homes = await place.person("ann"), await place.person("bea")
+            async with Client.open(homes[1]), Client.open(homes[0]) as ann:
+                for name in ("cem", "dov", "eli", "fay"):
+                    await ann.send(f"{name}@example.org", text="is that you?")
+                sent = await ann.send("bea@example.org", text="hello")
+                await sent.delivered(timeout_s=60)
+                # On loopback a new connection may be quicker than the word that ends a doubt: once for each question.
+                assert ann.agent.engine.machines.life <= 1 + 2
 
     asyncio.run(run())
 

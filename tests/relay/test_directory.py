@@ -190,6 +190,25 @@ def test_a_handle_is_resolved_and_asking_too_often_is_answered_later(tmp_path: P
     assert drive.heard(ann, Resolved)[1:] == [Resolved(2, "eve@example.org", AccountId(b""))]
 
 
+@pytest.mark.parametrize("kind", [Resolve, LookUp])
+def test_who_connects_anew_while_questions_wait_stands_no_further_behind(
+    tmp_path: Path, people: list[Resident], kind: type[Resolve | LookUp]
+) -> None:
+    slow = Rate(burst=1, per_s=0.1)
+    drive = Drive(tmp_path, people, limits=RelayLimits(handles=slow, lookups=slow))
+    answers = 0
+    for _ in range(35):
+        ann = drive.enter(people[0])
+        for request in range(5):
+            about = people[1].account
+            drive.say(ann, Resolve(request, "ben@example.org") if kind is Resolve else LookUp(request, about, 0))
+        drive.settle()
+        drive.pass_time(1)
+        drive.settle()
+        answers += len(drive.heard(ann, Resolved if kind is Resolve else Listed))
+    assert answers == 1 + 3, "one at once, and one in ten seconds"
+
+
 def test_asking_without_end_is_not_answered(tmp_path: Path, people: list[Resident]) -> None:
     drive = Drive(tmp_path, people, limits=RelayLimits(lookups=Rate(burst=1, per_s=0.001)))
     ann = drive.enter(people[0])

@@ -75,7 +75,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path, RelayLimits(handles=Rate(burst=10, per_s=0.2)))
+    desk = Desk(tmp_path, RelayLimits(handles=Rate(burst=10, per_s=0.2), entries=Rate(burst=10, per_s=0.2)))
     AccountStore(desk.db).claim("ann@example.org", ANN, now_ms=1)
     yield desk
     desk.db.close()
@@ -100,8 +100,13 @@ def test_a_handle_is_answered_with_its_proof_and_the_log_can_be_read(desk: Desk)
 
 
 def test_who_collects_entries_is_no_quicker_than_who_tries_handles_out(desk: Desk) -> None:
+    assert RelayLimits().entries == RelayLimits().handles
     assert desk.ask(Disclose(1, [0] * 8)) is not None
     assert desk.ask(Disclose(2, [0, 0])) is not None
     assert desk.ask(Disclose(3, [0])) is None, "its turn comes later"
-    assert desk.ask(Resolve(4, "ann@example.org")) is None
     assert desk.directory.wake_at_s is not None
+
+
+def test_whose_handle_it_is_is_answered_at_once_however_much_of_the_log_there_is_to_read(desk: Desk) -> None:
+    assert desk.ask(Disclose(1, [0] * 100)) is None
+    assert desk.ask(Resolve(2, "ann@example.org")) is not None

@@ -30,6 +30,15 @@ def test_a_reservation_says_how_far_away_its_turn_is() -> None:
     assert [bucket.reserve(now_s=0) for _ in range(3)] == [0.0, 2.0, 4.0]
 
 
+def test_what_was_reserved_and_is_given_back_is_there_for_the_next_and_never_more_than_the_burst() -> None:
+    bucket = Bucket(Rate(burst=2, per_s=0.5), now_s=0)
+    assert [bucket.reserve(now_s=0) for _ in range(4)] == [0.0, 0.0, 2.0, 4.0]
+    bucket.give_back(2)
+    assert bucket.reserve(now_s=0) == 2.0
+    bucket.give_back(9)
+    assert [bucket.reserve(now_s=0) for _ in range(3)] == [0.0, 0.0, 2.0]
+
+
 def test_a_clock_that_stands_still_or_goes_back_fills_nothing() -> None:
     bucket = Bucket(Rate(burst=1, per_s=1), now_s=10)
     assert bucket.take(1, now_s=10) == 0
@@ -56,8 +65,13 @@ def test_the_protocols_page_says_the_limits_as_they_are() -> None:
         f"| {MAILBOX_ROWS_MAX:,} envelopes or {MAILBOX_BYTES_MAX >> 20} MiB |",
         f"| {own.envelopes.burst:,} at once, {own.envelopes.per_s:,} a second |",
         f"| {own.lookups.burst:,} at once, {own.lookups.per_s} a second |",
-        f"| {own.handles.burst} at once, one in {1 / own.handles.per_s:.0f} s |",
+        f"| handles resolved by one device | {_pace(own.handles)} |",
+        f"| entries of the log disclosed to one device | {_pace(own.entries)} |",
         f"| {limits.PENDING_BYTES_MAX >> 20} MiB; {limits.PENDING_CONNECTION_BYTES_MAX >> 20} MiB a connection |",
         f"| {FULL_BYTES >> 10} KiB; {UNSENT_BYTES_MAX >> 20} MiB |",
     ):
         assert row in page
+
+
+def _pace(rate: Rate) -> str:
+    return f"{rate.burst} at once, one in {1 / rate.per_s:.0f} s"

@@ -441,8 +441,8 @@ class Engine:
             now_s=now.now_s,
             may_fetch=self._adapting.may_fetch,
         )
-        owed = machines.outbox.flying_bytes > 0 or machines.questions.waiting or machines.catchup.waiting
-        flying_bytes = machines.outbox.flying_bytes
+        flying_bytes, is_asking = machines.outbox.flying_bytes, machines.questions.owed(now_s=now.now_s)
+        owed = flying_bytes > 0 or is_asking or machines.catchup.waiting
         machines.path.expects(outstanding=owed, flying_bytes=flying_bytes, now_s=now.now_s)
         effects += self._hedger.again(now=now)
         if any(isinstance(effect, Transmit) for effect in effects):

@@ -2,6 +2,10 @@
 
 A question lives until its answer comes: a lost connection loses no question, it only asks again. The same question
 twice is one question.
+
+The surprising rule: a relay answers late whoever asks much, minutes late if need be, and is well. So once it has
+answered a ping that left after a question, the missing answer says nothing against the connection any more, nor against
+the next one. Else a device would doubt each connection that it asks on, and replace it before its turn has come.
 """
 
 from dataclasses import dataclass, field
@@ -103,6 +107,10 @@ class Questions:
     _asked: dict[Question, ClientFrame] = field(default_factory=dict)
     _under_way: set[int] = field(default_factory=set)
     """Those that this connection has asked."""
+    _asked_s: dict[int, float] = field(default_factory=dict)
+    """Since when, as far as was looked."""
+    _held_back: set[int] = field(default_factory=set)
+    """Those that the relay has been shown to have, and takes its time over."""
     _number: int = 0
     asked_size: int = 0
     """The log's size that the question answered last was asked with."""
@@ -151,6 +159,8 @@ class Questions:
         """Close a question; none if nobody asked it."""
         question = self._by_number.pop(number, None)
         self._under_way.discard(number)
+        self._asked_s.pop(number, None)
+        self._held_back.discard(number)
         if question is not None:
             frame = self._asked.pop(question)
             self.asked_size = frame.known_size if isinstance(frame, LookUp | Resolve | Follow | Remind) else 0
@@ -159,6 +169,7 @@ class Questions:
     def again(self) -> list[ClientFrame]:
         """What is still open, for a new connection, as far as there is room."""
         self._under_way.clear()
+        self._asked_s.clear()
         return self.more()
 
     def more(self) -> list[ClientFrame]:
@@ -177,6 +188,17 @@ class Questions:
         if isinstance(question, WantAccount):
             return HANDLES_AT_ONCE - of_handles
         return ASKED_AT_ONCE - (len(self._under_way) - of_handles)
+
+    def owed(self, *, now_s: float) -> bool:
+        """Whether a connection that lives should have answered soon; what is new since the last look was asked now."""
+        owed = self._under_way - self._held_back
+        for number in owed:
+            self._asked_s.setdefault(number, now_s)
+        return bool(owed)
+
+    def ponged(self, *, sent_s: float) -> None:
+        """The relay has answered a ping that left then: it has all that was asked before."""
+        self._held_back.update(number for number, asked_s in self._asked_s.items() if asked_s < sent_s)
 
     @property
     def waiting(self) -> bool:

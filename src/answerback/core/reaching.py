@@ -124,6 +124,8 @@ class Reaching:
         rtt_s = path.ponged(frame.echo, now_s=now.now_s)
         if rtt_s is not None:
             machines.clock.read(frame.clock_ms, rtt_s=rtt_s, now=now)
+            if path is machines.path:
+                machines.questions.ponged(sent_s=now.now_s - rtt_s)
         return []
 
     def hears(self, line: int) -> bool:

@@ -1,7 +1,8 @@
 """Hands out device lists and keys, and takes in only what the account or the device itself has signed.
 
 Theory. A question that comes too soon is not refused but answered later: a refusal would look like an answer ("there is
-no such account"). Who asks much more than any person does is sent away.
+no such account"). Who asks much more than any person does is sent away. A question whose connection ended before its
+turn has cost nothing: its device asks again on the next one, and must not stand further behind each time.
 """
 
 import heapq
@@ -68,13 +69,20 @@ class _Late:
     number: int
     command: Command = field(compare=False)
     connection: int = field(compare=False)
+    bucket: Bucket = field(compare=False)
+    cost: int = field(compare=False)
 
 
 @dataclass(slots=True)
 class _Meter:
     lookups: Bucket
     handles: Bucket
+    entries: Bucket
     changes: Bucket
+
+    def is_full(self, *, now_s: float) -> bool:
+        """Whether forgetting it would change nothing."""
+        return all(bucket.is_full(now_s=now_s) for bucket in (self.lookups, self.handles, self.entries, self.changes))
 
 
 class Directory:
@@ -98,19 +106,17 @@ class Directory:
     def ask(self, connection: Connection, frame: Question, *, moment: Moment) -> list[Effect] | None:
         """Pass a question on, now or when its turn comes; None if the device asks far too much."""
         meter = self._meter(connection.device, moment)
-        # An entry may name somebody's handle: whoever collects them is no quicker than who tries handles out.
-        bucket = meter.handles if isinstance(frame, Resolve | Disclose) else meter.lookups
+        bucket, cost = _metered(frame, meter)
         command = _command_of(connection.number, frame)
-        for _ in frame.places[1:] if isinstance(frame, Disclose) else ():
-            bucket.reserve(now_s=moment.now_s)
-        wait_s = bucket.reserve(now_s=moment.now_s)
+        wait_s = max(bucket.reserve(now_s=moment.now_s) for _ in range(cost))
         if wait_s <= 0:
             return [Ask(command)]
         waiting = self._late_count.get(connection.number, 0)
         if waiting >= REQUESTS_LATE_MAX:
             return None
         self._asked += 1
-        heapq.heappush(self._late, _Late(moment.now_s + wait_s, self._asked, command, connection.number))
+        late = _Late(moment.now_s + wait_s, self._asked, command, connection.number, bucket, cost)
+        heapq.heappush(self._late, late)
         self._late_count[connection.number] = waiting + 1
         return []
 
@@ -216,15 +222,14 @@ class Directory:
     def forget_full(self, *, moment: Moment) -> None:
         """Forget the meters of devices that have not asked for a while."""
         now_s = moment.now_s
-        self._meters = {
-            device: meter
-            for device, meter in self._meters.items()
-            if not all(bucket.is_full(now_s=now_s) for bucket in (meter.lookups, meter.handles, meter.changes))
-        }
+        self._meters = {device: meter for device, meter in self._meters.items() if not meter.is_full(now_s=now_s)}
 
     def ended(self, connection: Connection) -> None:
-        """Forget the questions of a connection that has ended."""
+        """Forget the questions of a connection that has ended, and what they would have cost."""
         if self._late_count.pop(connection.number, 0):
+            for late in self._late:
+                if late.connection == connection.number:
+                    late.bucket.give_back(late.cost)
             self._late = [late for late in self._late if late.connection != connection.number]
             heapq.heapify(self._late)
 
@@ -248,9 +253,20 @@ class Directory:
         meter = self._meters.get(device)
         if meter is None:
             limits, now_s = self._limits, moment.now_s
-            rates = (limits.lookups, limits.handles, limits.changes)
+            rates = (limits.lookups, limits.handles, limits.entries, limits.changes)
             meter = self._meters[device] = _Meter(*(Bucket(rate, now_s=now_s) for rate in rates))
         return meter
+
+
+def _metered(frame: Question, meter: _Meter) -> tuple[Bucket, int]:
+    """What a question is taken from, and how much of it."""
+    match frame:
+        case Resolve():
+            return meter.handles, 1
+        case Disclose():
+            return meter.entries, max(len(frame.places), 1)
+        case _:
+            return meter.lookups, 1
 
 
 def _command_of(number: int, frame: Question) -> Command:

@@ -64,6 +64,9 @@ class RelayLimits:
     """Device lists and pre-keys, for each device: several groups of 32 at once."""
     handles: Rate = Rate(burst=50, per_s=0.2)
     """For each device: an address book's few new people, and 17,000 a day, too few to map all phone numbers."""
+    entries: Rate = Rate(burst=50, per_s=0.2)
+    """Of the log, for each device: whoever collects them is no quicker than who tries handles out. Kept apart, for how
+    many there are to read depends on what others do with their devices, and nobody's look-ups should wait for that."""
     changes: Rate = Rate(burst=30, per_s=1 / 30)
     """Keys published and lists announced, for each device: keys cost 200 signature checks, a list stays for ever."""
     connections_max: int = 20_000
@@ -100,6 +103,10 @@ class Bucket:
         self._refill(now_s)
         self._left -= 1
         return max(-self._left / self._rate.per_s, 0.0) if self._left < 0 else 0.0
+
+    def give_back(self, count: float) -> None:
+        """Put back what was reserved and not used."""
+        self._left = min(self._rate.burst, self._left + count)
 
     def is_full(self, *, now_s: float) -> bool:
         """Whether forgetting this bucket would change nothing."""
