@@ -21,7 +21,7 @@ from answerback.model.errors import RefusedError, TrustError, UsageError
 from answerback.model.timeline import Stage
 from answerback.storage.identity import Identity
 from answerback.storage.vault import KeySource
-from answerback.transport.failures import Unreachable
+from answerback.transport.failures import Deferred, Unreachable
 from answerback.transport.relay_http import RelayHttp
 from tests.device.relays import middleman, now_ms, town
 
@@ -118,6 +118,35 @@ def test_a_code_that_is_not_the_one_shown_opens_nothing(tmp_path: Path, monkeypa
                 await http.put_box(forged.box_id, slot=OFFER, content=bytes(64))
             with pytest.raises(TrustError, match="knows the code"):
                 await joined(tmp_path / "laptop", LinkText(place.relay, forged.text))
+
+    asyncio.run(run())
+
+
+def test_where_a_relay_has_no_place_to_wait_in_it_is_asked_again_until_the_code_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    async def look(http: RelayHttp, box: bytes, *, slot: int) -> bytes | None:
+        nonlocal looks
+        looks += 1
+        if looks > 4:
+            return await real(http, box, slot=slot)
+        raise Deferred(Cause.RELAY_BUSY, retry_after_ms=200 if looks < 4 else 0)
+
+    real = RelayHttp.get_box
+    monkeypatch.setattr(RelayHttp, "get_box", look)
+    monkeypatch.setattr(linking, "AGAIN_S_MIN", 0.01)
+
+    async def run() -> None:
+        async with town(tmp_path) as place, Client.open(await place.person("ann")) as phone:
+            await online(phone)
+            device, identity = await link(phone, tmp_path / "laptop")
+            assert device.id == identity.device
+            monkeypatch.setattr(linking, "BOX_WAIT_S_MAX", 0.01)
+            with pytest.raises(RefusedError) as refused:
+                await joined(tmp_path / "tablet", LinkText(place.relay, make_link_code().text))
+            assert refused.value.cause is Cause.ACCOUNT_CODE_EXPIRED
 
     asyncio.run(run())
 

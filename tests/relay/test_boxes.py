@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from answerback.relay import boxes
-from answerback.relay.boxes import BOX_LIFETIME_S, Boxes
+from answerback.relay.boxes import BOX_LIFETIME_S, WAITING_PER_ADDRESS_MAX, Boxes
 from answerback.relay.http import Refusal
 from answerback.wire.requests import BOX_BYTES_MAX
 from tests.relay.standing import standing
@@ -68,6 +68,31 @@ def test_whoever_waits_gets_the_slot_as_soon_as_it_is_filled(tmp_path: Path) -> 
                 assert response.status == 200
             async with relay.web.put(path, data=b"forged") as response:
                 assert response.status == 409
+
+    asyncio.run(run())
+
+
+def test_whoever_waited_and_is_gone_keeps_nobody_from_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boxes, "LOOK_S", 0.05)
+
+    async def run() -> None:
+        async with standing(tmp_path) as relay:
+            path = f"{relay.url}/v1/boxes/{secrets.token_hex(16)}/1"
+
+            async def look() -> None:
+                async with relay.web.get(path, params={"wait_s": 25}):
+                    pass
+
+            waiting = [asyncio.create_task(look()) for _ in range(WAITING_PER_ADDRESS_MAX)]
+            async with asyncio.timeout(10):
+                while relay.side.boxes.waiting_count < WAITING_PER_ADDRESS_MAX:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+                async with relay.web.get(path, params={"wait_s": 25}) as response:
+                    assert response.status == 503, "there are too many"
+                for task in waiting:
+                    task.cancel()
+                while relay.side.boxes.waiting_count:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
 
     asyncio.run(run())
 

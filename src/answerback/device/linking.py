@@ -11,6 +11,8 @@ Save, then speak: the new device's keys are on its disk before it asks. A linkin
 the account's list already, so the next one brings the same keys: nobody is to wait for a device that never comes.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,12 +35,16 @@ from answerback.model.ids import AccountId
 from answerback.model.invitation import PIN_BYTES
 from answerback.storage.identity import Identity
 from answerback.storage.vault import KeySource
+from answerback.transport.failures import Deferred
 from answerback.transport.relay_http import RelayHttp
 from answerback.wire.codec import decode, encode
+from answerback.wire.requests import BOX_WAIT_S_MAX
 
 OFFER, REQUEST, GRANT = range(3)
 WAITS_MAX = 24
 """Long polls of 25 s: ten minutes, as long as a box and its code live."""
+AGAIN_S_MIN = 1.0
+"""Before a relay that has no place to wait in is asked again, whatever it says."""
 DECLINED = b""
 SCHEME = "answerback://link"
 NO_HISTORY_SETTING = "history.declined"
@@ -218,10 +224,19 @@ async def join(
 
 
 async def _wait(http: RelayHttp, code: LinkCode, slot: int) -> bytes:
-    for _ in range(WAITS_MAX):
-        content = await http.get_box(code.box_id, slot=slot)
-        if content is not None:
-            return content
+    """Wait for a slot to be filled; where the relay has no place to wait in, come back when it says."""
+    waits = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WAITS_MAX * BOX_WAIT_S_MAX):
+            while waits < WAITS_MAX:
+                try:
+                    content = await http.get_box(code.box_id, slot=slot)
+                except Deferred as deferred:
+                    await asyncio.sleep(max(deferred.retry_after_ms / 1000, AGAIN_S_MIN))
+                    continue
+                if content is not None:
+                    return content
+                waits += 1
     raise RefusedError(Cause.ACCOUNT_CODE_EXPIRED, "the other device did not answer in ten minutes; make a new code")
 
 

@@ -7,6 +7,7 @@ id comes out of the code that a person carries from one device to the other.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ BOXES_RATE = Rate(per_s=8 / BOX_LIFETIME_S, burst=8)
 WAITING_MAX = 128
 """At once, in all; each keeps a place at the door, so fewer than that has."""
 WAITING_PER_ADDRESS_MAX = 8
+LOOK_S = 1.0
+"""How often it is looked whether who waits is there still: nobody tells, and their place is wanted."""
 
 
 @dataclass(slots=True)
@@ -160,7 +163,9 @@ class BoxRoutes:
         self._waiters.setdefault((box, slot), set()).add(waiter)
         try:
             async with asyncio.timeout(wait_s):
-                await waiter.wait()
+                while not waiter.is_set() and request.transport is not None:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(waiter.wait(), LOOK_S)
         except TimeoutError:
             return None
         finally:
