@@ -63,7 +63,7 @@ class Town:
 
 
 @contextlib.asynccontextmanager
-async def town(folder: Path, *, limits: RelayLimits | None = None) -> AsyncIterator[Town]:
+async def town(folder: Path, *, limits: RelayLimits | None = None, port: int = 0) -> AsyncIterator[Town]:
     """Run a relay until the block ends."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     ready: asyncio.Future[Ready] = loop.create_future()
@@ -73,7 +73,7 @@ async def town(folder: Path, *, limits: RelayLimits | None = None) -> AsyncItera
         place.codes.put_nowait((handle.text, code))
 
     settings = RelaySettings(
-        folder=folder / "relay", port=0, is_open=True, http=HURRIED, mail_road=limits or RelayLimits()
+        folder=folder / "relay", port=port, is_open=True, http=HURRIED, mail_road=limits or RelayLimits()
     )
     running = loop.create_task(run_relay(settings, on_ready=ready.set_result, on_code=keep, stop=stop))
     await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)

@@ -10,15 +10,19 @@ from answerback.crypto.phrase import phrase_of
 from answerback.device.client import Client
 from answerback.device.recovering import phrase, recover
 from answerback.device.registering import Relay
+from answerback.device.signing_in import give_back_here
+from answerback.faces.sentences import CAUSES
 from answerback.model.causes import Cause
 from answerback.model.errors import RefusedError, UsageError
 from answerback.model.handle import parse_handle
+from answerback.model.registration import Registered
 from answerback.storage.identity import Identity
 from answerback.storage.vault import KeySource
 from answerback.transport.relay_http import RelayHttp
 from tests.device.relays import now_ms, town
 from tests.device.test_linking import arrived, link, online
 from tests.device.test_own_devices import sessions_with, until
+from tests.journey.processes import free_port
 
 
 async def back(folder: Path, relay: Relay, words: str, handle: str = "ann@example.org") -> Identity:
@@ -57,6 +61,39 @@ def test_all_devices_lost_and_the_words_bring_the_account_back(tmp_path: Path) -
             # What was lost and found again is out.
             async with Client.open(tmp_path / "ann") as phone:
                 await until(lambda: phone.status().cause is Cause.ACCOUNT_DEVICE_REVOKED)
+
+    asyncio.run(run())
+
+
+def test_with_the_words_alone_and_a_relay_that_lost_everything_a_person_is_told_to_begin_anew_and_can(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+
+    async def run() -> None:
+        async with town(tmp_path, port=port) as place:
+            ann, bea = await place.register("ann"), await place.person("bea")
+            async with Client.open(bea) as friend, Client.open(tmp_path / "ann"):
+                await (await friend.send("ann@example.org", text="before")).delivered(timeout_s=60)
+        for lost in (tmp_path / "relay").glob("relay.db*"):
+            lost.unlink()
+        async with town(tmp_path, port=port) as place, Client.open(bea) as friend:
+            with pytest.raises(RefusedError) as refused:
+                await back(tmp_path / "new", place.relay, phrase(ann))
+            assert refused.value.cause is Cause.ACCOUNT_PHRASE_WRONG
+            assert "`answerback register`" in CAUSES[refused.value.cause].you_can
+            anew = await place.register("new", handle="ann@example.org")
+            assert anew.account != ann.account
+            await until(lambda: friend.standing().state is Registered.UNKNOWN)
+            await give_back_here(friend.agent, code=await place.code(friend.identity.handle))
+            await online(friend)
+            async with Client.open(tmp_path / "new") as new:
+                await (await new.send("bea@example.org", text="this is me now")).delivered(timeout_s=60)
+                sent = await friend.send("ann@example.org", text="is it?")
+                await until(lambda: friend.agent.engine.machines.trust.change("ann@example.org") is not None)
+                assert "is it?" not in {kept.message.text for kept in new.messages()}, "nobody agreed to that"
+                assert friend.trust.agree("ann@example.org")
+                await sent.delivered(timeout_s=60)
 
     asyncio.run(run())
 

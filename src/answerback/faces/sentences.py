@@ -188,7 +188,8 @@ CAUSES: dict[Cause, Advice] = {
     Cause.ACCOUNT_PHRASE_WRONG: Advice(
         "The relay knows no account of this handle with this recovery phrase.",
         "Nothing was changed.",
-        "Check handle, relay and words. A relay that lost everything gets it from a device: `answerback re-register`.",
+        "Check handle, relay and words. "
+        "If the relay lost all: `answerback re-register` on a device, or `answerback register`.",
     ),
     Cause.ACCOUNT_PHRASE_VOID: Advice(
         "The account has a newer root key than this one: a device was removed since.",
