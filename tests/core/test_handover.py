@@ -5,8 +5,8 @@ import pytest
 
 from answerback.core.departure import Departure
 from answerback.core.effects import Effect, HistoryMoved, Moment, Save, Tell
-from answerback.core.facts import KeepNote, KeepOutgoing, KeepPast
-from answerback.core.handover import NO_DIGEST, SILENCE_S, WINDOW, Handover, Wanted
+from answerback.core.facts import KeepNote, KeepOutgoing, KeepPast, KeepTransfer
+from answerback.core.handover import NO_DIGEST, SILENCE_S, WINDOW, Handover, Wanted, _digest
 from answerback.core.machines import Self
 from answerback.model.ids import DeviceId, MessageId, conversation_id
 from answerback.model.message import Urgency
@@ -14,7 +14,9 @@ from answerback.model.notes import HistoryState
 from answerback.model.stamp import Stamp
 from answerback.wire.codec import decode_letter
 from answerback.wire.letters import Page, PageTaken, PastMessage, Post
+from answerback.wire.requests import BLOB_BYTES_MAX
 from tests.core.families import Family, machines_of
+from tests.core.reader import FILE
 
 NOW = Moment(100.0, 7_000_000)
 
@@ -205,3 +207,48 @@ def test_who_does_not_want_it_gets_nothing(*, is_welcome: bool) -> None:
     assert bool(list(pair.giver.wanted())) is is_welcome
     state = HistoryState.MOVING if is_welcome else HistoryState.DECLINED
     assert pair.giver.given[pair.device(1)].state is state
+
+
+def with_file(pair: Pair, page: Page, *, sealed_bytes: int = FILE.sealed_bytes, expires_ms: int = 10**12) -> Page:
+    """The same page, whose message has a file."""
+    (past,) = page.messages
+    file = msgspec.structs.replace(FILE, sealed_bytes=sealed_bytes)
+    post = msgspec.structs.replace(past.post, attachment=file, expires_ms=expires_ms)
+    changed = msgspec.structs.replace(page, messages=[msgspec.structs.replace(past, post=post)], digest=NO_DIGEST)
+    digest = _digest(pair.taker.taken[pair.device(0)].digest, changed)
+    return msgspec.structs.replace(changed, digest=digest)
+
+
+def fetched(effects: list[Effect]) -> list[KeepTransfer]:
+    facts = [effect.fact for effect in effects if isinstance(effect, Save)]
+    return [fact for fact in facts if isinstance(fact, KeepTransfer)]
+
+
+def test_a_file_comes_with_its_message_as_long_as_that_lasts() -> None:
+    pair = Pair()
+    pair.begin()
+    (transfer,) = fetched(pair.taker.heard(with_file(pair, pair.gives()), pair.device(0), now=NOW))
+    assert (transfer.author, transfer.blob, transfer.uploading) == (pair.ann.account, FILE.blob, False)
+    assert transfer.total_bytes == FILE.sealed_bytes
+
+
+@pytest.mark.parametrize(
+    ("sealed_bytes", "expires_ms", "is_known"),
+    [
+        (FILE.sealed_bytes, NOW.wall_ms, False),
+        (BLOB_BYTES_MAX + 1, 10**12, False),
+        (FILE.sealed_bytes, 10**12, True),
+    ],
+    ids=["the message has run out", "no relay could have it", "the message is here"],
+)
+def test_a_file_that_is_here_or_cannot_come_is_not_asked_for(
+    sealed_bytes: int, expires_ms: int, *, is_known: bool
+) -> None:
+    pair = Pair()
+    pair.begin()
+    page = with_file(pair, pair.gives(), sealed_bytes=sealed_bytes, expires_ms=expires_ms)
+    if is_known:
+        pair.taker.machines.threads.remember(pair.ann.account, page.messages[0].post.message)
+    effects = pair.taker.heard(page, pair.device(0), now=NOW)
+    assert kept(effects) == ["text 1"]
+    assert fetched(effects) == []

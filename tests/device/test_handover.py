@@ -16,6 +16,7 @@ from answerback.model.ids import AccountId, MessageId, conversation_id
 from answerback.model.message import TEXT_BYTES_MAX, Message, Urgency
 from answerback.model.notes import HistoryState
 from answerback.model.stamp import Stamp
+from answerback.model.timeline import Stage
 from answerback.storage.history import ARRIVAL_MAX, History
 from answerback.wire.codec import encode
 from tests.device.relays import town
@@ -104,6 +105,46 @@ def test_the_whole_history_arrives_behind_what_is_new_and_nobody_is_called_for_i
                 await (await bea.send("ann@example.org", text="new")).delivered(timeout_s=60)
                 await arrived(laptop, "new")
                 assert laptop.messages(limit=1)[0].message.text == "new"
+
+    asyncio.run(run())
+
+
+def file_of(client: Client, text: str) -> bytes | None:
+    """What the file of a message holds on this device, once it is here."""
+    for kept in client.messages():
+        if kept.message.text == text and kept.message.attachment is not None:
+            path = client.journal.setting(f"file.{kept.message.attachment.blob.hex()}")
+            return Path(path).read_bytes() if path else None
+    return None
+
+
+def test_the_files_of_a_history_come_too(tmp_path: Path) -> None:
+    """Whoever wrote them, as long as the relay has them."""
+    (tmp_path / "ours.jpg").write_bytes(b"ours" * 50_000)
+    (tmp_path / "theirs.jpg").write_bytes(b"theirs" * 50_000)
+
+    async def run() -> None:
+        async with (
+            town(tmp_path) as place,
+            Client.open(await place.person("bea")) as bea,
+            Client.open(await place.person("ann")) as phone,
+        ):
+            sent = await phone.send("bea@example.org", text="ours", file=tmp_path / "ours.jpg")
+            await sent.delivered(timeout_s=60)
+            await (await bea.send("ann@example.org", text="theirs", file=tmp_path / "theirs.jpg")).delivered(
+                timeout_s=60
+            )
+            device, _ = await link(phone, tmp_path / "laptop")
+            async with Client.open(tmp_path / "laptop") as laptop:
+                phone.offer_history(device.id)
+                await until(lambda: file_of(laptop, "theirs") is not None, within_s=60)
+                await until(lambda: file_of(laptop, "ours") is not None, within_s=60)
+                assert file_of(laptop, "theirs") == b"theirs" * 50_000
+                assert file_of(laptop, "ours") == b"ours" * 50_000
+                assert laptop.status().files_moving == 0
+                life = phone.timeline(sent.id)
+                assert life is not None
+                assert life.stage is Stage.DELIVERED
 
     asyncio.run(run())
 

@@ -6,7 +6,8 @@ and keeps only how far the *answers* are. After a restart, a new connection or a
 and what comes twice is answered twice and kept once (go-back-N, as in HDLC). Each offer has an id that its pages and
 answers name: what is late from an earlier one counts for nothing. Each page names the SHA-256 over the digest before
 and itself, so the last answer stands for every byte. History makes no receipts, is never new to anybody,
-and a message that also comes by mail is one message. Ratchets and keys are no history: they never travel.
+and a message that also comes by mail is one message. Files come as those of new messages do, as long as a message
+lasts: from the relay, which has them until then, or from their author. Ratchets and keys never travel.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ from answerback.model.notes import HistoryState, NoteKind
 from answerback.model.timeline import Step
 from answerback.wire.codec import decode, encode
 from answerback.wire.letters import OFFER_BYTES, Page, PageTaken, PastMessage
+from answerback.wire.requests import BLOB_BYTES_MAX
 
 WINDOW: Final = 8
 """Pages under way: 320 KB, enough for a round trip of a third of a second at 1 MB/s."""
@@ -208,15 +210,17 @@ class Handover:
         done = progress.done + len(page.messages)
         state = HistoryState.DONE if page.is_last else HistoryState.MOVING
         moved = Progress(state, page.number, page.cursor, done, page.total, digest, page.offer)
-        effects = [*self._keep(page), *self._took(device, moved)]
+        effects = [*self._keep(page, now=now), *self._took(device, moved)]
         return [*effects, *self._answer(device, moved, now=now)]
 
-    def _keep(self, page: Page) -> list[Effect]:
+    def _keep(self, page: Page, *, now: Moment) -> list[Effect]:
         machines = self.machines
         effects: list[Effect] = []
         for past in page.messages:
+            is_new = not machines.threads.knows(past.author, past.post.message)
             machines.threads.remember(past.author, past.post.message)
             effects.append(Save(_fact(past)))
+            effects += self._fetch(past, now=now) if is_new else []
         for handle, account in page.contacts:
             if handle not in self.departure.contacts:
                 self.departure.contacts[handle] = account
@@ -227,6 +231,15 @@ class Handover:
         return effects
 
     # ---- private
+
+    def _fetch(self, past: PastMessage, *, now: Moment) -> list[Effect]:
+        """Have a message's file come from the relay, or from its author, while either may still have it."""
+        file, machines = past.post.attachment, self.machines
+        relay_ms = machines.clock.relay_ms(now) or now.wall_ms
+        if file is None or file.sealed_bytes > BLOB_BYTES_MAX or past.post.expires_ms <= relay_ms:
+            return []
+        post = past.author, past.post.message
+        return machines.transfers.add(post, file.blob, uploading=False, total_bytes=file.sealed_bytes)
 
     def _answer(self, device: DeviceId, progress: Progress, *, now: Moment) -> list[Effect]:
         is_wanted = progress.state is not HistoryState.DECLINED

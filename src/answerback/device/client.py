@@ -395,7 +395,8 @@ class Client:
     def offer_history(self, device: DeviceId) -> int:
         """Offer all messages to another device of ours; returns how many. Goes on by itself until it is there.
 
-        Their files stay behind, and so do keys; whom this account has verified that device hears in letters of its own.
+        Files of messages that have run out stay behind, and so do keys; whom this account has verified that device
+        hears in letters of its own.
         """
         return handover.offer(self.agent, device)
 

@@ -87,7 +87,7 @@ def _show(ctx: click.Context, folder: Path, *, yes: bool, history: bool | None, 
         ctx.exit(int(Exit.CONSENT))
 
 
-QUESTION = "Give it all messages so far? (Files stay on the devices that have them.)"
+QUESTION = "Give it all messages so far? (Files of messages that have run out stay where they are.)"
 
 
 def _give_history(remote: "Remote", device: str, *, history: bool | None, as_json: bool) -> None:
