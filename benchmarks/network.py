@@ -11,9 +11,11 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from answerback.lab.policies.path import Gap
+from answerback.lab.policies.session import DOUBLING, LINEAR
 from benchmarks.network_recovery import contenders, table
 from benchmarks.network_recovery.cases import HALF_MINUTE_S, Place, announced, called, gaps, holes, places
 from benchmarks.network_recovery.figures import (
@@ -27,6 +29,7 @@ from benchmarks.network_recovery.figures import (
 
 HOLES = 36
 HALF_MINUTES = 20
+KERNELS = {"doubling": DOUBLING, "linear": LINEAR}
 Found = dict[str, object]
 
 
@@ -36,6 +39,7 @@ def main() -> None:
     asked.add_argument("--traces", type=Path, help="folder of recordings")
     asked.add_argument("--only", nargs="*", help="names of recordings")
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--kernel", choices=KERNELS, default="doubling", help="how it repeats a SYN: the other in short")
     asked.add_argument("--holes", type=int, default=HOLES, help="black holes for each recording")
     asked.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     asked.add_argument("--picture", type=Path, metavar="FILE", help="draw the curves there (PNG; needs matplotlib)")
@@ -43,11 +47,15 @@ def main() -> None:
     asked.add_argument("--quick", action="store_true", help="no curves: ours, the oracle and one of each rival")
     chosen = asked.parse_args()
     found: dict[str, Found] = {}
-    for place in places(chosen.traces, seed=chosen.seed):
+    for place in places(chosen.traces, seed=chosen.seed, linear_timeouts=KERNELS[chosen.kernel]):
         if chosen.only and place.name not in chosen.only:
             continue
         began_s = time.monotonic()
         found[place.name] = measure(place, seed=chosen.seed, hole_count=chosen.holes, is_quick=chosen.quick)
+        for name, linear_timeouts in KERNELS.items():
+            if name != chosen.kernel:
+                other = replace(place, linear_timeouts=linear_timeouts)
+                found[place.name]["other_kernel"] = other_kernel(name, other, seed=chosen.seed, hole_count=chosen.holes)
         print(f"{place.name}: {time.monotonic() - began_s:.1f} s", file=sys.stderr, flush=True)
     if not found:
         raise SystemExit("no recording was found")
@@ -80,6 +88,7 @@ def measure(place: Place, *, seed: int, hole_count: int, is_quick: bool) -> Foun
     if not is_quick:
         for each in (*contenders.curve(), *contenders.variants()):
             points[each.name] = plain(figures(contenders.play(each, cases, seed=seed)))
+        points["ours, called"] = plain(figures(contenders.play(contenders.ours(), called(cases), seed=seed)))
     return {
         "gaps": len(own),
         "holes": len(dug),
@@ -96,6 +105,26 @@ def measure(place: Place, *, seed: int, hole_count: int, is_quick: bool) -> Foun
         "announced": _announced(own + dug, seed=seed),
         "half_minute": _half_minute(place, seed=seed),
         "held": _held(place, seed=seed),
+    }
+
+
+def other_kernel(name: str, place: Place, *, seed: int, hole_count: int) -> Found:
+    """In short, what becomes of ours and of rivals where the kernel repeats a SYN otherwise."""
+    cases = [*gaps(place, gap=Gap.DROPPED), *holes(place, count=hole_count, seed=seed, gap=Gap.DROPPED)]
+    half = holes(place, count=HALF_MINUTES, seed=seed, gap=Gap.DROPPED, length_s=HALF_MINUTE_S)
+    ours, told = contenders.play(contenders.ours(), cases, seed=seed), announced(cases)
+    rivals = {each.name: figures(contenders.play(each, cases, seed=seed)) for each in contenders.rivals()}
+    oracle, oracle_told = (contenders.play(contenders.oracle(), each, seed=seed) for each in (cases, told))
+    ours_told = contenders.play(contenders.ours(), told, seed=seed)
+    return {
+        "kernel": name,
+        "ours": plain(figures(ours)),
+        "syn_only": plain(figures(contenders.play(contenders.ours(by_datagram=False), cases, seed=seed))),
+        "share_beyond_oracle_p95": round(beyond(ours, oracle), 3),
+        "round_trips_beyond_oracle_p95": round(round_trips_beyond(ours_told, oracle_told), 3),
+        "half_minute": plain(figures(contenders.play(contenders.ours(), half, seed=seed))),
+        "dominated_by": dominated_by(figures(ours), rivals),
+        "dominated_on_average_by": dominated_on_average_by(figures(ours), rivals),
     }
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 from answerback.lab.links import Link, generate_link, parse_link
 from answerback.lab.policies.path import Gap, outage_with, outages_of
-from answerback.lab.policies.session import Setup
+from answerback.lab.policies.session import DOUBLING, Setup
 from answerback.lab.policies.trial import BEFORE_S, Case, Role
 from answerback.lab.schedule import Outage
 
@@ -28,16 +28,20 @@ class Place:
     link: Link
     outages: tuple[Outage, ...]
     """Its own, over two rounds of it."""
+    linear_timeouts: int = DOUBLING
+    """Of the devices' kernel."""
 
 
-def places(folder: Path | None, *, seed: int) -> list[Place]:
+def places(folder: Path | None, *, seed: int, linear_timeouts: int = DOUBLING) -> list[Place]:
     """Every recording of a folder; without one, the links that the package makes itself."""
     if folder is None:
         links = [(name, generate_link(name, seed=seed)) for name in GENERATED]
     else:
         stems = sorted({path.with_suffix("") for path in folder.glob("*.down")})
         links = [(stem.name, parse_link(str(stem))) for stem in stems]
-    return [Place(name, link, tuple(outages_of(link, until_s=2 * _period_s(link)))) for name, link in links]
+    return [
+        Place(name, link, tuple(outages_of(link, until_s=2 * _period_s(link))), linear_timeouts) for name, link in links
+    ]
 
 
 def gaps(place: Place, *, gap: Gap) -> list[Case]:
@@ -84,7 +88,9 @@ def _case(place: Place, outage: Outage, role: Role, gap: Gap, *, hole: Outage | 
     if hole is not None and gap is Gap.DROPPED:
         outage = outage_with(hole, list(place.outages))
     later = tuple(each for each in place.outages if each.start_s >= outage.end_s - 1e-6)[:LATER_MAX]
-    return Case(place.link, outage, role, gap, hole, later=later, setup=Setup.TICKET)
+    return Case(
+        place.link, outage, role, gap, hole, later=later, setup=Setup.TICKET, linear_timeouts=place.linear_timeouts
+    )
 
 
 def _period_s(link: Link) -> float:

@@ -6,6 +6,7 @@ from random import Random
 
 from answerback.core.network.outages import Outages
 from answerback.core.network.probe_budget import IN_FRONT, Allowance, Platform
+from answerback.core.network.repetitions import repetitions
 from answerback.lab.policies.oracle import Oracle
 from answerback.lab.policies.ours import Ours
 from answerback.lab.policies.policy import PassiveTcp
@@ -38,9 +39,9 @@ def ours(
     """Ours with a budget; what it learns in one outage of a recording it knows in the next."""
     learned = Outages()
 
-    def make(_case: Case, random: Random) -> PassiveTcp:
-        outages = learned if learning else Outages()
-        return Ours(random=random, allowance=allowance, outages=outages, by_datagram=by_datagram)
+    def make(case: Case, random: Random) -> PassiveTcp:
+        outages, kernel = learned if learning else Outages(), repetitions(case.linear_timeouts)
+        return Ours(random=random, allowance=allowance, outages=outages, by_datagram=by_datagram, repetitions=kernel)
 
     return Contender(OURS, setting, make)
 

@@ -18,7 +18,7 @@ INKS = {
     "oracle": "#111111",
 }
 MARKS = {"ours": "o", "back-off": "s", "fixed ping": "^", "passive TCP": "D", "oracle": "*"}
-APART = {"ours not learning", "ours SYN only"}
+APART = {"ours not learning", "ours SYN only", "ours, called"}
 """Variants that are in the tables and would hide the line here."""
 DELAY_S_MIN, DELAY_S_MAX = 0.1, 100.0
 Found = Mapping[str, Any]
@@ -71,6 +71,10 @@ def _panel(axis: Any, points: Mapping[str, Found]) -> None:  # noqa: ANN401 - ma
     ours = points["ours"]
     at = (ours["packets"], max(ours["delay_s_mean"], DELAY_S_MIN))
     axis.plot(*at, "o", color=INKS["ours"], markersize=11, mfc="none")
+    if "ours, called" in points:
+        called = points["ours, called"]
+        at = (called["packets"], max(called["delay_s_mean"], DELAY_S_MIN))
+        axis.plot(*at, "P", color=INKS["ours"], markersize=8, linestyle="none", label="ours, with a relay that calls")
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.grid(visible=True, which="major", alpha=0.3)

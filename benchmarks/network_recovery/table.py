@@ -27,6 +27,8 @@ def markdown(found: Mapping[str, Found]) -> str:
         _each(found),
         "### After half a minute of nothing",
         _half_minutes(found),
+        "### Where the kernel repeats a SYN otherwise",
+        _other_kernel(found),
         "### Gaps in which the modem holds packets instead of dropping them",
         _held(found),
     ]
@@ -156,6 +158,45 @@ def _held(found: Mapping[str, Found]) -> str:
     rows = [
         (name, *(_held_by(each["held"][policy]) for policy in names)) for name, each in found.items() if each["gaps"]
     ]
+    return _table(head, rows)
+
+
+def _other_kernel(found: Mapping[str, Found]) -> str:
+    head = (
+        "recording",
+        "kernel",
+        "p95 of delay ÷ pledge",
+        "beyond the oracle",
+        "first minute, a minute after",
+        "announced",
+        "30 s: p95 s",
+        "mean s, probes, packets",
+        "SYN only",
+        "dominated by",
+        "on average alone",
+    )
+    rows = []
+    for name, place in found.items():
+        each = place["other_kernel"]
+        ours = each["ours"]
+        sent = (_judged(ours["first_minute_max"], FIRST_MINUTE_MAX), _judged(ours["minute_after_max"], MINUTE_MAX))
+        rows.append(
+            (
+                name,
+                each["kernel"],
+                _judged(ours["share_p95"], 1.0),
+                _judged(each["share_beyond_oracle_p95"], 1.0),
+                ", ".join(sent),
+                _judged(each["round_trips_beyond_oracle_p95"], ROUND_TRIPS_MAX),
+                _judged(each["half_minute"]["delay_s_p95"], HALF_MINUTE_S_MAX),
+                *(
+                    f"{point['delay_s_mean']:.2f}, {point['probes']:.1f}, {point['packets']:.1f}"
+                    for point in (ours, each["syn_only"])
+                ),
+                ", ".join(each["dominated_by"]) or "nobody",
+                ", ".join(each["dominated_on_average_by"]) or "nobody",
+            )
+        )
     return _table(head, rows)
 
 

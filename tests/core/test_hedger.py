@@ -1,8 +1,8 @@
 """Proves that urgent mail without an answer is said once more on the standby, byte for byte, and nothing else is."""
 
 from answerback.core.effects import Reason, Transmit
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.hedging import HEDGED_BYTES_MAX, late_s
-from answerback.core.network.recovery import Evidence
 from answerback.core.network.silence import SILENCE_S_MIN
 from answerback.core.sensing import Hinted
 from answerback.model.envelope import Envelope

@@ -1,10 +1,10 @@
 """Proves when a device has no connection on purpose, that the relay is told before, and what begins one again."""
 
 from answerback.core.effects import LinkChanged
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.modes import SETTLE_S, Mode, Wish
 from answerback.core.network.platforms import Profile
 from answerback.core.network.probe_budget import Platform
-from answerback.core.network.recovery import Evidence
 from answerback.core.resting import BYE_S
 from answerback.core.sensing import Hinted, Looked, PushGiven, Wished
 from answerback.device.profile import profile_of

@@ -6,9 +6,9 @@ from typing import get_args
 import pytest
 
 from answerback.core.effects import Probe
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.modes import Mode, Wish
 from answerback.core.network.probe_budget import Platform
-from answerback.core.network.recovery import Evidence
 from answerback.core.sensing import (
     DatagramAnswered,
     DatagramsBlocked,

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from answerback.core.network.recovery import Evidence
+from answerback.core.network.evidence import Evidence
 from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, NetworkSeen, PowerSeen, Sensed
 from answerback.crypto.datagrams import DatagramEnd, Side
 from answerback.device import senses as module

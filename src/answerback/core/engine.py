@@ -33,9 +33,9 @@ from answerback.core.introducing import Introducing
 from answerback.core.lookup import Lookup
 from answerback.core.machines import Machines, Randomness, Self
 from answerback.core.memory import Memory
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.modes import Posture, Wish
 from answerback.core.network.platforms import Profile
-from answerback.core.network.recovery import Evidence
 from answerback.core.outbox import LETTERS_MAX
 from answerback.core.reaching import Reaching
 from answerback.core.renewing import Renewing

@@ -14,8 +14,9 @@ from answerback.core.departure import Departure
 from answerback.core.effects import Close, Effect, LinkChanged, Listen, Moment, Tell, Transmit, Use, Warned
 from answerback.core.greeting import Greeting
 from answerback.core.machines import Machines
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.path import Path
-from answerback.core.network.recovery import TOLD_S_MAX, Evidence
+from answerback.core.network.recovery import TOLD_S_MAX
 from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, NetworkSeen
 from answerback.model.causes import Cause, cause_of
 from answerback.model.paths import PathSeen
@@ -201,7 +202,7 @@ class Reaching:
         effects: list[Effect] = []
         for path in self.machines.paths.active():
             if path.name == name:
-                effects += path.datagram_answered(now_s=now.now_s)
+                effects += path.datagram_answered(now_s=now.now_s, draw=self.machines.draw())
                 if not is_connected and path.up and not path.is_standby:
                     effects += path.hint(Evidence.RELAY_CALLED, now_s=now.now_s, draw=self.machines.draw())
         return self._after(effects, now)

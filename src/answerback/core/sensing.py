@@ -6,8 +6,8 @@ takes each with `sensed`.
 
 from dataclasses import dataclass
 
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.modes import Wish
-from answerback.core.network.recovery import Evidence
 from answerback.model.ids import MessageId
 from answerback.model.paths import PathSeen
 from answerback.wire.frames import Subscribe

@@ -37,6 +37,7 @@ from answerback.core.engine import Engine
 from answerback.core.machines import Self
 from answerback.core.network.modes import Wish
 from answerback.core.network.platforms import Profile
+from answerback.core.network.repetitions import UNKNOWN, Repetitions
 from answerback.core.sensing import PushGiven, Sensed
 from answerback.crypto.identity import DeviceKeys
 from answerback.device.carrier import FileCarrier
@@ -78,6 +79,7 @@ class Agent:
         ports: Ports,
         *,
         profile: Profile | None = None,
+        repetitions: Repetitions = UNKNOWN,
         wish: Wish | None = None,
         push: Subscribe | None = None,
         renews: bool = False,
@@ -88,6 +90,7 @@ class Agent:
         self._files: Final = files
         self._ports: Final = ports
         self._profile: Final = profile
+        self._repetitions: Final = repetitions
         self._renews: Final = renews
         self.wish: Wish = wish or Wish()
         """How eager a person wants this device to be."""
@@ -296,6 +299,7 @@ class Agent:
             profile=self._profile,
             wish=self.wish,
         )
+        engine.machines.paths.counts(self._repetitions)
         if self._renews:
             holds_root, now_ms = bool(engine.machines.root or identity.root_seed), self._ports.wall_ms()
             count = len(engine.machines.roster.devices(identity.account))

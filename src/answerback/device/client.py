@@ -20,7 +20,7 @@ from typing import Final, Self
 
 from answerback.core.effects import Answered, Arrived, Effect, Moment, Progressed, Save
 from answerback.core.engine import Engine
-from answerback.core.network.recovery import Evidence
+from answerback.core.network.evidence import Evidence
 from answerback.core.sensing import FileAsked, Hinted, PushGiven
 from answerback.crypto.files import make_file_key, seal_file
 from answerback.crypto.primitives import random_bytes
@@ -33,7 +33,7 @@ from answerback.device.hearing import Hearing
 from answerback.device.home import default_folder, open_journal, own_carriers
 from answerback.device.linking import Linking
 from answerback.device.own_handles import OwnHandles
-from answerback.device.profile import own_platform, profile_of
+from answerback.device.profile import own_platform, own_repetitions, profile_of
 from answerback.device.reports import Status, path_statuses, timeline
 from answerback.device.senses import Senses
 from answerback.device.signing_in import sign_in_again
@@ -127,6 +127,7 @@ class Client:
             carrier,
             ports or Ports(Dialler(approach), carriers=tuple(carriers)),
             profile=profile_of(own_platform()),
+            repetitions=own_repetitions(),
             wish=kept_wish(journal),
             push=kept_push(journal),
             renews=True,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from answerback.core.network.recovery import Evidence
+from answerback.core.network.evidence import Evidence
 from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, NetworkSeen, PowerSeen, Sensed
 from answerback.crypto.datagrams import DatagramEnd, Side
 from answerback.device.battery import battery_seen

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from answerback.core.network.attempts import SYN_AGAIN_S
+from answerback.core.network.repetitions import LINEAR
 from answerback.lab.crowd import Device, Line, Ours, Policy, Rival
 from answerback.relay.entrance import BACKLOG, LOOK_S, TLS_HELLO_S_MAX, TURN_S
 from answerback.relay.turnstile import Turnstile
@@ -171,7 +171,7 @@ class _World:
             self.note(self.now_s + line.device.round_trip_s, lambda: line.device.ended(line))
             return
         self.course.attempts += 1
-        for later_s in (0.0, *SYN_AGAIN_S):
+        for later_s in (0.0, *LINEAR.counted_s):
             self.note(self.now_s + later_s, lambda: self._sent(line))
 
     def _sent(self, line: Line) -> None:

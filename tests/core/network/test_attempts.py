@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from answerback.core.network.attempts import (
     ATTEMPT_ROUND_TRIPS_MAX,
     ATTEMPT_S_MAX,
-    SYN_AGAIN_S,
+    DECIDED_S,
     Attempt,
     Attempts,
     Due,
 )
+from answerback.core.network.repetitions import UNKNOWN
 
 ROUND_TRIPS = 2.5
 """What is left of a set-up after its first packet was answered."""
@@ -53,7 +54,8 @@ def test_each_repetition_of_the_kernel_is_told_once() -> None:
     told = []
     while (at_s := attempts.wake_at_s) is not None:
         told.append((at_s, attempts.wake(now_s=at_s)))
-    assert told == [*((at_s, Due(repeated=1)) for at_s in SYN_AGAIN_S), (9.5, Due(overdue=(1,), unanswered=1))]
+    decided = [(at_s - DECIDED_S, Due(repeated=1)) for at_s in UNKNOWN.counted_s]
+    assert told == [*decided, (9.5, Due(overdue=(1,), unanswered=1))]
 
 
 def test_a_look_that_comes_late_counts_every_repetition_that_was_missed() -> None:
@@ -117,23 +119,70 @@ def test_in_hand_is_the_newest_that_was_answered_and_is_not_being_set_up() -> No
     assert attempts.in_hand() == 1
 
 
-def test_one_is_ahead_if_it_was_answered_does_not_stand_still_and_will_be_there_sooner() -> None:
+def test_one_is_behind_another_that_was_answered_and_does_not_stand_still_however_late_its_answer_was() -> None:
     attempts = asked(1, 2, answer_s=9.5)
-    one = answer(attempts, 1, now_s=0.2)
-    other = attempts.answered(2, now_s=0.2)
-    assert other is not None
+    first = answer(attempts, 1, now_s=0.2)
+    second = attempts.answered(2, now_s=0.2)
+    assert second is not None
 
-    def is_ahead(now_s: float, *, still_s: float = 1.0) -> bool:
-        other.took_s = now_s
-        return attempts.is_ahead(one, other, rest_round_trips=ROUND_TRIPS, still_s=still_s, now_s=now_s)
+    def is_behind(now_s: float, *, took_s: float = 0.2, still_s: float = 1.0) -> bool:
+        second.took_s = took_s
+        return attempts.is_behind(
+            second, rest_round_trips=ROUND_TRIPS, still_s=lambda took_s: still_s * took_s / 0.2, now_s=now_s
+        )
 
-    assert is_ahead(0.2), "both are the same: the first goes on"
-    assert is_ahead(1.2)
-    assert not is_ahead(1.21), "it stands still"
-    one.took_s = 5.0
-    assert not is_ahead(0.3, still_s=99.0), "the other one is there long before it"
-    one.go_s = None
-    assert not is_ahead(0.3)
+    assert is_behind(0.2), "both are the same: the first goes on"
+    assert is_behind(1.2)
+    assert not is_behind(1.21), "it stands still"
+    first.took_s = 5.0
+    assert is_behind(0.3), "what is quick now is quick for both"
+    assert not is_behind(0.3, took_s=0.01), "and what is not there by now has lost a packet"
+    first.go_s = 0.9
+    assert not is_behind(0.3), "it waits for the old connection, and this one need not"
+    first.go_s = None
+    assert not is_behind(0.3)
+
+
+def test_an_answer_to_a_packet_that_was_repeated_is_to_the_last_that_it_can_be() -> None:
+    for now_s, least_s, left_s in (
+        (0.3, 0.1, 0.0),
+        (1.2, 0.1, 1.0),
+        (1.04, 0.1, 0.0),
+        (3.2, 0.1, 3.0),
+        (3.2, 2.0, 2.0),
+    ):
+        attempts = asked(1, answer_s=9.5)
+        attempts.wake(now_s=now_s)
+        attempt = attempts.answered(1, now_s=now_s, least_s=least_s)
+        assert attempt is not None
+        assert (attempt.left_s, attempt.took_s) == (left_s, now_s - left_s)
+
+
+def test_a_repetition_that_may_not_be_ends_the_attempt_before_the_kernel_sends_it() -> None:
+    attempts, asked_s = asked(1, answer_s=9.5), []
+
+    def may_repeat(at_s: float) -> bool:
+        asked_s.append(at_s)
+        return at_s < 3.0
+
+    assert attempts.wake(now_s=2.96, may_repeat=may_repeat) == Due(repeated=2, overdue=(1,), unanswered=1)
+    assert asked_s == [1.0, 2.0, 3.0]
+    attempts = asked(2, answer_s=9.5)
+    assert attempts.wake(now_s=3.1, may_repeat=may_repeat) == Due(repeated=3), "it has left already"
+
+
+def test_a_path_that_answers_is_asked_beside_packets_that_it_lost_and_set_ups_that_stand_still() -> None:
+    def is_hopeful(since_s: float, now_s: float) -> bool:
+        attempts.wake(now_s=now_s)
+        return attempts.is_hopeful(since_s=since_s, still_s=lambda took_s: 2 * took_s, now_s=now_s)
+
+    attempts = asked(1, answer_s=9.5)
+    assert is_hopeful(0.0, 0.5)
+    assert not is_hopeful(0.1, 0.5), "it left before what was answered"
+    assert is_hopeful(0.1, 1.5), "it was repeated since"
+    answer(attempts, 1, now_s=1.6)
+    assert is_hopeful(1.7, 1.8)
+    assert not is_hopeful(1.7, 3.0)
 
 
 def test_one_that_waits_for_the_old_connection_waits_no_more_once_that_is_gone() -> None:

@@ -76,11 +76,13 @@ def test_another_answer_is_kept_in_hand_and_set_up_when_the_first_stands_still()
     assert path.tries == 2
 
 
-def test_an_answer_that_comes_much_quicker_overtakes() -> None:
+def test_an_answer_that_comes_much_quicker_overtakes_a_set_up_that_should_be_there_by_now() -> None:
     path = asking()
     path._probe(Reason.CONNECT_EVIDENCE, answer_s=ANSWER_S, now_s=0.8)
+    path._probe(Reason.CONNECT_EVIDENCE, answer_s=ANSWER_S, now_s=1.3)
     assert path.answered(1, now_s=0.9, draw=DRAW) == [Proceed(1)]
-    assert path.answered(2, now_s=0.9, draw=DRAW) == [Proceed(2)]
+    assert path.answered(2, now_s=0.9, draw=DRAW) == [], "it came at the same moment, and so will what follows"
+    assert path.answered(3, now_s=1.4, draw=DRAW) == [Proceed(3)]
 
 
 def test_a_welcome_puts_its_connection_in_use_and_gives_up_the_old_one_and_the_others() -> None:
@@ -325,9 +327,10 @@ def standing_still(*, took_s: float = RTT_S) -> tuple[Path, float]:
     """A path on which two set-ups stand still, both answered as promptly; and when."""
     path = asking()
     assert path.answered(1, now_s=took_s, draw=DRAW) == [Proceed(1)]
-    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=1.0)
-    assert path.answered(2, now_s=1.0 + RTT_S, draw=DRAW) == [Proceed(2)]
-    return path, 2.0
+    second_s = 1.0 + took_s - RTT_S
+    path._probe(Reason.CONNECT_CADENCE, answer_s=ANSWER_S, now_s=second_s)
+    assert path.answered(2, now_s=second_s + RTT_S, draw=DRAW) == [Proceed(2)]
+    return path, second_s + 1.0
 
 
 def test_while_probes_are_answered_promptly_a_third_set_up_does_not_lengthen_the_relays_line() -> None:

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core.effects import Close, Effect, Probe, Proceed, Transmit, Use
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.path import SILENCE_LIMIT_S, Path
 from answerback.core.network.probe_budget import FIRST_S
-from answerback.core.network.recovery import SPACING_S_MAX, Evidence
+from answerback.core.network.recovery import SPACING_S_MAX
 from answerback.model.causes import Cause
 from answerback.wire.frames import Ping
 
@@ -114,7 +115,7 @@ class Bookkeeper:
             case "absent":
                 path.absent(now_s=now_s)
             case "datagram":
-                self.carry_out(path.datagram_answered(now_s=now_s))
+                self.carry_out(path.datagram_answered(now_s=now_s, draw=number / 100))
             case "rest":
                 self.carry_out(path.rest(now_s=now_s))
                 path.start(now_s=now_s)

@@ -3,11 +3,12 @@
 import pytest
 
 from answerback.core.effects import Ask, Close, Probe, Reason
-from answerback.core.network.attempts import ATTEMPT_S_MAX, SYN_AGAIN_S
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.outages import Outages
 from answerback.core.network.path import FRONT_QUIET_S, SYN_EVERY
 from answerback.core.network.patience import ANSWER_S_LONGEST, LONG_AGE_S
-from answerback.core.network.recovery import ABSENT_S, Evidence
+from answerback.core.network.recovery import ABSENT_S
+from answerback.core.network.repetitions import UNKNOWN
 from answerback.core.network.signs import PINGS_MAX
 from answerback.core.network.silence import SILENCE_S_MIN
 from answerback.core.network.standing import Sign, Standing
@@ -107,7 +108,7 @@ def test_the_relays_own_time_is_kept_whatever_is_hinted() -> None:
 
 def test_not_even_an_answer_in_hand_is_set_up_before_the_relays_time() -> None:
     path = asking()
-    path._probe(Reason.CONNECT_EVIDENCE, answer_s=ATTEMPT_S_MAX, now_s=0.0)
+    path._probe(Reason.CONNECT_EVIDENCE, answer_s=ANSWER_S_LONGEST, now_s=0.0)
     path.answered(1, now_s=RTT_S, draw=DRAW)
     assert path.answered(2, now_s=RTT_S + 0.01, draw=DRAW) == []
     path.told(1.0, now_s=0.2)
@@ -172,15 +173,15 @@ def test_an_old_outage_is_asked_about_by_datagram_where_those_pass() -> None:
     assert {effect for _, effect in done if isinstance(effect, Ask)} == {Ask("")}
     for line in list(path.attempts.under_way):
         path.failed(line, Cause.NETWORK_RELAY_UNREACHABLE, now_s=40.0, draw=DRAW)
-    assert [effect for effect in path.datagram_answered(now_s=40.1) if isinstance(effect, Probe)] == [
+    assert [effect for effect in path.datagram_answered(now_s=40.1, draw=DRAW) if isinstance(effect, Probe)] == [
         probe(path.numbers.given, Reason.CONNECT_EVIDENCE)
     ]
-    assert path.attempts.under_way[path.numbers.given].answer_s == ATTEMPT_S_MAX, "the path is there: it will come"
-    assert path.datagram_answered(now_s=40.2) == [], "that is being asked"
+    assert path.attempts.under_way[path.numbers.given].answer_s == ANSWER_S_LONGEST, "the path is there: it will come"
+    assert path.datagram_answered(now_s=40.2, draw=DRAW) == [], "that is being asked"
 
 
 def test_an_answer_by_datagram_without_an_outage_begins_nothing() -> None:
-    assert connected().datagram_answered(now_s=5.0) == []
+    assert connected().datagram_answered(now_s=5.0, draw=DRAW) == []
 
 
 # ---- what is measured
@@ -244,4 +245,4 @@ def test_a_probe_that_waits_for_long_is_counted_as_often_as_the_kernel_sends_it(
     path.attempts.under_way[1].answer_s = ANSWER_S_LONGEST
     path.recovery._next = None
     woken(path, until_s=ANSWER_S_LONGEST)
-    assert path.recovery.budget.spent == spent + len(SYN_AGAIN_S)
+    assert path.recovery.budget.spent == spent + len(UNKNOWN.counted_s)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerback.core.network.choice import Metered
-from answerback.core.network.recovery import Evidence
+from answerback.core.network.evidence import Evidence
 from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, Looked
 from answerback.model.causes import Cause
 from answerback.model.message import Urgency

@@ -2,11 +2,11 @@
 
 from answerback.core.effects import Close, Listen, Probe, Transmit, Use
 from answerback.core.network.choice import BETTER_S, WELL_S, Metered
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.keepalive import Bounds
 from answerback.core.network.path import RACE_S
 from answerback.core.network.paths import Paths
 from answerback.core.network.probe_budget import IN_FRONT, Platform
-from answerback.core.network.recovery import Evidence
 from answerback.core.network.standing import Standing
 from answerback.core.sensing import Hinted
 from answerback.model.causes import Cause

@@ -2,7 +2,6 @@
 
 import pytest
 
-from answerback.core.network.attempts import SYN_AGAIN_S
 from answerback.core.network.patience import (
     ANSWER_S,
     ANSWER_S_LONG,
@@ -16,8 +15,8 @@ from answerback.core.network.patience import (
     PATIENT,
     Occasion,
     Patience,
-    far_repeats,
 )
+from answerback.core.network.repetitions import UNKNOWN
 
 
 def waits_s(
@@ -56,12 +55,12 @@ def begun() -> Patience:
 
 
 def test_most_probes_are_one_packet() -> None:
-    assert waits_s(begun()) == ANSWER_S < SYN_AGAIN_S[0]
+    assert waits_s(begun()) == ANSWER_S < UNKNOWN.counted_s[0]
 
 
 def test_one_of_some_waits_longer_once_an_outage_is_no_longer_young_if_the_budget_has_that() -> None:
     patience = begun()
-    assert waits_s(patience, number=LONG_EVERY) == ANSWER_S_LONG < SYN_AGAIN_S[1]
+    assert waits_s(patience, number=LONG_EVERY) == ANSWER_S_LONG < UNKNOWN.counted_s[1]
     assert waits_s(patience, number=LONG_EVERY, age_s=LONG_AGE_S) == ANSWER_S
     assert waits_s(patience, number=LONG_EVERY, is_spare=False) == ANSWER_S
     assert waits_s(patience, number=LONG_EVERY, room=0) == ANSWER_S
@@ -76,8 +75,8 @@ def test_where_answers_took_longer_before_more_of_them_wait_and_from_the_beginni
 
 def test_the_first_beyond_an_age_waits_longest_and_another_one_only_if_there_is_room() -> None:
     assert waits_s(Patience(), age_s=LONGEST_AGE_S - 0.1) == ANSWER_S
-    assert waits_s(Patience(), room=len(SYN_AGAIN_S) - 1) == ANSWER_S
-    assert waits_s(Patience(), time=len(SYN_AGAIN_S) - 1) == ANSWER_S
+    assert waits_s(Patience(), room=len(UNKNOWN.counted_s) - 1) == ANSWER_S
+    assert waits_s(Patience(), time=len(UNKNOWN.counted_s) - 1) == ANSWER_S
     patience = begun()
     assert waits_s(patience, number=LONGEST_EVERY) == ANSWER_S
     assert waits_s(patience, number=1 + LONGEST_EVERY, is_spare=False) == ANSWER_S
@@ -89,15 +88,15 @@ def test_the_first_beyond_an_age_waits_longest_and_another_one_only_if_there_is_
 def test_what_was_measured_says_nothing_of_another_network() -> None:
     for number, answer_s in PATIENT.items():
         assert waits_s(Patience(), age_s=0.5, since_evidence=number, room=0) == answer_s
-    assert waits_s(Patience(), age_s=0.5, since_evidence=1) == ANSWER_S
+    assert waits_s(Patience(), age_s=0.5, since_evidence=3) == ANSWER_S
 
 
 @pytest.mark.parametrize(("rtt_s", "repeats"), [(0.79, 0), (0.81, 1), (1.7, 2), (4.5, 5), (30.0, 6)])
 def test_where_a_round_trip_takes_seconds_each_probe_waits_for_it(rtt_s: float, repeats: int) -> None:
-    assert far_repeats(rtt_s) == repeats
+    assert Patience().far_repeats(rtt_s) == repeats
     answer_s = waits_s(begun(), rtt_s=rtt_s)
     assert answer_s >= min(FAR_ROUND_TRIPS * rtt_s, ANSWER_S_LONGEST) - (1.0 - ANSWER_S)
-    assert sum(after_s < answer_s for after_s in SYN_AGAIN_S) == repeats
+    assert sum(after_s < answer_s for after_s in UNKNOWN.counted_s) == repeats
 
 
 def test_a_repetition_stands_for_the_probe_that_would_leave_about_then() -> None:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerback.core.network.probe_budget import FIRST_S, FLAPPING, IN_BACKGROUND, IN_FRONT, Platform, ProbeBudget
+from answerback.core.network.probe_budget import (
+    FIRST_S,
+    FLAPPING,
+    FOLLOWS,
+    IN_BACKGROUND,
+    IN_FRONT,
+    Platform,
+    ProbeBudget,
+)
 
 
 def eager(budget: ProbeBudget, *, until_s: float, fresh_s: float = 0.0) -> list[float]:
@@ -29,9 +37,41 @@ def most_within(sent: list[float], *, window_s: float, from_s: float = 0.0) -> i
 def test_each_platform_keeps_its_minutes(platform: Platform) -> None:
     for allowance in (IN_FRONT[platform], IN_BACKGROUND[platform]):
         sent = eager(ProbeBudget(allowance), until_s=900.0)
-        assert most_within(sent, window_s=FIRST_S) == allowance.first_minute < 40
-        assert most_within(sent, window_s=FIRST_S, from_s=FIRST_S + 0.001) <= allowance.per_minute <= 10
+        assert most_within(sent, window_s=FIRST_S) == allowance.first_minute <= 40 - FOLLOWS
+        assert most_within(sent, window_s=FIRST_S, from_s=FIRST_S + 0.001) <= allowance.per_minute <= 10 - FOLLOWS
         assert 3 < len(sent) <= 1.25 * allowance.per_hour, "a bucket, and what a quarter of an hour refills"
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.booleans(), st.booleans()), max_size=200))
+def test_what_follows_on_an_answer_may_take_what_the_timetable_leaves_and_no_more(
+    wishes: list[tuple[float, bool, bool]],
+) -> None:
+    allowance = IN_FRONT[Platform.DESKTOP]
+    budget, now_s = ProbeBudget(allowance), 0.0
+    sent: list[float] = []
+    for wait_s, follows, is_ahead in wishes:
+        wish_s = now_s + wait_s
+        if follows:
+            now_s = budget.follows_at_s(wish_s, fresh_s=0.0)
+        else:
+            now_s = budget.free_at_s(wish_s, fresh_s=0.0)
+            assert now_s >= budget.follows_at_s(wish_s, fresh_s=0.0), "the timetable never comes before it"
+        budget.spend(now_s=now_s)
+        sent.append(now_s)
+        now_s -= 0.05 if is_ahead else 0.0  # it is decided a little before
+    assert most_within(sent, window_s=FIRST_S) <= 40
+    assert most_within(sent, window_s=FIRST_S, from_s=FIRST_S) <= 10
+
+
+def test_an_answer_need_not_wait_for_the_timetables_next_turn() -> None:
+    budget = ProbeBudget(IN_FRONT[Platform.DESKTOP])
+    budget.spend(now_s=100.0)
+    assert budget.free_at_s(101.0, fresh_s=0.0) > 106.0
+    assert budget.follows_at_s(101.0, fresh_s=0.0) == 101.0
+    for _ in range(7):
+        budget.spend(now_s=101.0)
+    assert budget.follows_at_s(101.0, fresh_s=0.0, packets=2) == 101.0
+    assert budget.follows_at_s(101.0, fresh_s=0.0, packets=3) >= 160.0, "not one that would have to be given up"
 
 
 def test_a_second_outage_has_its_own_first_minute_and_a_third_in_the_same_minute_has_not() -> None:

@@ -12,47 +12,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerback.core.effects import Reason, Wake
-from answerback.core.network.attempts import SYN_AGAIN_S, SYN_AGAIN_S_SURE
+from answerback.core.network.attempts import DECIDED_S
+from answerback.core.network.evidence import EVIDENCE_S_MIN, Evidence
 from answerback.core.network.outages import Outages
 from answerback.core.network.patience import ANSWER_S, ANSWER_S_LONG, ANSWER_S_LONGEST, LONGEST_AGE_S, LONGEST_EVERY
 from answerback.core.network.probe_budget import IN_BACKGROUND, IN_FRONT, Platform, ProbeBudget
 from answerback.core.network.recovery import (
     ABSENT_S,
-    EVIDENCE_S_MIN,
     PLEDGE_S,
     PLEDGE_SHARE,
     QUEUED_S,
     RETRIES_MAX,
     STEADY_S,
     TOLD_S_MAX,
-    Evidence,
     Recovery,
 )
+from answerback.core.network.repetitions import DOUBLING, LINEAR, Repetitions
 
 GOLDEN = 0.618
 
 
-def probes(
-    recovery: Recovery, *, until_s: float, draw: float = 0.5, again_s: tuple[float, ...] = SYN_AGAIN_S
-) -> list[float]:
-    """When probes leave if none is answered, with those that the kernel repeats.
+def probes(recovery: Recovery, *, until_s: float, draw: float = 0.5, kernel: Repetitions | None = None) -> list[float]:
+    """When probes leave if none is answered, with those that the kernel repeats; without one, all that are counted.
 
     The draws are spread as evenly as chance is in the long run.
     """
     sent: list[float] = []
-    coming: list[float] = []
-    while (wake := recovery.wake_at) is not None and min(wake.at_s, *coming, math.inf) <= until_s:
-        if coming and coming[0] <= wake.at_s:
-            sent.append(heappop(coming))
-            recovery.repeated(now_s=sent[-1])
+    coming: list[tuple[float, int, float]] = []
+    given_up: set[int] = set()
+    while (wake := recovery.wake_at) is not None and min(wake.at_s, *(each[0] for each in coming), math.inf) <= until_s:
+        if coming and coming[0][0] <= wake.at_s:
+            decided_s, number, after_s = heappop(coming)
+            if number in given_up:
+                continue
+            if not recovery.may_repeat(decided_s + DECIDED_S, now_s=decided_s):
+                given_up.add(number)
+            elif kernel is None or after_s in kernel.counted_s:
+                sent.append(decided_s + DECIDED_S)
             continue
         draw = (draw + GOLDEN) % 1.0
         assert recovery.due(now_s=wake.at_s, draw=draw) is not None
         sent.append(wake.at_s)
-        for after_s in again_s:
+        for after_s in recovery.patience.repetitions.counted_s:
             if after_s < recovery.answer_s and not recovery.by_datagram:
-                heappush(coming, wake.at_s + after_s)
-    return sent
+                heappush(coming, (wake.at_s + after_s - DECIDED_S, len(sent), after_s))
+    return sorted(sent)
 
 
 def stalled(recovery: Recovery | None = None, *, heard_s: float = 0.0) -> Recovery:
@@ -69,13 +73,14 @@ def up(recovery: Recovery, *, since_s: float) -> None:
     recovery.succeeded(now_s=since_s)
 
 
+@pytest.mark.parametrize("kernel", [LINEAR, DOUBLING])
 @given(st.floats(0, 0.999), st.floats(0.01, 0.1))
 def test_whenever_an_outage_ends_a_probe_and_a_set_up_later_the_pledge_is_kept_at_the_95th_percentile(
-    draw: float, rtt_s: float
+    kernel: Repetitions, draw: float, rtt_s: float
 ) -> None:
-    # Of a kernel that repeats more seldom, what is missing was counted all the same.
     recovery = stalled(Recovery(rtt_s=rtt_s))
-    sent = probes(recovery, until_s=900.0, draw=draw, again_s=SYN_AGAIN_S_SURE)
+    recovery.patience.repetitions = kernel
+    sent = probes(recovery, until_s=900.0, draw=draw)
     for shortest_s, longest_s in ((1.0, 10.0), (10.0, 60.0), (60.0, 120.0), (120.0, 800.0)):
         lengths_s = [shortest_s + (longest_s - shortest_s) * number / 1_000 for number in range(1_000)]
         delays_s = [sent[bisect_left(sent, length_s)] - length_s + recovery.setup_s for length_s in lengths_s]
@@ -97,14 +102,14 @@ def test_at_most_forty_probes_in_the_first_minute_and_ten_a_minute_after_whateve
         assert sum(60 * minute <= at_s < 60 * (minute + 1) for at_s in sent) <= 10
 
 
-@pytest.mark.parametrize("again_s", [SYN_AGAIN_S, SYN_AGAIN_S_SURE])
+@pytest.mark.parametrize("kernel", [LINEAR, DOUBLING])
 @pytest.mark.parametrize(("rtt_s", "within_s"), [(0.05, 3.0), (0.1, 3.5), (0.2, 3.5), (0.3, 3.5), (0.5, 4.0)])
 def test_after_half_a_minute_mail_is_back_within_what_is_asked_also_where_round_trips_are_long(
-    rtt_s: float, within_s: float, again_s: tuple[float, ...]
+    rtt_s: float, within_s: float, kernel: Repetitions
 ) -> None:
     late, count = 0, 0
     for seed in range(20):
-        sent = probes(stalled(Recovery(rtt_s=rtt_s, rto_s=0.3)), until_s=60.0, draw=seed / 20, again_s=again_s)
+        sent = probes(stalled(Recovery(rtt_s=rtt_s, rto_s=0.3)), until_s=60.0, draw=seed / 20, kernel=kernel)
         for tenth in range(290, 311):
             delay_s = sent[bisect_left(sent, tenth / 10)] - tenth / 10 + 3.5 * rtt_s
             late, count = late + (delay_s > within_s), count + 1
@@ -136,8 +141,8 @@ def test_probes_are_closer_where_outages_used_to_end_and_rarer_where_they_never_
     learned = Outages()
     for _ in range(40):
         learned.learn(6.0)
-    plain = probes(stalled(Recovery(rtt_s=0.05)), until_s=60.0)
-    taught = probes(stalled(Recovery(rtt_s=0.05, outages=learned)), until_s=60.0)
+    plain = probes(stalled(Recovery(rtt_s=0.05, by_datagram=True)), until_s=60.0)
+    taught = probes(stalled(Recovery(rtt_s=0.05, by_datagram=True, outages=learned)), until_s=60.0)
     assert sum(at_s < 3.0 for at_s in taught) <= sum(at_s < 3.0 for at_s in plain)
     assert sum(5.0 < at_s < 12.0 for at_s in taught) > sum(5.0 < at_s < 12.0 for at_s in plain)
 
@@ -179,7 +184,7 @@ def test_what_the_relay_says_beats_all_evidence_and_is_never_probed_through() ->
     recovery.lost(now_s=4.0, draw=0.5)
     recovery.absent(now_s=5.0)
     recovery.answered(took_s=0.1, now_s=6.0)
-    recovery.repeated(now_s=6.0)
+    recovery.may_repeat(6.0, now_s=6.0)
     assert recovery.wake_at == Wake(93.0, Reason.CONNECT_TOLD)
     recovery.told(1e9, now_s=3.0)
     assert recovery.wake_at == Wake(3.0 + TOLD_S_MAX, Reason.CONNECT_TOLD)
@@ -358,7 +363,7 @@ def test_in_any_order_an_outage_always_has_a_next_probe_and_told_time_is_kept(
             case "answered":
                 recovery.answered(took_s=0.1, now_s=now_s)
             case "repeated":
-                recovery.repeated(now_s=now_s)
+                recovery.may_repeat(now_s + draw, now_s=now_s)
             case "succeeded":
                 recovery.succeeded(now_s=now_s, took_s=0.2)
                 told_until_s = 0.0

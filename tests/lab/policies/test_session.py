@@ -2,9 +2,10 @@
 
 import pytest
 
+from answerback.core.network.repetitions import repetitions
 from answerback.lab.policies.agenda import Agenda
 from answerback.lab.policies.path import Way
-from answerback.lab.policies.session import Ends, Session, Setup
+from answerback.lab.policies.session import DOUBLING, LINEAR, Ends, Session, Setup
 
 ONE_WAY_S = 0.05
 
@@ -12,7 +13,7 @@ ONE_WAY_S = 0.05
 class Road:
     """A road of one length, which counts what the device sends."""
 
-    def __init__(self, setup: Setup = Setup.FULL) -> None:
+    def __init__(self, setup: Setup = Setup.FULL, *, linear_timeouts: int = DOUBLING) -> None:
         self.agenda = Agenda(0.0)
         self.dead_until_s = 0.0
         self.syns_s: list[float] = []
@@ -24,7 +25,7 @@ class Road:
             at_device=lambda item: self._tell(str(item)),
             at_relay=lambda item: self._tell(str(item)),
         )
-        self.session = Session(1, self.agenda, self, ends, setup=setup)
+        self.session = Session(1, self.agenda, self, ends, setup=setup, linear_timeouts=linear_timeouts)
         self.session.open()
 
     def send(self, way: Way, size_bytes: int, *, is_probe: bool, again: bool) -> float | None:
@@ -53,14 +54,16 @@ def test_a_welcome_takes_its_round_trips(setup: Setup, round_trips: float) -> No
     assert road.told["welcomed"] == pytest.approx(round_trips * 2 * ONE_WAY_S)
 
 
-def test_the_kernel_repeats_a_syn_after_1_3_7_and_15_seconds_until_it_is_given_up() -> None:
-    road = Road()
+@pytest.mark.parametrize("linear_timeouts", [DOUBLING, LINEAR])
+def test_either_kernel_repeats_a_syn_when_ours_counts_it_and_until_it_is_given_up(linear_timeouts: int) -> None:
+    road = Road(linear_timeouts=linear_timeouts)
     road.dead_until_s = 100.0
-    road.play(10.0)
-    assert road.syns_s == pytest.approx([0.0, 1.0, 3.0, 7.0])
+    road.play(9.4)
+    assert road.syns_s == pytest.approx([0.0, *repetitions(linear_timeouts).counted_s])
+    count = len(road.syns_s)
     road.session.close()
     road.play(50.0)
-    assert len(road.syns_s) == 4
+    assert len(road.syns_s) == count
     assert road.told == {}
 
 

@@ -13,15 +13,17 @@ The kernel repeats an unanswered SYN from one second on; an attempt is given up 
 wait, and then each repetition is counted as the probe it is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from answerback.core.effects import IN_USE
+from answerback.core.network.repetitions import UNKNOWN, Repetitions
 
-SYN_AGAIN_S = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
-"""When the kernel repeats a SYN at the most: after a second, and doubling (RFC 6298 §5.7), but not before it was sent
-five times, as Linux does since 6.5 (`tcp_syn_linear_timeouts`; measured with 6.18). Counted everywhere."""
-SYN_AGAIN_S_SURE = (1.0, 3.0, 7.0)
-"""When every kernel does, also one that doubles at once, as older ones of Linux: to be relied on as probes."""
+DECIDED_S = 0.05
+"""So long before the kernel repeats a SYN it is decided whether it may; if not, the attempt is given up."""
+SOONEST = 0.5
+"""An answer that comes sooner after a repetition than in this share of the least round trip known answers an earlier
+packet."""
 ATTEMPT_S_MAX = 10.0
 """From the answered SYN to the relay's welcome: a path that needs longer is tried anew …"""
 ATTEMPT_ROUND_TRIPS_MAX = 8.0
@@ -56,9 +58,13 @@ class Attempt:
     sent_s: float
     answer_s: float
     """How long the SYN's answer is waited for."""
+    again_s: tuple[float, ...] = ()
+    """When the kernel may repeat it, after it was sent."""
     repeats: int = 0
+    left_s: float = 0.0
+    """When the packet left that was answered, as far as can be told."""
     took_s: float = 0.0
-    """The answer's."""
+    """The answer's, since then."""
     go_s: float | None = None
     """Answered; from when on it is worth setting up."""
     is_held: bool = False
@@ -81,11 +87,24 @@ class Attempt:
         return self.is_open or (self.go_s is not None and now_s - self.go_s > self.took_s)
 
     @property
+    def again_at_s(self) -> float:
+        """When the kernel repeats it next."""
+        return self.sent_s + self.again_s[self.repeats] if self.repeats < len(self.again_s) else float("inf")
+
+    def last_left_s(self, *, least_s: float, now_s: float) -> float:
+        """When the packet left that an answer of now is to: of those that were repeated the last that it can be.
+
+        Which one it answers nobody can tell (Karn's rule). Taken for too early it would look as slow as the outage was
+        long; taken for too late it does no harm.
+        """
+        left_s = [self.sent_s, *(self.sent_s + after_s for after_s in self.again_s[: self.repeats])]
+        return max((at_s for at_s in left_s if at_s + SOONEST * least_s <= now_s), default=self.sent_s)
+
+    @property
     def due_s(self) -> float:
         """When it is sent again by the kernel, given up, or goes on."""
         if self.go_s is None:
-            again_s = SYN_AGAIN_S[self.repeats] if self.repeats < len(SYN_AGAIN_S) else self.answer_s
-            return self.sent_s + min(again_s, self.answer_s)
+            return min(self.again_at_s - DECIDED_S, self.sent_s + self.answer_s)
         if self.is_first:
             return self.go_s
         lasts_s = LINE_S_MAX if self.is_held else ATTEMPT_S_MAX
@@ -112,27 +131,53 @@ class Attempts:
     """All attempts of one path, by the number of their line."""
 
     under_way: dict[int, Attempt] = field(default_factory=dict)
+    repetitions: Repetitions = UNKNOWN
+    """Of the kernel that carries them out."""
     _set_up: int = 0
     _trouble_s: float = field(default=float("-inf"), compare=False)
     """When the last probe left that was not answered in time: what was being set up then may have lost packets too."""
 
     def begin(self, line: int, *, answer_s: float, now_s: float) -> None:
         """A SYN leaves."""
-        self.under_way[line] = Attempt(now_s, answer_s)
+        self.under_way[line] = Attempt(now_s, answer_s, self.repetitions.counted_s)
 
-    def answered(self, line: int, *, now_s: float) -> Attempt | None:
-        """Its SYN was answered; none if it was given up meanwhile."""
+    def answered(self, line: int, *, now_s: float, least_s: float = 0.0) -> Attempt | None:
+        """Its SYN was answered; none if it was given up meanwhile. `least_s` is the least round trip known."""
         attempt = self.under_way.get(line)
         if attempt is None or attempt.go_s is not None:
             return None
-        attempt.took_s = now_s - attempt.sent_s
+        attempt.left_s = attempt.last_left_s(least_s=least_s, now_s=now_s)
+        attempt.took_s = now_s - attempt.left_s
         return attempt
 
-    def is_ahead(self, one: Attempt, other: Attempt, *, rest_round_trips: float, still_s: float, now_s: float) -> bool:
-        """Whether one was answered, does not stand still, and should be there before another one is."""
-        if one.go_s is None or now_s > one.go_s + still_s:
-            return False
-        return one.go_s + rest_round_trips * one.took_s <= now_s + rest_round_trips * other.took_s
+    def is_behind(
+        self, one: Attempt, *, rest_round_trips: float, still_s: Callable[[float], float], now_s: float
+    ) -> bool:
+        """Whether another was answered, does not stand still, and should be there before this one is.
+
+        `still_s` says how long a set-up may go on whose answers take so long. The path is the same for both, so what
+        this one's answer took is what the other's take by now: one that was answered late is not late for ever.
+        """
+        for other in self.under_way.values():
+            if other is one or other.go_s is None:
+                continue
+            took_s = min(one.took_s, other.took_s)
+            is_sooner = other.go_s + rest_round_trips * took_s <= now_s + rest_round_trips * one.took_s
+            if is_sooner and now_s <= other.go_s + still_s(took_s):
+                return True
+        return False
+
+    def is_hopeful(self, *, since_s: float, still_s: Callable[[float], float], now_s: float) -> bool:
+        """Whether a path that answered something that left at `since_s` will answer one of these, or has.
+
+        A packet that left before was lost, or its answer is late; a set-up may stand still.
+        """
+        return any(
+            now_s <= each.go_s + still_s(each.took_s)
+            if each.go_s is not None
+            else each.last_left_s(least_s=0.0, now_s=now_s) >= since_s
+            for each in self.under_way.values()
+        )
 
     def is_busy(self, answered: Attempt, *, is_crowd: bool) -> bool:
         """Whether one that was answered shows that it is the relay, not the path, that keeps those being set up.
@@ -204,16 +249,23 @@ class Attempts:
         """When to look again."""
         return min((attempt.due_s for attempt in self.under_way.values()), default=None)
 
-    def wake(self, *, now_s: float) -> Due:
-        """See what is due."""
+    def wake(self, *, now_s: float, may_repeat: Callable[[float], bool] | None = None) -> Due:
+        """See what is due. `may_repeat` says whether one packet more may leave at a moment; one that has, has."""
         repeated, unanswered, stuck = 0, 0, 0
         proceed: list[int] = []
         overdue: list[int] = []
         for line, attempt in list(self.under_way.items()):
-            while attempt.go_s is None and attempt.due_s <= now_s < attempt.sent_s + attempt.answer_s:
-                attempt.repeats += 1
-                repeated += 1
-                self._trouble_s = max(self._trouble_s, attempt.sent_s)
+            is_over = False
+            while not is_over and attempt.go_s is None and attempt.due_s <= now_s < attempt.sent_s + attempt.answer_s:
+                again_at_s = attempt.again_at_s
+                may = may_repeat is None or may_repeat(again_at_s)
+                is_over = not may and now_s < again_at_s
+                if not is_over:
+                    attempt.repeats += 1
+                    repeated += 1
+                    self._trouble_s = max(self._trouble_s, attempt.sent_s)
+            if is_over:
+                attempt.answer_s = now_s - attempt.sent_s
             if now_s < attempt.due_s:
                 continue
             if attempt.is_first:

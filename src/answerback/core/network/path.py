@@ -24,12 +24,15 @@ from answerback.core.effects import (
     Use,
     Wake,
 )
-from answerback.core.network.attempts import ATTEMPT_S_MAX, Attempt, Attempts, Numbers
+from answerback.core.network.attempts import Attempt, Attempts, Numbers
 from answerback.core.network.estimate import Estimate
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.hedging import late_s
 from answerback.core.network.keepalive import Keepalive
 from answerback.core.network.outages import Outages
-from answerback.core.network.recovery import Evidence, Recovery
+from answerback.core.network.patience import ANSWER_S_LONGEST
+from answerback.core.network.recovery import Recovery
+from answerback.core.network.repetitions import Repetitions
 from answerback.core.network.signs import Signs
 from answerback.core.network.silence import Silence
 from answerback.core.network.standing import Judgement, Standing, Verdict
@@ -120,6 +123,10 @@ class Path:
         """Whether this is its connection, or an attempt of its."""
         return line == self.line or line in self.attempts.under_way
 
+    def counts(self, repetitions: Repetitions) -> None:
+        """Which kernel repeats its SYNs."""
+        self.attempts.repetitions = self.recovery.patience.repetitions = repetitions
+
     # ---- what is seen of attempts
 
     def start(self, *, now_s: float) -> None:
@@ -129,19 +136,15 @@ class Path:
 
     def answered(self, line: int, *, now_s: float, draw: float) -> list[Effect]:
         """A probe came back: the path is there. Make a connection of it, unless another one is ahead."""
-        attempt = self.attempts.answered(line, now_s=now_s)
+        attempt = self.attempts.answered(line, least_s=self.estimate.rtt_s_min, now_s=now_s)
         if attempt is None:
             return []
         if not self.estimate.measured:
             self._learn(attempt.took_s, now_s=now_s)
         rest, recovery = self.recovery.setup_round_trips - 1, self.recovery
-        for other in self.attempts.under_way.values():
-            still_s = recovery.standstill_s(other.took_s)
-            if other is not attempt and self.attempts.is_ahead(
-                other, attempt, rest_round_trips=rest, still_s=still_s, now_s=now_s
-            ):
-                attempt.go_s = now_s
-                return []
+        if self.attempts.is_behind(attempt, rest_round_trips=rest, still_s=recovery.standstill_s, now_s=now_s):
+            attempt.go_s = now_s
+            return []
         if self.attempts.is_busy(attempt, is_crowd=self.recovery.is_crowd):
             attempt.go_s = now_s
             return self._hold(now_s, draw)
@@ -186,7 +189,7 @@ class Path:
         attempt = self.attempts.ended(line)
         self.signs.begin(self.network, noticed_s=self._noticed_s, now_s=now_s)
         old, self.line, self.cause = self.line, line, None
-        self.recovery.succeeded(now_s=now_s, took_s=now_s - attempt.sent_s if attempt is not None else None)
+        self.recovery.succeeded(now_s=now_s, took_s=now_s - attempt.left_s if attempt is not None else None)
         self.silence.restart(now_s=now_s)
         self.estimate.restored()
         self.judgement.welcomed(self.estimate, now_s=now_s)
@@ -262,14 +265,16 @@ class Path:
 
     def hint(self, evidence: Evidence, *, now_s: float, draw: float) -> list[Effect]:
         """Something was seen that makes success likely, or the connection in use doubtful."""
+        effects: list[Effect] = []
         if self.up and not self.recovery.is_out:
             if evidence in (Evidence.IN_FRONT, Evidence.OTHER_PATH_WORKED):
                 # Neither says anything against it, but a person who looks should not look at a dead one.
                 is_quiet = evidence is Evidence.IN_FRONT and now_s - self.silence.heard_s > FRONT_QUIET_S
                 return self._ping(now_s) if is_quiet and not self.signs.sent else []
             self.silence.ask()
-            return [*self._doubt(now_s), *self._hint(evidence, now_s, draw)]
-        return self._hint(evidence, now_s, draw)
+            effects += self._doubt(now_s)
+        self.recovery.hint(evidence, now_s=now_s)
+        return [*effects, *self.wake(now_s=now_s, draw=draw)]
 
     def absent(self, *, now_s: float) -> None:
         """Its interface is gone."""
@@ -302,12 +307,15 @@ class Path:
         self.recovery.rest(now_s=now_s)
         return [*effects, *(Close(line) for line in self.attempts.abandon())]
 
-    def datagram_answered(self, *, now_s: float) -> list[Effect]:
+    def datagram_answered(self, *, now_s: float, draw: float) -> list[Effect]:
         """The relay answered a datagram: the path is there."""
-        if not self.recovery.is_out or self.attempts.under_way:
+        took_s, recovery = now_s - self._asked_s, self.recovery
+        took_s = took_s if took_s < ANSWER_S_LONGEST else recovery.rtt_s  # else it answers no question of now
+        still_s = recovery.standstill_s
+        if not recovery.is_out or self.attempts.is_hopeful(since_s=now_s - took_s, still_s=still_s, now_s=now_s):
             return []
-        self.recovery.answered(took_s=min(now_s - self._asked_s, self.estimate.rto_s), now_s=now_s)
-        return [self._probe(Reason.CONNECT_EVIDENCE, answer_s=ATTEMPT_S_MAX, now_s=now_s)]
+        recovery.found(took_s=took_s, now_s=now_s)
+        return self.wake(now_s=now_s, draw=draw)
 
     # ---- time
 
@@ -321,8 +329,7 @@ class Path:
             elif not self._is_owed and not self.signs.sent:
                 wakes.append(self.signs.due(heard_s=self.silence.heard_s, now_s=self._looked_s))
             wakes.append(self._silence_due)
-        at_s = self.attempts.wake_at_s
-        if at_s is not None:
+        if (at_s := self.attempts.wake_at_s) is not None:
             wakes.append(Wake(at_s, Reason.ATTEMPT_LIMIT))
         return min((wake for wake in wakes if wake is not None), key=lambda wake: wake.at_s, default=None)
 
@@ -396,14 +403,8 @@ class Path:
         self.recovery.stalled(heard_s=self.silence.heard_s, now_s=now_s)
         return self._ping(now_s)
 
-    def _hint(self, evidence: Evidence, now_s: float, draw: float) -> list[Effect]:
-        self.recovery.hint(evidence, now_s=now_s)
-        return self.wake(now_s=now_s, draw=draw)
-
     def _look_at_attempts(self, now_s: float, draw: float) -> list[Effect]:
-        due = self.attempts.wake(now_s=now_s)
-        for _ in range(due.repeated):
-            self.recovery.repeated(now_s=now_s)
+        due = self.attempts.wake(now_s=now_s, may_repeat=lambda at_s: self.recovery.may_repeat(at_s, now_s=now_s))
         for _ in range(due.unanswered):
             self.estimate.unanswered()
             self.judgement.unanswered(now_s=now_s)
@@ -428,8 +429,7 @@ class Path:
 
     def _probe(self, reason: Reason, *, answer_s: float, now_s: float) -> Effect:
         self.tries += 1
-        line = self.numbers.next()
-        self.attempts.begin(line, answer_s=answer_s, now_s=now_s)
+        self.attempts.begin(line := self.numbers.next(), answer_s=answer_s, now_s=now_s)
         return Probe(line, self.name, reason)
 
     def _learn(self, took_s: float, *, now_s: float, is_loaded: bool = False) -> None:

@@ -14,12 +14,13 @@ from answerback.core.effects import Effect, Reason, Wake
 from answerback.core.facts import KeepNetwork
 from answerback.core.network.attempts import Numbers
 from answerback.core.network.choice import Choice, Metered, Seen
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.interfaces import ANY_PATH, PathSeen, changes
 from answerback.core.network.keepalive import Bounds
 from answerback.core.network.outages import OutageBook
 from answerback.core.network.path import Path
 from answerback.core.network.probe_budget import Allowance
-from answerback.core.network.recovery import Evidence
+from answerback.core.network.repetitions import UNKNOWN, Repetitions
 
 PATHS_MAX = 16
 """Interfaces that are remembered: more than a device has."""
@@ -45,6 +46,7 @@ class Paths:
     _known: dict[bytes, KeepNetwork] = field(default_factory=dict)
     _probes: Allowance | None = None
     _quiet: Bounds | None = None
+    _repetitions: Repetitions = UNKNOWN
 
     # ---- which there are
 
@@ -137,6 +139,12 @@ class Paths:
         for path in self._by_name.values():
             self._fit(path)
 
+    def counts(self, repetitions: Repetitions) -> None:
+        """Which kernel repeats this device's SYNs."""
+        self._repetitions = repetitions
+        for path in self._by_name.values():
+            path.counts(repetitions)
+
     def stand_by(self, *, now_s: float) -> list[Effect]:
         """Begin the standby that was chosen, or let go of one that no longer is.
 
@@ -193,6 +201,7 @@ class Paths:
         if path is None:
             path = self._by_name[name] = Path(name, self.numbers)
             path.keepalive.restore(self._known.values())
+            path.counts(self._repetitions)
             self._fit(path)
         return path
 

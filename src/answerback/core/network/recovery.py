@@ -15,11 +15,11 @@ of retries does. The surprising rule: there is no back-off in the first seconds,
 
 import math
 from dataclasses import dataclass, field
-from enum import Enum, unique
 from itertools import pairwise
 
+from answerback.core.network.evidence import ANEW, CERTAIN, FRESH, Evidence, Hints
 from answerback.core.network.outages import Outages
-from answerback.core.network.patience import LONG_AGE_S, LONGEST_WASTED, Occasion, Patience, far_repeats
+from answerback.core.network.patience import LONG_AGE_S, Occasion, Patience
 from answerback.core.network.probe_budget import FIRST_S, IN_FRONT, PROBE_BYTES, Platform, ProbeBudget
 from answerback.core.waking import Reason, Wake
 
@@ -30,30 +30,22 @@ SPACING_S_MIN = 0.25
 """Closer probes tell nothing more: a connection then takes as long."""
 SPACING_S_MAX = 60.0
 PRICE_STEP = 1.25
-"""While what is left of the first minute's budget does not suffice at a price, the price rises by this: so what can be
-spared goes where it saves most, which is in the first seconds and again towards the end of the minute."""
+"""While what is left of the first minute's budget does not suffice at a price, the price rises by this."""
 SETUP_ROUND_TRIPS = 3.5
 """From the packet that is answered to mail at the relay: TCP, TLS, WebSocket with a ticket, half a one for mail."""
 SETUP_ROUND_TRIPS_MAX = 12.0
 """A set-up that took longer was held up by something that will not be there every time."""
 SETUP_GAIN = 0.25
 SPACING_SETUPS_MIN = 1.2
-"""Where setting up takes long, probes that are closer than this help little, and are missed later."""
+"""Where setting up takes long, closer probes help little."""
 JITTER = 0.06
-"""Each spacing is drawn up to so much shorter: devices that fell together must not ask together. Not more: the pledge
-and the budget leave little room."""
+"""Each spacing is drawn up to so much shorter, not more: devices that fell together must not ask together."""
 STEADY_S = 5.0
-"""A connection that says its end sooner was none: a relay that welcomes and falls over would be stormed by its
-devices."""
+"""A connection that says its end sooner was none: a relay that welcomes and falls over would be stormed."""
 CARRIED_S = 1.0
 """A connection that carried mail for so long and then fell silent was one: its silence is an outage of its own."""
 EVIDENCE_BURST_S = 0.8
 """After evidence that begins an outage anew, so long as closely as is of use: its first packet may be lost as well."""
-EVIDENCE_S_MIN = 0.2
-EVIDENCE_S_MAX = 5.0
-"""Evidence that comes closer together is one, since systems tell of a single change in a dozen events; and each that
-led to nothing doubles this, for a flapping interface, or a relay that is heard and does not hear, would eat the
-budget."""
 ABSENT_S = 60.0
 """Without an interface we wait to be told, and look once a minute whether we were not."""
 TOLD_S_MAX = 2 * 3600.0
@@ -61,8 +53,7 @@ TOLD_S_MAX = 2 * 3600.0
 REFUSED_S = 1.0
 REFUSED_GROWTH = 1.7
 REFUSED_S_MAX = 60.0
-"""A relay that starts anew is back within seconds; one that does not is waited for, ever longer, half of it by
-chance."""
+"""A relay that starts anew is back within seconds; another is waited for, ever longer, half of it by chance."""
 RETRIES_MAX = 10.0
 RETRY_REFILL_S = 30.0
 """Retries at a relay that refuses: so many at once, then one each time this passes, however often it is called back."""
@@ -72,27 +63,10 @@ each time costs the relay a twentieth of letting somebody in, and is for nothing
 STANDSTILL = 1.5
 STANDSTILL_S_MIN = 0.4
 STANDSTILL_S_MAX = 4.0
-"""A set-up that takes so many times what it should stands still, and the timetable goes on beside it: its packets may
-have been lost, and TCP waits ever longer."""
-
-
-@unique
-class Evidence(Enum):
-    """What makes success likely now."""
-
-    NETWORK_CHANGED = "network changed"
-    OTHER_PATH_WORKED = "another path worked"
-    WOKE = "woke from sleep"
-    IN_FRONT = "somebody looks"
-    RELAY_CALLED = "the relay called"
-    HEARD = "something was heard"
+"""A set-up that takes so many times what it should stands still, and the timetable goes on: TCP waits ever longer."""
 
 
 _SHARES = tuple((index / 16) ** 2 for index in range(17))
-_FRESH = frozenset({Evidence.NETWORK_CHANGED, Evidence.WOKE, Evidence.IN_FRONT})
-"""After these what went before says nothing about how soon the path is back."""
-_ANEW = frozenset({Evidence.NETWORK_CHANGED, Evidence.WOKE})
-"""After these a new connection does not wait for the old one."""
 
 
 @dataclass(slots=True)
@@ -103,7 +77,7 @@ class Recovery:
     outages: Outages = field(default_factory=Outages)
     rtt_s: float = 0.1
     rto_s: float = 0.5
-    """The path's round trip and how long an answer may take, as last estimated; the caller keeps them up to date."""
+    """The path's round trip and how long an answer may take; the caller keeps them up to date."""
     by_datagram: bool = False
     """Old outages are asked about by datagram, which no kernel repeats and whose answer may take its time."""
     setup_round_trips: float = SETUP_ROUND_TRIPS
@@ -122,10 +96,7 @@ class Recovery:
     _spends_from_s: float = -math.inf
     """From when probes count as this outage's."""
     _is_absent: bool = False
-    _evidence_s: float = -math.inf
-    """When evidence was last acted upon."""
-    _hints: dict[Evidence, tuple[float, int]] = field(default_factory=dict)
-    """Of each kind of evidence since anything worked: when it came last, and how often it led to nothing."""
+    _hints: Hints = field(default_factory=Hints)
     _is_anew: bool = False
     """The doubted connection is of no use any more: its network is gone, or it has ended."""
     is_crowd: bool = False
@@ -135,9 +106,11 @@ class Recovery:
     _refusals: int = 0
     _retries: float = RETRIES_MAX
     _retries_at_s: float = 0.0
+    _found_took_s: float | None = None
+    """A datagram was answered after so long, and its connection is not yet asked for."""
     _number: int = 0
     _since_evidence: int = 0
-    _patience: Patience = field(default_factory=Patience)
+    patience: Patience = field(default_factory=Patience)
     _open_probes: int = 0
     """Probes since anything worked, and how many of them the kernel sent again."""
     _repeats: int = 0
@@ -172,7 +145,7 @@ class Recovery:
     def start(self, *, now_s: float) -> None:
         """Begin: the first attempt is due at once."""
         self._begin(now_s)
-        self._next = Wake(now_s, Reason.CONNECT_FIRST)
+        self._next = Wake(self._follows_at_s(now_s), Reason.CONNECT_FIRST)
 
     def stalled(self, *, heard_s: float, now_s: float) -> None:
         """Silence has lasted too long: since `heard_s` the path may be dead. Ask at once."""
@@ -199,7 +172,8 @@ class Recovery:
             self.wasted += self._open_probes + self._repeats
         self._next = self._began_s = None
         self._open_probes, self._repeats, self._is_anew = 0, 0, False
-        self._patience.end()
+        self.patience.end()
+        self._found_took_s = None
         self.is_crowd = self._is_queued = False
         self._hints.clear()
 
@@ -216,12 +190,26 @@ class Recovery:
         self._number += 1
         self._since_evidence += 1
         self._open_probes += 1
+        if self._found_took_s is not None and reason is Reason.CONNECT_EVIDENCE:
+            self.patience.followed()
+            self._next = Wake(self._free_at_s(now_s + self.standstill_s(self._found_took_s)), Reason.CONNECT_CADENCE)
+            self._found_took_s = None
+            return reason
         if self._is_absent or self._is_queued or (self.by_datagram and self.is_old(now_s)):
-            self._patience.asked()
+            self.patience.asked()
         else:
-            self._patience.sent(self._occasion(now_s))
+            self.patience.sent(self._occasion(now_s))
         self._next = self._following(now_s, draw)
         return reason
+
+    def found(self, *, took_s: float, now_s: float) -> None:
+        """A datagram was answered after so long: a SYN follows, as soon as it may be repeated until it is answered."""
+        if self._next is None or self._is_told:
+            return
+        packets = 1 + self.patience.far_repeats(took_s)
+        at_s = self._follows_at_s(now_s, packets=packets)
+        if at_s <= self._next.at_s or self._next.reason is Reason.CONNECT_CADENCE:
+            self._found_took_s, self._next = took_s, Wake(at_s, Reason.CONNECT_EVIDENCE)
 
     def is_old(self, now_s: float) -> bool:
         """Whether datagrams ask better than SYNs: a link that was gone for long may be slow when it is back."""
@@ -230,14 +218,22 @@ class Recovery:
     @property
     def answer_s(self) -> float:
         """How long the answer to the probe just taken is waited for."""
-        return self._patience.answer_s
+        return self.patience.answer_s
 
-    def repeated(self, *, now_s: float) -> None:
-        """The kernel sent a probe again: that was one more."""
-        self.budget.spend(now_s=now_s)
+    def may_repeat(self, at_s: float, *, now_s: float) -> bool:
+        """Whether the kernel may send a probe again at a moment that is about to come; if it may, that is one more.
+
+        What it has sent before anybody looked is one more all the same.
+        """
+        if now_s < at_s < self._follows_at_s(at_s):
+            return False
+        self.budget.spend(now_s=at_s)
         self._repeats += 1
-        if self._next is not None and self._next.reason is Reason.CONNECT_CADENCE:
-            self._next = Wake(self._free_at_s(self._next.at_s), Reason.CONNECT_CADENCE)
+        if self._next is not None:
+            is_cadence = self._next.reason is Reason.CONNECT_CADENCE
+            bound = self._free_at_s if is_cadence else self._follows_at_s
+            self._next = Wake(bound(self._next.at_s), self._next.reason)
+        return True
 
     def answered(self, *, took_s: float, now_s: float) -> float:
         """A probe came back after `took_s`: say from when its connection is worth setting up.
@@ -276,7 +272,8 @@ class Recovery:
             self.wasted += max(self._open_probes + self._repeats - (0 if old else 1), 0)
         self._next, self.up_since_s = None, now_s
         self._open_probes, self._repeats, self._is_anew = 0, 0, False
-        self._patience.end()
+        self.patience.end()
+        self._found_took_s = None
         self.is_crowd = self._is_queued = False
         self._hints.clear()
         self._began_s = None
@@ -314,28 +311,27 @@ class Recovery:
         """The relay said when to come back: until then nothing is asked, whatever the evidence."""
         if self._began_s is None:
             self._begin(now_s)
-        self._next, self.is_crowd = Wake(now_s + min(retry_after_s, TOLD_S_MAX), Reason.CONNECT_TOLD), True
+        at_s = self._follows_at_s(now_s + min(retry_after_s, TOLD_S_MAX))
+        self._next, self.is_crowd = Wake(at_s, Reason.CONNECT_TOLD), True
 
     def hint(self, evidence: Evidence, *, now_s: float) -> None:
         """Something makes success likely now: do not wait for the timetable, unless the relay asked us to."""
         if evidence is Evidence.NETWORK_CHANGED:
             self._is_absent = False
-        if evidence in _ANEW:
+        if evidence in ANEW:
             self.is_crowd = self._is_queued = False  # what stands in the line may be of a network that is gone
         if self._next is None or self._is_told:
             return
         if self._refusals and self._retries_by(now_s) < 1.0:
             return  # the path was never the trouble
-        came_s, in_vain = self._hints.get(evidence, (-math.inf, 0))
-        if now_s - came_s < min(EVIDENCE_S_MIN * 2.0**in_vain, EVIDENCE_S_MAX):
+        if not self._hints.act(evidence, now_s=now_s):
             return
-        self._hints[evidence] = (now_s, in_vain + 1)
         self._since_evidence = 0
-        self._evidence_s = now_s
-        if evidence in _FRESH:
+        if evidence in FRESH:
             self._fresh_s, self._price_s = now_s, self.budget.allowance.price_s
-        self._is_anew = self._is_anew or evidence in _ANEW
-        self._next = Wake(min(self._free_at_s(now_s), self._next.at_s), Reason.CONNECT_EVIDENCE)
+        self._is_anew = self._is_anew or evidence in ANEW
+        at_s = self._follows_at_s(now_s) if evidence in CERTAIN else self._free_at_s(now_s)
+        self._next = Wake(min(at_s, self._next.at_s), Reason.CONNECT_EVIDENCE)
 
     def absent(self, *, now_s: float) -> None:
         """There is no interface to ask on: wait to be told of one."""
@@ -343,7 +339,7 @@ class Recovery:
         if self._began_s is None:
             self._begin(now_s)
         if not self._is_told:
-            self._next = Wake(now_s + ABSENT_S, Reason.CONNECT_CADENCE)
+            self._next = Wake(self._free_at_s(now_s + ABSENT_S), Reason.CONNECT_CADENCE)
 
     # ---- private
 
@@ -356,15 +352,18 @@ class Recovery:
         is_first = self._spends_from_s == -math.inf
         if is_first or began_s - self.up_since_s >= steady_s:  # else it is the one before that goes on
             self._spends_from_s = self._fresh_s = began_s
-            self._patience.begin()
+            self.patience.begin()
         self._price_s = self.budget.allowance.price_s
 
     def _free_at_s(self, at_s: float) -> float:
         return self.budget.free_at_s(at_s, fresh_s=self._fresh_s, began_s=self._spends_from_s)
 
+    def _follows_at_s(self, at_s: float, *, packets: int = 1) -> float:
+        return self.budget.follows_at_s(at_s, fresh_s=self._fresh_s, began_s=self._spends_from_s, packets=packets)
+
     def _occasion(self, now_s: float) -> Occasion:
         age_s = now_s - self._fresh_s
-        is_fresh = self._fresh_s == self._evidence_s
+        is_fresh = self._fresh_s == self._hints.acted_s
         is_spare = self.is_old(now_s) and self._scarcity(age_s, now_s) < 1.0
         since_evidence = self._since_evidence if is_fresh else 0
         return Occasion(
@@ -393,21 +392,20 @@ class Recovery:
         return FIRST_S / self.budget.allowance.per_minute
 
     def _following(self, now_s: float, draw: float) -> Wake:
-        if self._is_absent:
-            return Wake(now_s + ABSENT_S, Reason.CONNECT_CADENCE)
-        if self._is_queued:
-            return Wake(self._free_at_s(now_s + QUEUED_S * (0.5 + draw)), Reason.CONNECT_CADENCE)
+        if self._is_absent or self._is_queued:
+            pause_s = ABSENT_S if self._is_absent else QUEUED_S * (0.5 + draw)
+            return Wake(self._free_at_s(now_s + pause_s), Reason.CONNECT_CADENCE)
         spacing_s = self._spacing_s(now_s) * (1 - JITTER * draw)
         age_s = now_s - self._fresh_s
         if age_s >= FIRST_S and not self.by_datagram:
-            is_long = self._has_time(1, age_s) and self._patience.is_long(self._number + 1, self.rto_s)
-            spacing_s += max(far_repeats(self.rtt_s), is_long) * self._late_s
-        from_s = self._patience.covered_s(now_s, spacing_s)
+            is_long = self._has_time(1, age_s) and self.patience.is_long(self._number + 1, self.rto_s)
+            spacing_s += max(self.patience.far_repeats(self.rtt_s), is_long) * self._late_s
+        from_s = self.patience.covered_s(now_s, spacing_s)
         return Wake(self._free_at_s(from_s + spacing_s), Reason.CONNECT_CADENCE)
 
     def _spacing_s(self, now_s: float) -> float:
         age_s = max(now_s - self._fresh_s, 0.0)
-        if self._fresh_s == self._evidence_s and age_s < EVIDENCE_BURST_S:
+        if self._fresh_s == self._hints.acted_s and age_s < EVIDENCE_BURST_S:
             return SPACING_S_MIN
         scarcity = self._scarcity(age_s, now_s)
         if scarcity >= 1.0:
@@ -436,8 +434,10 @@ class Recovery:
         edges_s = [age_s + (FIRST_S - age_s) * share for share in _SHARES]
         packets = sum((b - a) / self._wished_s((a + b) / 2, price_s) for a, b in pairwise(edges_s)) / (1 - JITTER / 2)
         if not self.by_datagram:
-            packets *= 1 + far_repeats(self.rtt_s)
-            packets += LONGEST_WASTED if self._patience.longest is None else self._patience.surplus(now_s)
+            packets *= 1 + self.patience.far_repeats(self.rtt_s)
+            packets += (
+                self.patience.repetitions.wasted if self.patience.longest is None else self.patience.surplus(now_s)
+            )
         return packets / max(self.budget.left(now_s=now_s, began_s=self._spends_from_s), 1)
 
     def _retries_by(self, now_s: float) -> float:

@@ -7,10 +7,12 @@ from answerback.core.effects import Close as CloseEffect
 from answerback.core.effects import Effect, Probe, Transmit
 from answerback.core.effects import Proceed as ProceedEffect
 from answerback.core.network.estimate import Estimate
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.outages import Outages
 from answerback.core.network.path import Path
 from answerback.core.network.probe_budget import IN_FRONT, Allowance, Platform, ProbeBudget
-from answerback.core.network.recovery import Evidence, Recovery
+from answerback.core.network.recovery import Recovery
+from answerback.core.network.repetitions import UNKNOWN, Repetitions
 from answerback.lab.policies.policy import Action, Ask, Close, HangUp, Open, PassiveTcp, Proceed, Say
 from answerback.model.causes import Cause
 from answerback.wire.frames import Ping
@@ -29,11 +31,13 @@ class Ours(PassiveTcp):
         outages: Outages | None = None,
         allowance: Allowance = IN_FRONT[Platform.DESKTOP],
         by_datagram: bool = False,
+        repetitions: Repetitions = UNKNOWN,
     ) -> None:
         self.path = Path(
             recovery=Recovery(ProbeBudget(allowance), outages if outages is not None else Outages()), cause=None
         )
         self.path.recovery.by_datagram = by_datagram
+        self.path.counts(repetitions)
         self._random = random
 
     @property
@@ -106,7 +110,7 @@ class Ours(PassiveTcp):
 
     def answered(self, *, now_s: float) -> list[Action]:
         """A datagram came back: the path is there."""
-        return _actions(self.path.datagram_answered(now_s=now_s))
+        return _actions(self.path.datagram_answered(now_s=now_s, draw=self._random.random()))
 
     def _evidence(self, evidence: Evidence, now_s: float) -> list[Action]:
         return _actions(self.path.hint(evidence, now_s=now_s, draw=self._random.random()))

@@ -1,8 +1,8 @@
 """Sets up one connection flight by flight, as a device and its relay do, and carries their mail.
 
 SYN and answer; TLS 1.3's two flights; the WebSocket upgrade, whose answer brings the relay's challenge; hello and
-welcome. From then on mail flows. A SYN is repeated by the kernel after 1, 2, 4 … seconds until it is answered or the
-attempt is given up, and so is the relay's answer to it.
+welcome. From then on mail flows. A SYN is repeated by the kernel until it is answered or the attempt is given up: after
+pauses of a second as many as the kernel makes, and then of twice the one before.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,9 @@ from answerback.lab.policies.stream import Stream
 SYN_BYTES = 60
 SYN_AGAIN_S = 1.0
 SYN_AGAIN_S_MAX = 64.0
+DOUBLING = 0
+LINEAR = 4
+"""Of the pauses after the first so many are no longer than that: on Linux since 6.5, and on others."""
 
 
 @unique
@@ -75,7 +78,16 @@ class Ends:
 class Session:
     """One connection of the device, from its SYN on."""
 
-    def __init__(self, number: int, agenda: Agenda, wire: Wire, ends: Ends, *, setup: Setup = Setup.FULL) -> None:
+    def __init__(
+        self,
+        number: int,
+        agenda: Agenda,
+        wire: Wire,
+        ends: Ends,
+        *,
+        setup: Setup = Setup.FULL,
+        linear_timeouts: int = DOUBLING,
+    ) -> None:
         self.number = number
         self.is_closed = False
         self.order = 0
@@ -84,6 +96,7 @@ class Session:
         self._wire = wire
         self._ends = ends
         self._setup = setup
+        self._linear_timeouts = linear_timeouts
         self._is_open = False
         self._syn_s = 0.0
         self.up = Stream(agenda, self._sender(Way.UP), self._sender(Way.DOWN), self._relay_hears)
@@ -91,7 +104,7 @@ class Session:
 
     def open(self) -> None:
         """Send the SYN."""
-        self._syn(SYN_AGAIN_S)
+        self._syn(0)
 
     def proceed(self, *, order: int = 0) -> None:
         """Set it up, flight by flight, counting it among its device's."""
@@ -111,14 +124,15 @@ class Session:
     def _sender(self, way: Way) -> Callable[[int, bool], float | None]:
         return lambda size_bytes, again: self._wire.send(way, size_bytes, is_probe=False, again=again)
 
-    def _syn(self, again_s: float) -> None:
+    def _syn(self, repeats: int) -> None:
         if self.is_closed or self._is_open:
             return
         self._syn_s = self._agenda.now_s
-        at_s = self._wire.send(Way.UP, SYN_BYTES, is_probe=True, again=again_s > SYN_AGAIN_S)
+        at_s = self._wire.send(Way.UP, SYN_BYTES, is_probe=True, again=repeats > 0)
         if at_s is not None:
             self._agenda.note(at_s, self._syn_heard)
-        self._agenda.note(self._agenda.now_s + again_s, lambda: self._syn(min(2 * again_s, SYN_AGAIN_S_MAX)))
+        again_s = min(SYN_AGAIN_S * 2.0 ** max(repeats - self._linear_timeouts, 0), SYN_AGAIN_S_MAX)
+        self._agenda.note(self._agenda.now_s + again_s, lambda: self._syn(repeats + 1))
 
     def _syn_heard(self) -> None:
         if self._is_open or self.is_closed:

@@ -16,7 +16,7 @@ from answerback.lab.links import Link
 from answerback.lab.policies.agenda import Agenda
 from answerback.lab.policies.path import Gap, Path, Way
 from answerback.lab.policies.policy import Action, Ask, Close, HangUp, Open, PassiveTcp, Proceed, Say
-from answerback.lab.policies.session import Ends, Session, Setup
+from answerback.lab.policies.session import DOUBLING, Ends, Session, Setup
 from answerback.lab.schedule import Outage
 from answerback.model.ids import DeviceId
 from answerback.relay.calling import Calling
@@ -68,6 +68,8 @@ class Case:
     later: tuple[Outage, ...] = ()
     """Outages after it: while the path is gone again, nobody's delay grows."""
     setup: Setup = Setup.FULL
+    linear_timeouts: int = DOUBLING
+    """Of the device's kernel: how many pauses between a SYN and the next are no longer than the first."""
 
 
 @dataclass(slots=True)
@@ -310,7 +312,9 @@ class Trial:
             at_device=lambda item: self._at_device(session, item),
             at_relay=lambda item: self._at_relay(session, item),
         )
-        session = Session(number, self.agenda, self, ends, setup=self._case.setup)
+        session = Session(
+            number, self.agenda, self, ends, setup=self._case.setup, linear_timeouts=self._case.linear_timeouts
+        )
         self._sessions[number] = session
         return session
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from answerback.core.network.recovery import Evidence
+from answerback.core.network.evidence import Evidence
 from answerback.core.sensing import DatagramAnswered, DatagramsBlocked, Hinted, NetworkSeen, Sensed
 from answerback.crypto.datagrams import DatagramEnd, Side
 from answerback.lab.simulation.ways import Ways

@@ -18,9 +18,9 @@ from answerback.core.effects import (
     Warned,
 )
 from answerback.core.facts import Fact, KeepDeviceKeys, KeepSealSecret
+from answerback.core.network.evidence import Evidence
 from answerback.core.network.modes import Wish
 from answerback.core.network.platforms import Profile
-from answerback.core.network.recovery import Evidence
 from answerback.core.sensing import Hinted, Sensed, Wished
 from answerback.crypto.files import seal_file
 from answerback.crypto.identity import DeviceKeys, RootKey

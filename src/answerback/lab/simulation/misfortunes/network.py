@@ -1,6 +1,6 @@
 """Breaks, delays and blocks connections."""
 
-from answerback.core.network.recovery import Evidence
+from answerback.core.network.evidence import Evidence
 from answerback.lab.simulation.misfortunes.trouble import LONG_S, SHORT_S, Kind, Trouble
 from answerback.lab.simulation.villager import Villager
 
