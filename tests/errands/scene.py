@@ -142,6 +142,8 @@ class Scene:
             await self.writes(device, "early")
             await self.is_written("early")
             await self.settles(device)
+            if not self._is_settled(device):
+                self.faults.append(f"before the command was given, something was owed already: {device.status()}")
         await self.is_written("waiting")
         await self.promises(place, "promised")
 
