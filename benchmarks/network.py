@@ -3,7 +3,7 @@
     python -m benchmarks.network --traces FOLDER --json recovery.json --picture docs/pictures/recovery.png
 
 FOLDER holds recordings in the Mahimahi format (NAME.down, perhaps NAME.up); without it the links that the package makes
-itself are played. Everything happens in virtual time, packet by packet, on one core in a minute or two; one seed gives
+itself are played. Everything happens in virtual time, packet by packet, on one core in a few minutes; one seed gives
 the same figures on every machine. What is modelled and what is not stands in docs/network.md.
 """
 
