@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("house", deadline=None, print_blob=True)  # a slow machine is no failure
+_SLOW = [HealthCheck.too_slow]  # a slow machine is no failure
+settings.register_profile("house", deadline=None, suppress_health_check=_SLOW, print_blob=True)
 settings.load_profile("house")
 
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from answerback.model.ids import DeviceId
@@ -174,41 +174,75 @@ def test_wishes_are_handed_out_once_the_newest_counts_and_they_are_bounded() -> 
 
 
 _STEP = st.tuples(
-    st.sampled_from(["mail", "wake", "answer", "connect"]),
+    st.sampled_from(["mail", "wake", "mail", "answer", "mail", "wake", "connect"]),
     st.sampled_from([PHONE, TABLET]),
-    st.sampled_from(list(Lane)),
+    st.sampled_from([Lane.NORMAL, Lane.URGENT, Lane.BULK, Lane.CONTROL, Lane.URGENT]),
     st.sampled_from([Outcome.TAKEN, Outcome.LATER, Outcome.REFUSED]),
-    st.floats(0.0, 100.0),
+    st.one_of(st.floats(0.0, 100.0), st.just(RETRY_S_MAX)),
 )
+_Step = tuple[str, DeviceId, Lane, Outcome, float]
 
 
+def _happened(*steps: tuple[str, Lane]) -> list[_Step]:
+    return [(what, PHONE, lane, Outcome.TAKEN, 0.0) for what, lane in steps]
+
+
+@settings(max_examples=300)
 @given(st.lists(_STEP, max_size=80))
-def test_whatever_happens_no_device_has_two_knocks_out_and_each_urgent_mail_has_had_one(
-    steps: list[tuple[str, DeviceId, Lane, Outcome, float]],
-) -> None:
+@example(_happened(("mail", Lane.NORMAL), ("wake", Lane.NORMAL), ("mail", Lane.URGENT)))
+@example(_happened(("mail", Lane.NORMAL), ("wake", Lane.NORMAL), ("answer", Lane.NORMAL), ("mail", Lane.URGENT)))
+@example(_happened(("mail", Lane.URGENT), ("wake", Lane.URGENT), ("mail", Lane.URGENT)))
+@example(_happened(("mail", Lane.URGENT), ("wake", Lane.URGENT), ("answer", Lane.URGENT), ("mail", Lane.URGENT)))
+def test_whatever_happens_no_device_has_two_knocks_out_and_each_urgent_mail_has_one(steps: list[_Step]) -> None:
     knocking, now_s = asleep(PHONE, TABLET), 0.0
     out: list[Knock] = []
     unsaid: set[DeviceId] = set()
+    """Urgent mail waits for these, and no urgent knock says so."""
+    knocked: set[DeviceId] = set()
+    """An urgent knock for these is on its way or taken: it says so of all that comes until they connect."""
     for what, device, lane, outcome, wait_s in steps:
         now_s += wait_s
         if what == "mail":
             knocking.mail(device, lane, now_s=now_s)
-            unsaid |= {device} if lane is Lane.URGENT else set()
+            unsaid |= {device} - knocked if lane is Lane.URGENT else set()
         elif what == "wake":
             knocks = knocking.wake(now_s=now_s)
             assert not {knock.device for knock in knocks} & {knock.device for knock in out}
             out += knocks
-            unsaid -= {knock.device for knock in knocks if knock.urgency is Urgency.HIGH}
+            urgent = {knock.device for knock in knocks if knock.urgency is Urgency.HIGH}
+            unsaid, knocked = unsaid - urgent, knocked | urgent
         elif what == "answer" and out:
-            answer(knocking, out.pop(), outcome, now_s=now_s)
+            knock = out.pop()
+            answer(knocking, knock, outcome, now_s=now_s)
             if outcome is not Outcome.TAKEN:
-                unsaid.clear()  # given up or to be tried again: bounded, as shown above
+                knocked.discard(knock.device)
+            if outcome is Outcome.REFUSED:
+                unsaid.discard(knock.device)  # the same again would not be taken either
         elif what == "connect":
             knocking.connected(device)
             out = [knock for knock in out if knock.device != device]
             unsaid.discard(device)
+            knocked.discard(device)
     for knock in out:
         answer(knocking, knock, Outcome.TAKEN, now_s=now_s)
     later_s = now_s + 2 * RETRY_S_MAX  # what is to be tried again is tried by then
     said = {knock.device for knock in knocking.wake(now_s=later_s) if knock.urgency is Urgency.HIGH}
     assert unsaid <= said
+
+
+@pytest.mark.parametrize("outcome", [Outcome.TAKEN, Outcome.LATER])
+def test_what_comes_while_the_last_try_is_on_its_way_is_knocked_for_if_it_is_more_urgent(outcome: Outcome) -> None:
+    knocking, now_s = asleep(), 0.0
+    knocking.mail(PHONE, Lane.NORMAL, now_s=now_s)
+    for _ in range(TRIES_MAX - 1):
+        assert knocking.wake_at_s is not None
+        now_s = knocking.wake_at_s
+        answer(knocking, knocking.wake(now_s=now_s)[0], Outcome.LATER, now_s=now_s)
+    assert knocking.wake_at_s is not None
+    now_s = knocking.wake_at_s
+    (last,) = knocking.wake(now_s=now_s)
+    knocking.mail(PHONE, Lane.URGENT, now_s=now_s)
+    answer(knocking, last, outcome, now_s=now_s)
+    assert knocking.wake_at_s is not None
+    (urgent,) = knocking.wake(now_s=knocking.wake_at_s)
+    assert urgent.urgency is Urgency.HIGH

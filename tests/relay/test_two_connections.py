@@ -4,6 +4,8 @@ from pathlib import Path
 
 import msgspec
 
+from answerback.core.effects import Moment
+from answerback.core.inbox import Inbox
 from answerback.crypto.identity import next_device_list
 from answerback.model.causes import Cause
 from answerback.model.envelope import Envelope
@@ -271,6 +273,31 @@ def test_a_stopping_relay_says_so_on_both(tmp_path: Path, people: list[Resident]
     drive.carry_out(drive.exchange.stop(moment=drive.moment))
     assert {drive.heard_a(each, Farewell).cause for each in ends} == {Cause.RELAY_STOPPING.value}
     assert drive.heard(ends[1], Deliver) == [], "nothing moves to a connection that ends as well"
+
+
+def test_what_was_taken_and_is_said_again_to_a_relay_that_started_again_is_known_to_its_reader(
+    tmp_path: Path, people: list[Resident]
+) -> None:
+    drive, letter, inbox = Drive(tmp_path, people), envelope(people[1], "one"), Inbox()
+
+    def arrives() -> bool:
+        """The author says it, the reader takes it: whether those bytes were new to the reader."""
+        ann, ben = drive.enter(people[0]), drive.enter(people[1], *inbox.taken)
+        send(drive, ann, letter)
+        assert drive.accepted(ann) == [letter.id]
+        (entry,) = drive.heard_a(ben, Deliver).entries
+        is_new = inbox.take(entry) is None
+        if is_new:
+            inbox.done(entry, device=people[0].device, opened=True, now=Moment(drive.now_s, drive.wall_ms))
+        drive.say(ben, Took([Taken(moved.lane, moved.position) for moved in inbox.advance()]))
+        drive.settle()
+        assert drive.store.rows == 0, "taken, the second time too"
+        return is_new
+
+    assert arrives()
+    drive.begin()
+    assert not arrives()
+    assert inbox.duplicates == 1
 
 
 # ---- tickets, and what only grows

@@ -1,4 +1,8 @@
-"""However the connections of two devices interleave, no accepted mail is lost, none is handed over twice on one."""
+"""However the connections of two devices interleave, no accepted mail is lost, and none is handed over twice.
+
+Of what was taken, the relay keeps nothing on its disk: what a sender says again after the relay has started again is
+kept and handed over again, and the device knows it by its hash (`core/inbox.py`). Whatever else comes twice is a fault.
+"""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -31,13 +35,15 @@ class Device:
     who: Resident
     life: int = 0
     cursors: dict[Lane, int] = field(default_factory=dict)
-    got: dict[EnvelopeId, int] = field(default_factory=dict)
-    """How often it took each envelope."""
+    got: dict[EnvelopeId, list[int]] = field(default_factory=dict)
+    """In which runs of the relay it was handed each envelope beyond its cursor."""
     lines: list[int] = field(default_factory=list)
     read: dict[int, int] = field(default_factory=dict)
     """How many frames of each connection it has looked at."""
     tickets: list[Ticket] = field(default_factory=list)
     submitted: dict[int, set[EnvelopeId]] = field(default_factory=dict)
+    said_in: dict[EnvelopeId, set[int]] = field(default_factory=dict)
+    """In which runs of the relay it said each envelope."""
 
     @property
     def taken(self) -> list[Taken]:
@@ -53,6 +59,7 @@ class TwoDevices(RuleBasedStateMachine):
         self.drive = Drive(Path(self.folder.name), PEOPLE)
         self.devices = [Device(who) for who in PEOPLE]
         self.written: list[Envelope] = []
+        self.run = 0
         for index in (0, 1):  # most of what can go wrong needs two connections that stand
             for standby in (False, True):
                 self.connect(index=index, standby=standby, pick=0, shows=False, now=True, takes=False)
@@ -60,6 +67,14 @@ class TwoDevices(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "drive"):
             return
+        try:
+            self._come_to_rest()
+        finally:  # what is left open here would be found, and held against it, in some later test
+            assert self.drive.db is not None
+            self.drive.db.close()
+            self.folder.cleanup()
+
+    def _come_to_rest(self) -> None:
         drive = self.drive
         drive.settle()
         accepted = {identity for number in drive.said for identity in drive.accepted(number)}
@@ -75,10 +90,11 @@ class TwoDevices(RuleBasedStateMachine):
             self._take_all(device, drive.greet(device.who, *device.taken, life=device.life))
         got = {identity for device in self.devices for identity in device.got}
         assert accepted <= got, "what was accepted arrives"
-        assert {times for device in self.devices for times in device.got.values()} <= {1}, "and counts once"
-        assert drive.db is not None
-        drive.db.close()
-        self.folder.cleanup()
+        for device in self.devices:
+            for identity, runs in device.got.items():
+                assert len(runs) == len(set(runs)), "one run of the relay hands it over once"
+                said_in = set().union(*(each.said_in.get(identity, set()) for each in self.devices))
+                assert set(runs[1:]) <= said_in, "and another only if it was said there again"
 
     # ---- what devices do
 
@@ -131,6 +147,7 @@ class TwoDevices(RuleBasedStateMachine):
             device.life += 1
         for number in lines if both else [lines[pick % len(lines)]]:
             device.submitted.setdefault(number, set()).add(letter.id)
+            device.said_in.setdefault(letter.id, set()).add(self.run)
             drive.say(number, Submit([letter], device.life), size_bytes=size_bytes)
 
     @rule(index=WHO, pick=PICK, frames_max=st.integers(1, 4), other=PICK)
@@ -177,6 +194,7 @@ class TwoDevices(RuleBasedStateMachine):
         if not happens:
             return
         self.drive.settle()
+        self.run += 1
         for device in self.devices:
             device.lines.clear()
         before = self.drive
@@ -241,7 +259,7 @@ class TwoDevices(RuleBasedStateMachine):
             for entry in frame.entries:
                 if entry.position > device.cursors.get(entry.lane, 0):
                     device.cursors[entry.lane] = entry.position
-                    device.got[entry.id] = device.got.get(entry.id, 0) + 1
+                    device.got.setdefault(entry.id, []).append(self.run)
         device.read[number] = min(len(frames), start + frames_max)
         return device.read[number] - start
 
@@ -260,3 +278,16 @@ class TwoDevices(RuleBasedStateMachine):
 
 TestTwoDevices = TwoDevices.TestCase
 TestTwoDevices.settings = settings(max_examples=150, stateful_step_count=50)
+
+
+def test_what_was_taken_and_is_said_again_after_the_relay_started_again_comes_once_in_each_run() -> None:
+    machine = TwoDevices()
+    machine.begin()
+    machine.submit(index=0, pick=0, lane=Lane.CONTROL, again=False, both=False, size_bytes=1)
+    machine.commit()
+    machine.take(index=1, pick=0, frames_max=1, other=0)
+    machine.restart(happens=True)
+    machine.connect(index=0, standby=False, pick=0, shows=False, now=True, takes=False)
+    machine.submit(index=0, pick=0, lane=Lane.CONTROL, again=True, both=False, size_bytes=1)
+    machine.teardown()
+    assert machine.devices[1].got == {machine.written[0].id: [0, 1]}

@@ -183,15 +183,18 @@ class Knocking:
         if owed is None or not owed.is_out or owed.number != knock.number:
             return  # it has connected meanwhile
         owed.is_out = False
-        is_more = owed.urgency.rank < knock.urgency.rank  # what came meanwhile is more urgent than what was said
+        is_more = owed.urgency.rank < knock.urgency.rank  # what came meanwhile is more urgent: no try was for that yet
         if outcome is Outcome.TAKEN and not is_more:
             owed.told_until_s, owed.tries = now_s + TTL_S, 0
             return
-        if outcome is Outcome.REFUSED or owed.tries + 1 >= TRIES_MAX:
+        is_spent = outcome is Outcome.LATER and owed.tries + 1 >= TRIES_MAX
+        if outcome is Outcome.REFUSED or (is_spent and not is_more):
             del self._owed[knock.device]
             return
         owed.due_s = now_s
-        if outcome is Outcome.LATER:
+        if outcome is Outcome.TAKEN:
+            owed.tries = 0
+        else:
             owed.tries += 1
             wait_s = min(RETRY_S * 2.0 ** (owed.tries - 1), RETRY_S_MAX / 2) * (1.0 + draw)
             owed.due_s += max(wait_s, min(retry_after_s, TOLD_S_MAX))

@@ -8,7 +8,7 @@ from operator import gt
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from answerback.core.effects import Reason, Wake
@@ -75,6 +75,7 @@ def up(recovery: Recovery, *, since_s: float) -> None:
 
 @pytest.mark.parametrize("kernel", [LINEAR, DOUBLING])
 @given(st.floats(0, 0.999), st.floats(0.01, 0.1))
+@example(0.6797, 0.1)  # of the outages of 1 to 10 s, 56 of 1,000 were late with an earlier timetable
 def test_whenever_an_outage_ends_a_probe_and_a_set_up_later_the_pledge_is_kept_at_the_95th_percentile(
     kernel: Repetitions, draw: float, rtt_s: float
 ) -> None:
