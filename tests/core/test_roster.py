@@ -105,6 +105,19 @@ def test_a_seal_key_is_used_if_its_own_device_signed_it() -> None:
     assert roster.learn(ACCOUNT, [], [mine]).trouble is None
 
 
+def test_the_seal_key_of_a_removed_device_is_not_used_and_accuses_no_relay_that_lost_the_list() -> None:
+    roster = Roster()
+    roster.learn(ACCOUNT, [LIST_1, LIST_2, LIST_3], [])
+    _, removed = make_seal_key(FIRST, now_ms=1)
+    _, current = make_seal_key(SECOND, now_ms=1)
+    learned = roster.learn(ACCOUNT, [], [removed, current])
+    assert learned.facts == (KeepSealKey(SECOND.device_id, current),)
+    assert learned.trouble is None
+    assert roster.seal_key(FIRST.device_id) is None
+    _, stranger = make_seal_key(DeviceKeys.generate(), now_ms=1)
+    assert roster.learn(ACCOUNT, [], [removed, stranger]).trouble is not None
+
+
 def test_a_name_is_kept_when_it_is_new() -> None:
     roster = Roster()
     assert roster.name(PHONE) == f"device {PHONE.hex()[:6]}"

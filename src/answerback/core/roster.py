@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from answerback.core.facts import KeepDeviceList, KeepDeviceName, KeepNote, KeepSealKey
 from answerback.crypto.identity import check_device_lists, read_device_list
-from answerback.crypto.prekeys import check_seal_key
+from answerback.crypto.prekeys import check_seal_key, claimed_device
 from answerback.model.devices import Device, DeviceList, SealKey, Signed
 from answerback.model.errors import TrustError
 from answerback.model.ids import AccountId, DeviceId
@@ -203,7 +203,9 @@ class Roster:
         facts = []
         trouble = None
         by_id = {device.id: device for device in self.devices(account)}
-        for signed in seal_keys:
+        # A relay that lost a list still knows whom that list removed. Their keys are not used, and accuse nobody.
+        current = [signed for signed in seal_keys if not self._is_former(claimed_device(signed), account)]
+        for signed in current:
             for device in by_id.values():
                 try:
                     key = check_seal_key(signed, device)
@@ -213,9 +215,12 @@ class Roster:
                 self._seal_keys[device.id] = key
                 facts.append(KeepSealKey(device.id, signed))
                 break
-        if len(facts) == len(seal_keys):
+        if len(facts) == len(current):
             trouble = None
         return facts, trouble
+
+    def _is_former(self, device: DeviceId | None, account: AccountId) -> bool:
+        return device is not None and self.former.get(device) == account
 
     def _put(self, account: AccountId, signed: Signed, newest: DeviceList) -> None:
         before = self._entries.get(account)

@@ -28,6 +28,7 @@ from answerback.crypto.primitives import (
 )
 from answerback.model.devices import Device, PreKey, SealKey, Signed
 from answerback.model.errors import PeerError, TrustError, UsageError
+from answerback.model.ids import DeviceId
 from answerback.wire.codec import decode, encode
 
 PREKEYS_MAX = 100
@@ -110,6 +111,14 @@ def check_seal_key(signed: Signed, device: Device) -> SealKey:
     if not sealing_is_possible(seal_key.key):
         raise TrustError("a seal key that nothing can be sealed to")
     return seal_key
+
+
+def claimed_device(signed: Signed) -> DeviceId | None:
+    """Say whose seal key this claims to be; nobody has signed for that yet. None if it claims nothing."""
+    try:
+        return decode(signed.body, SealKey).device
+    except PeerError:
+        return None
 
 
 def seal_key_id(public_key: bytes) -> bytes:

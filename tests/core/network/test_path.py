@@ -215,6 +215,7 @@ def test_a_doubt_that_no_probe_answers_is_an_outage_that_people_are_told_of() ->
     assert (path.up, path.works, path.verdict.standing) == (True, False, Standing.DOWN)
     path.heard(is_progress=True, now_s=20.1, draw=DRAW)
     assert path.works
+    assert path.verdict.standing in (Standing.UP, Standing.DEGRADED), "or no file would be fetched any more"
 
 
 def test_a_doubted_connection_that_answers_goes_on_and_the_probes_are_given_up() -> None:

@@ -215,7 +215,7 @@ class Path:
             return self.wake(now_s=now_s, draw=draw)
         self.silence.ended(noticed_s=self._noticed_s, rto_s=self.estimate.rto_s, now_s=now_s)
         self.recovery.succeeded(now_s=now_s, old=True)
-        self.judgement.heard(self.estimate, now_s=now_s)
+        self.judgement.welcomed(self.estimate, now_s=now_s)  # also where unanswered probes had spoken against the path
         return [*self._settled(None, now_s), Recheck()]
 
     def lost(self, cause: Cause, *, now_s: float, draw: float) -> None:
