@@ -16,6 +16,7 @@ from answerback.crypto.transparency import read_head
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId
+from answerback.wire.frames import Disclose, Disclosed, Follow, Followed, Remind, Reminded
 from tests.core.log import Log
 from tests.core.post_office import Store
 from tests.core.world import Phone, World
@@ -269,6 +270,30 @@ def test_an_entry_that_is_kept_from_whom_it_may_concern_is_named() -> None:
     log.entries[-1] = (line, msgspec.msgpack.encode("nothing to see"))
     world.run(7 * HOUR_S)
     assert Cause.TRUST_LOG_BROKEN in named(bea)
+
+
+def test_a_relay_that_forgot_between_a_line_and_its_entry_is_not_accused_of_a_broken_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An answer does not say of which log it is: one that does not fit its line is asked for again, lines and all."""
+    world, ann, bea = friends()
+    log = world.relay.store.log
+    assert log is not None
+    log.add_handle("bea", AccountId(b"x" * 16))
+    honest, answered = log.answer, []
+
+    def answer(frame: Follow | Disclose | Remind) -> Followed | Disclosed | Reminded:
+        if not isinstance(frame, Disclose):
+            return honest(frame)
+        answered.append(frame)
+        of_another = [msgspec.msgpack.encode("of another log") for _ in frame.places]
+        return Disclosed(frame.request, of_another) if len(answered) == 1 else honest(frame)
+
+    monkeypatch.setattr(log, "answer", answer)
+    world.run(7 * HOUR_S)
+    assert len(answered) > 1
+    assert Cause.TRUST_LOG_BROKEN not in named(ann) | named(bea)
+    assert Cause.TRUST_HANDLE_MOVED in named(bea), "and the true entry was read"
 
 
 def test_a_second_log_with_another_key_is_found_by_comparing() -> None:

@@ -45,6 +45,8 @@ class Witnessing:
     _handles: set[str] = field(default_factory=set)
     _lines_of: tuple[bytes, int] | None = None
     """Of which log, and in which epoch, lines were asked for."""
+    _doubted_of: tuple[bytes, int] | None = None
+    """The same, where an entry did not fit its line once."""
     _told: set[tuple[object, ...]] = field(default_factory=set)
 
     # ---- answers
@@ -265,6 +267,12 @@ class Witnessing:
             try:
                 entry = read_entry(bodies[place], line=line)
             except TrustError:
+                if self._doubted_of != self._lines_of:
+                    # An answer does not say of which log it is. The relay may have forgotten some of it since the lines
+                    # were read: read them again, and what does not fit them then is no mistake.
+                    self._doubted_of = self._lines_of
+                    log.read_anew()
+                    return [*effects, *self.follow()]
                 effects += self._accuse(Cause.TRUST_LOG_BROKEN, None, log.signed, place, now=now)
                 continue
             if isinstance(entry, ListEntry):
