@@ -16,7 +16,7 @@ from answerback.crypto.transparency import read_head
 from answerback.model.causes import Cause
 from answerback.model.devices import Signed
 from answerback.model.ids import AccountId
-from answerback.wire.frames import Disclose, Disclosed, Follow, Followed, Remind, Reminded
+from answerback.wire.log_frames import Disclose, Disclosed, Follow, Followed, Remind, Reminded
 from tests.core.log import Log
 from tests.core.post_office import Store
 from tests.core.world import Phone, World
