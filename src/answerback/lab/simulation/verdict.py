@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 
-from answerback.core.outbox import Copy
+from answerback.core.outbox import Copy, Promise
 from answerback.crypto.prekeys import check_seal_key
 from answerback.lab.simulation.forger import FORGED
 from answerback.lab.simulation.town import CANARY, Town
@@ -19,6 +19,8 @@ from answerback.model.message import Message
 from answerback.model.stamp import in_order
 from answerback.model.timeline import Stage
 from answerback.storage.messages import MESSAGES, kept_message
+from answerback.wire.codec import decode_letter
+from answerback.wire.letters import Post
 
 MOVES_MAX = 2
 """To the path that was better all the time, once that is certain, and perhaps by way of a third."""
@@ -65,8 +67,9 @@ def unsettled(town: Town) -> Iterator[tuple[str, str]]:
             yield villager.name, "does not run"
             continue
         machines = villager.agent.engine.machines
-        if len(machines.outbox):
-            yield villager.name, f"{len(machines.outbox)} letters are not settled"
+        letters = [promise for promise in machines.outbox if not _outlives(promise)]
+        if letters:
+            yield villager.name, f"{len(letters)} letters are not settled"
         awaited = [message for message in machines.transfers.messages if message not in forgotten]
         if awaited:
             yield villager.name, f"{len(awaited)} files are on their way"
@@ -74,6 +77,16 @@ def unsettled(town: Town) -> Iterator[tuple[str, str]]:
             yield villager.name, "a message has not found its recipients"
         if machines.inbox.ask_at_s is not None:
             yield villager.name, "a number never came"
+
+
+def _outlives(promise: Promise) -> bool:
+    """Whether nobody has it coming, and it was given a later end than its author's.
+
+    A clock that was set while its device was off shows no end that was guessed from one that was known: the letter
+    rather lives too long (`Outbox.retime`), and one to an account that does not exist has no other end.
+    """
+    letter = decode_letter(promise.letter.letter)
+    return isinstance(letter, Post) and not promise.copies and letter.expires_ms < promise.letter.expires_ms
 
 
 def _forgotten(town: Town) -> set[MessageId]:
