@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from answerback.model.bounds import NATURAL_MAX
 from answerback.model.causes import Cause
 from answerback.model.ids import DeviceId, EnvelopeId
 from answerback.model.message import Lane
@@ -102,6 +103,22 @@ def test_a_slow_device_does_not_pile_up_memory(tmp_path: Path, people: list[Resi
     hand_over = drive.exchange.mailboxes._hand_overs[people[1].device]
     assert hand_over._queued_bytes <= limits.QUEUED_BYTES_MAX
     assert drive.take_all(ben) == [letter.sealed for letter in letters]
+
+
+def test_nobody_takes_what_was_not_handed_over(tmp_path: Path, people: list[Resident]) -> None:
+    """As a device says that was further before the store was put back to an older copy."""
+    drive = Drive(tmp_path, people)
+    ann, ben = drive.enter(people[0]), drive.enter(people[1])
+    letters = [envelope(people[1], f"{i}", size_bytes=20_000) for i in range(200)]
+    for letter in letters:
+        drive.say(ann, Submit([letter]))
+    drive.settle()
+    drive.say(ben, Took([Taken(letters[0].lane, NATURAL_MAX)]))
+    drive.settle()
+    again = drive.enter(people[1])
+    assert drive.heard_a(again, Welcome).waiting > 0
+    taken = drive.take_all(again)
+    assert taken == [letter.sealed for letter in letters][-len(taken) :]
 
 
 def test_a_full_socket_is_handed_nothing_until_it_has_room(tmp_path: Path, people: list[Resident]) -> None:

@@ -114,9 +114,12 @@ class Mailboxes:
     def knows(self, device: DeviceId, taken: list[Taken], *, moment: Moment) -> list[Effect]:
         """Forget what the device has on its own disk, and hand nothing over yet."""
         hand_over = self._hand_overs.get(device)
-        if hand_over is not None:
-            hand_over.took(taken, now_s=moment.now_s)
-        return [Ask(Take(device, cursors(taken)))]
+        if hand_over is None:
+            return [Ask(Take(device, cursors(taken)))]
+        hand_over.took(taken, now_s=moment.now_s)
+        # A device that was further before this store was put back to an older copy has not taken what came here since.
+        bounded = [min(pair) for pair in zip(cursors(taken), hand_over.after, strict=True)]
+        return [Ask(Take(device, tuple(bounded)))]
 
     def pace(self, connection: Connection, frame: Pace, *, moment: Moment) -> list[Effect]:
         """Hand a device as much as it now says it takes."""
