@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from answerback.model.bounds import NATURAL_MAX
 from answerback.model.causes import Cause
+from answerback.model.envelope import Envelope
 from answerback.model.ids import DeviceId, EnvelopeId
 from answerback.model.message import Lane
 from answerback.relay import limits, mailboxes
@@ -93,13 +94,19 @@ def test_urgent_mail_does_not_wait_for_bulk_to_be_taken(tmp_path: Path, people: 
     assert set(drive.take_all(ben)) == {letter.sealed for letter in [*bulk, urgent]}
 
 
-def test_a_slow_device_does_not_pile_up_memory(tmp_path: Path, people: list[Resident]) -> None:
-    drive = Drive(tmp_path, people)
+def flooded(drive: Drive, people: list[Resident]) -> tuple[int, list[Envelope]]:
+    """The second of two devices that are here, and more mail for it than it is handed at once."""
     ann, ben = drive.enter(people[0]), drive.enter(people[1])
     letters = [envelope(people[1], f"{i}", size_bytes=20_000) for i in range(200)]
     for letter in letters:
         drive.say(ann, Submit([letter]))
     drive.settle()
+    return ben, letters
+
+
+def test_a_slow_device_does_not_pile_up_memory(tmp_path: Path, people: list[Resident]) -> None:
+    drive = Drive(tmp_path, people)
+    ben, letters = flooded(drive, people)
     hand_over = drive.exchange.mailboxes._hand_overs[people[1].device]
     assert hand_over._queued_bytes <= limits.QUEUED_BYTES_MAX
     assert drive.take_all(ben) == [letter.sealed for letter in letters]
@@ -108,11 +115,7 @@ def test_a_slow_device_does_not_pile_up_memory(tmp_path: Path, people: list[Resi
 def test_nobody_takes_what_was_not_handed_over(tmp_path: Path, people: list[Resident]) -> None:
     """As a device says that was further before the store was put back to an older copy."""
     drive = Drive(tmp_path, people)
-    ann, ben = drive.enter(people[0]), drive.enter(people[1])
-    letters = [envelope(people[1], f"{i}", size_bytes=20_000) for i in range(200)]
-    for letter in letters:
-        drive.say(ann, Submit([letter]))
-    drive.settle()
+    ben, letters = flooded(drive, people)
     drive.say(ben, Took([Taken(letters[0].lane, NATURAL_MAX)]))
     drive.settle()
     again = drive.enter(people[1])
